@@ -1,0 +1,33 @@
+/**
+ * The one seam between client and broker: a typed request goes to a node, a typed response comes back.
+ * Embedded, tcp and http implement it; mocks, faults and tracing wrap it.
+ */
+import type { Api } from '../protocol/api.ts'
+
+export interface ExchangeOptions {
+  /** The node that must answer; undefined: any node. */
+  nodeId?: number | undefined
+  /** Cancels the wait; rejects with the signal's reason. The request may still take effect. */
+  signal?: AbortSignal | undefined
+  /** Give up after this many milliseconds with `TimeoutError`; default: the connection's own. */
+  timeoutMs?: number | undefined
+  /** The request has no response (Produce with acks=0): resolves with undefined once handed over. */
+  oneWay?: boolean
+}
+
+export interface Connection {
+  /** The URL as given, for messages. */
+  readonly url: string
+  /**
+   * Sends `request` and resolves with the response. Errors inside a response are the caller's to read;
+   * this rejects only with `DisconnectedError`, `TimeoutError`, `ClosedError` or the signal's reason.
+   * Where the content depends on the version in use, pass a function of it.
+   */
+  exchange<Request, Response>(
+    api: Api<Request, Response>,
+    request: Request | ((version: number) => Request),
+    options?: ExchangeOptions,
+  ): Promise<Response>
+  /** Idempotent. Waits for what is in flight to be answered or to fail. */
+  close(): Promise<void>
+}

@@ -1,0 +1,50 @@
+/**
+ * Everything that is not a pure function of its input: time, timers, randomness and logging.
+ *
+ * Real time and randomness are used only here (and in entry files that build a `Runtime`), so tests and
+ * the simulation can replace them.
+ */
+
+/** A structured logger: fields first, then the message. A pino logger fits as it is. */
+export interface Logger {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+export interface Timer {
+  /** Idempotent; a timer that has fired is not an error to cancel. */
+  cancel(): void
+}
+
+export interface Runtime {
+  /** Wall clock, milliseconds since the epoch. It may jump. */
+  now(): number
+  /** Milliseconds that never go back; for durations and deadlines. */
+  monotonicNow(): number
+  /** Calls `fn` once, at least `delayMs` later. The timer does not by itself keep the process alive when `background` is set. */
+  setTimer(delayMs: number, fn: () => void, options?: { background?: boolean }): Timer
+  /** A number in [0, 1). */
+  random(): number
+  /** A random (version 4) UUID. */
+  uuid(): string
+  readonly logger: Logger
+}
+
+export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} }
+
+export function createRuntime(logger: Logger = silentLogger): Runtime {
+  return {
+    now: () => Date.now(),
+    monotonicNow: () => performance.now(),
+    setTimer(delayMs, fn, options) {
+      const handle = setTimeout(fn, Math.min(delayMs, 2_147_483_647))
+      if (options?.background) (handle as { unref?: () => void }).unref?.()
+      return { cancel: () => clearTimeout(handle) }
+    },
+    random: () => Math.random(),
+    uuid: () => crypto.randomUUID(),
+    logger,
+  }
+}
