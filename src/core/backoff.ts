@@ -38,5 +38,8 @@ export function delay(runtime: Runtime, delayMs: number, signal?: AbortSignal): 
 export function abortReason(signal: AbortSignal): unknown {
   const reason: unknown = signal.reason
   if (reason instanceof Error && reason.name !== 'AbortError') return reason
-  return new AbortedError('The call was cancelled by its AbortSignal', { code: 'ABORTED', cause: reason })
+  return new AbortedError('The call was cancelled by its AbortSignal', {
+    code: 'ABORTED',
+    cause: reason,
+  })
 }

@@ -20,7 +20,10 @@ export function resolveOptions<T extends object>(
   table: OptionTable<T>,
   input: unknown,
 ): Readonly<T> {
-  if (input !== undefined && (typeof input !== 'object' || input === null || Array.isArray(input))) {
+  if (
+    input !== undefined &&
+    (typeof input !== 'object' || input === null || Array.isArray(input))
+  ) {
     throw invalid(`${kind} must be an object; got ${inspectBriefly(input)}`)
   }
   const given = (input ?? {}) as { readonly [key: string]: unknown }
@@ -40,7 +43,10 @@ export function integer(fallback: number, range: { min: number; max?: number }):
 }
 
 /** A duration in milliseconds after reading; see `parseDuration` for what is accepted. */
-export function duration(fallback: number, range: { min?: number; max?: number } = {}): Option<number> {
+export function duration(
+  fallback: number,
+  range: { min?: number; max?: number } = {},
+): Option<number> {
   return {
     fallback,
     read(value, key) {
@@ -107,7 +113,8 @@ export function readInteger(
   key: string,
   { min, max = Number.MAX_SAFE_INTEGER }: { min: number; max?: number },
 ): number {
-  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value
+  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max)
+    return value
   throw invalid(`${key} must be a whole number from ${min} to ${max}; got ${inspectBriefly(value)}`)
 }
 

@@ -41,8 +41,7 @@ function murmur2Bytes(bytes: Uint8Array, length: number): number {
   let hash = 0x9747b28c ^ length
   let at = 0
   for (; at + 4 <= length; at += 4) {
-    let word =
-      bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)
+    let word = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)
     word = Math.imul(word, multiplier)
     word ^= word >>> 24
     hash = Math.imul(hash, multiplier) ^ Math.imul(word, multiplier)

@@ -1,0 +1,119 @@
+/**
+ * The client: producers, consumers and administration of one cluster, over one connection. The entry file gives
+ * it the connection that its URL calls for.
+ */
+import type { Connection } from '../connection/connection.ts'
+import { Admin } from './admin.ts'
+import { Cluster, closedClient } from './cluster.ts'
+import type { ResolvedClientConfig } from './config.ts'
+import { Consumer } from './consumer/consumer.ts'
+import { type ConsumerConfig, resolveConsumerConfig } from './consumer/consumer-config.ts'
+import type { ConsumerRecord } from './consumer/record.ts'
+import type { RecordMetadata } from './producer/delivery.ts'
+import { Producer, type SendOptions } from './producer/producer.ts'
+import { type ProducerConfig, resolveProducerConfig } from './producer/producer-config.ts'
+import { ProducerEngine } from './producer/producer-engine.ts'
+import { type Topic, toTopic } from './topic.ts'
+
+type OneOrMore<T> = T | readonly T[]
+
+export class BaseClient {
+  readonly url: string
+  readonly #cluster: Cluster
+  readonly #connection: Connection
+  readonly #admin: Admin
+  #produceEngine: ProducerEngine | undefined
+  readonly #open = new Set<{ close(): Promise<void> }>()
+  #closing: Promise<void> | undefined
+
+  constructor(config: ResolvedClientConfig, connection: Connection) {
+    this.url = config.url
+    this.#connection = connection
+    this.#cluster = new Cluster(connection, config)
+    this.#admin = new Admin(this.#cluster)
+  }
+
+  /** Topics: create, list, describe, alter, delete. */
+  get admin(): Admin {
+    return this.#admin
+  }
+
+  /**
+   * Stores one event with default settings. See `Producer.send` for what it rejects with.
+   * @example await kafka.produce('orders', { orderId: '123' }, { key: 'customer-7' })
+   */
+  produce<V = unknown, K = string>(
+    topic: string | Topic<V, K>,
+    value: V | null,
+    options?: SendOptions<K>,
+  ): Promise<RecordMetadata> {
+    try {
+      this.#checkOpen()
+      const config = resolveProducerConfig(undefined)
+      this.#produceEngine ??= this.#track(new ProducerEngine(this.#cluster, config))
+      const producer = new Producer(toTopic(topic), this.#produceEngine, config, this.#cluster.runtime)
+      return producer.send(value, options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** A producer for one topic. Throws `ConfigError`. */
+  producer<V = unknown, K = string>(topic: string | Topic<V, K>, config?: ProducerConfig): Producer<V, K> {
+    this.#checkOpen()
+    const resolved = resolveProducerConfig(config)
+    const engine = this.#track(new ProducerEngine(this.#cluster, resolved))
+    return new Producer(toTopic(topic), engine, resolved, this.#cluster.runtime)
+  }
+
+  /** A consumer of one topic or several; it starts when it is read. Throws `ConfigError`. */
+  consumer<V = unknown, K = string>(topics: OneOrMore<string | Topic<V, K>>, config?: ConsumerConfig): Consumer<V, K> {
+    this.#checkOpen()
+    const list = (Array.isArray(topics) ? topics : [topics]) as readonly (string | Topic<V, K>)[]
+    return this.#track(new Consumer(this.#cluster, list.map(toTopic), resolveConsumerConfig(config)))
+  }
+
+  /**
+   * Calls `handler` with each record, in order within a partition. Resolves when the consumer is stopped, by
+   * `config.signal` or `close()`. When the handler throws, stops, commits nothing past that record, and rejects with
+   * the handler's error.
+   */
+  async consume<V = unknown, K = string>(
+    topics: OneOrMore<string | Topic<V, K>>,
+    config: ConsumerConfig,
+    handler: (record: ConsumerRecord<V, K>) => unknown,
+  ): Promise<void> {
+    const consumer = this.consumer(topics, config)
+    try {
+      await consumer.forEach(handler)
+    } finally {
+      this.#open.delete(consumer)
+    }
+  }
+
+  /** Stops consumers (committing what they handled), sends what producers hold, and lets go of everything. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    const results = await Promise.allSettled([...this.#open].map((part) => part.close()))
+    this.#cluster.close()
+    await this.#connection.close()
+    for (const result of results) if (result.status === 'rejected') throw result.reason
+  }
+
+  #track<T extends { close(): Promise<void> }>(part: T): T {
+    this.#open.add(part)
+    return part
+  }
+
+  #checkOpen(): void {
+    if (this.#closing) throw closedClient()
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * Commits a group's progress. One OffsetCommit is in flight at a time; callers that come meanwhile share the
+ * next one, which carries everything that is committable by then.
+ */
+import { KafkaError } from '../../core/errors.ts'
+import { errorFrom } from '../../protocol/error-codes.ts'
+import {
+  createOffsetCommitRequest,
+  createOffsetCommitRequestPartition,
+  createOffsetCommitRequestTopic,
+  offsetCommit,
+} from '../../protocol/messages/generated/offset-commit.ts'
+import {
+  createOffsetFetchRequest,
+  createOffsetFetchRequestGroup,
+  createOffsetFetchRequestTopics,
+  offsetFetch,
+} from '../../protocol/messages/generated/offset-fetch.ts'
+import type { Cluster } from '../cluster.ts'
+import type { Generation } from './group-member.ts'
+import type { Committer, PartitionConsumption } from './partition-consumption.ts'
+
+export interface CommitterHost {
+  /** Partitions that this member owns. */
+  owned(): Iterable<PartitionConsumption>
+  /** The membership to commit under; waits while the group is between generations. */
+  stableGeneration(): Promise<Generation>
+}
+
+export class GroupCommitter implements Committer {
+  readonly #cluster: Cluster
+  readonly #groupId: string
+  readonly #host: CommitterHost
+  #running: Promise<void> | undefined
+  #next: Promise<void> | undefined
+
+  constructor(cluster: Cluster, groupId: string, host: CommitterHost) {
+    this.#cluster = cluster
+    this.#groupId = groupId
+    this.#host = host
+  }
+
+  commitNow(): Promise<void> {
+    if (!this.#running) return this.#start()
+    this.#next ??= this.#running.then(
+      () => this.#start(),
+      () => this.#start(),
+    )
+    return this.#next
+  }
+
+  #start(): Promise<void> {
+    this.#next = undefined
+    this.#running = this.#commit().finally(() => {
+      this.#running = undefined
+    })
+    return this.#running
+  }
+
+  async #commit(): Promise<void> {
+    if (this.#dirty().length === 0) return
+    await this.#cluster.retrying(`commit offsets of group '${this.#groupId}'`, {}, async (call) => {
+      const generation = await this.#host.stableGeneration()
+      const partitions = this.#dirty()
+      if (partitions.length === 0) return
+      const nodeId = await this.#cluster.coordinator('group', this.#groupId, call)
+      const request = this.#request(generation, partitions)
+      const response = await this.#cluster.exchange(offsetCommit, request, { ...call, nodeId })
+      for (const { partition, offset } of partitions) {
+        const answer = response.topics
+          .find((topic) => topic.name === partition.topic || topic.topicId === this.#cluster.topicId(partition.topic))
+          ?.partitions.find((candidate) => candidate.partitionIndex === partition.partition)
+        if (answer?.errorCode === 0) partition.committed = offset
+        else this.#refused(errorFrom(answer?.errorCode ?? -1, { group: this.#groupId, topic: partition.topic, partition: partition.partition }), generation)
+      }
+    })
+  }
+
+  #refused(error: KafkaError, generation: Generation): never {
+    if (coordinatorErrors.has(error.code)) this.#cluster.forgetCoordinator('group', this.#groupId)
+    if (!generationErrors.has(error.code)) throw error
+    // The next try commits what is still owned, under the generation that follows.
+    generation.expire()
+    throw new KafkaError(error.message, { code: error.code, retriable: true, cause: error })
+  }
+
+  #dirty(): { partition: PartitionConsumption; offset: bigint }[] {
+    const dirty: { partition: PartitionConsumption; offset: bigint }[] = []
+    for (const partition of this.#host.owned()) {
+      const offset = partition.committable
+      if (offset !== undefined && offset > partition.committed && !partition.isLost) dirty.push({ partition, offset })
+    }
+    return dirty
+  }
+
+  #request(generation: Generation, partitions: readonly { partition: PartitionConsumption; offset: bigint }[]) {
+    const byTopic = Map.groupBy(partitions, ({ partition }) => partition.topic)
+    return createOffsetCommitRequest({
+      groupId: this.#groupId,
+      generationIdOrMemberEpoch: generation.generationId,
+      memberId: generation.memberId,
+      groupInstanceId: generation.groupInstanceId,
+      topics: [...byTopic].map(([name, ofTopic]) =>
+        createOffsetCommitRequestTopic({
+          name,
+          topicId: this.#cluster.topicId(name),
+          partitions: ofTopic.map(({ partition, offset }) =>
+            createOffsetCommitRequestPartition({
+              partitionIndex: partition.partition,
+              committedOffset: offset,
+              committedLeaderEpoch: -1,
+              committedMetadata: '',
+            }),
+          ),
+        }),
+      ),
+    })
+  }
+}
+
+const coordinatorErrors: ReadonlySet<string> = new Set(['NOT_COORDINATOR', 'COORDINATOR_NOT_AVAILABLE', 'COORDINATOR_LOAD_IN_PROGRESS'])
+const generationErrors: ReadonlySet<string> = new Set(['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID'])
+
+/** The group's committed offset of each partition; undefined where there is none. */
+export function fetchCommitted(
+  cluster: Cluster,
+  groupId: string,
+  partitions: readonly { topic: string; partition: number }[],
+): Promise<(bigint | undefined)[]> {
+  return cluster.retrying(`fetch committed offsets of group '${groupId}'`, {}, async (call) => {
+    const nodeId = await cluster.coordinator('group', groupId, call)
+    const byTopic = Map.groupBy(partitions, ({ topic }) => topic)
+    const topics = [...byTopic].map(([name, ofTopic]) =>
+      createOffsetFetchRequestTopics({
+        name,
+        topicId: cluster.topicId(name),
+        partitionIndexes: ofTopic.map(({ partition }) => partition),
+      }),
+    )
+    const request = createOffsetFetchRequest({
+      groups: [createOffsetFetchRequestGroup({ groupId, memberId: null, memberEpoch: -1, topics })],
+      requireStable: true,
+    })
+    const response = await cluster.exchange(offsetFetch, request, { ...call, nodeId })
+    const answer = response.groups[0]
+    if (!answer || answer.errorCode !== 0) {
+      cluster.forgetCoordinator('group', groupId)
+      throw errorFrom(answer?.errorCode ?? -1, { group: groupId })
+    }
+    return partitions.map(({ topic, partition }) => {
+      const found = answer.topics
+        .find((candidate) => candidate.name === topic || candidate.topicId === cluster.topicId(topic))
+        ?.partitions.find((candidate) => candidate.partitionIndex === partition)
+      if (found && found.errorCode !== 0) throw errorFrom(found.errorCode, { group: groupId, topic, partition })
+      return found && found.committedOffset >= 0n ? found.committedOffset : undefined
+    })
+  })
+}

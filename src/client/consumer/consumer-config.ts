@@ -1,0 +1,106 @@
+/** Configuration of a consumer. */
+import type { Duration } from '../../core/duration.ts'
+import {
+  boolean,
+  duration,
+  integer,
+  invalid,
+  oneOf,
+  resolveOptions,
+  shaped,
+  text,
+} from '../../core/options.ts'
+import { isOffset, Offset } from './offset.ts'
+
+export type AssignorName = 'cooperative-sticky' | 'range' | 'roundrobin'
+
+export interface ConsumerConfig {
+  /** Consumers of one group share the partitions, and the group remembers how far it got. Without: this consumer reads every partition, and commits nothing. */
+  group?: string | undefined
+  /** Where to start when the group has no committed offset. Default `Offset.earliest`. */
+  offset?: Offset | undefined
+  /** Commit by itself what has been handled: when the handler resolved, or the loop asked for the next record. Default true. */
+  autoCommit?: boolean | undefined
+  /** How often. 10 ms or more; default 1 s. */
+  autoCommitInterval?: Duration | undefined
+  /** A member not heard of for so long is dead to the group. Default 30 s. */
+  sessionTimeout?: Duration | undefined
+  /** Default 3 s; more often just after a rebalance. Less than a third of `sessionTimeout` is sound. */
+  heartbeatInterval?: Duration | undefined
+  /** How long a rebalance waits for a record that is being handled. Default 60 s. */
+  rebalanceTimeout?: Duration | undefined
+  /** The broker answers a fetch when it has this much, bytes. Default 1. */
+  fetchMinBytes?: number | undefined
+  /** … or after so long. Default 500 ms. */
+  fetchMaxWaitMs?: Duration | undefined
+  /** Largest answer, and most that is fetched ahead, bytes. Default 16777216. */
+  fetchMaxBytes?: number | undefined
+  /** Largest part of an answer for one partition, bytes. Default 1048576. */
+  partitionFetchMaxBytes?: number | undefined
+  /** `'read_committed'` (default) hides records of open and aborted transactions. */
+  isolation?: 'read_committed' | 'read_uncommitted' | undefined
+  /** How the group shares partitions. Default `'cooperative-sticky'`: a rebalance moves few partitions and stops nothing else. */
+  assignor?: AssignorName | undefined
+  /** A name of this member that survives restarts (KIP-345): within `sessionTimeout` it gets its partitions back without a rebalance. */
+  groupInstanceId?: string | undefined
+  /** Ends the consumer as `close()` does. */
+  signal?: AbortSignal | undefined
+}
+
+export interface ResolvedConsumerConfig {
+  readonly group: string | undefined
+  readonly offset: Offset
+  readonly autoCommit: boolean
+  readonly autoCommitInterval: number
+  readonly sessionTimeout: number
+  readonly heartbeatInterval: number
+  readonly rebalanceTimeout: number
+  readonly fetchMinBytes: number
+  readonly fetchMaxWaitMs: number
+  readonly fetchMaxBytes: number
+  readonly partitionFetchMaxBytes: number
+  readonly isolation: 'read_committed' | 'read_uncommitted'
+  readonly assignor: AssignorName
+  readonly groupInstanceId: string | undefined
+  readonly signal: AbortSignal | undefined
+}
+
+const mebibyte = 1024 * 1024
+
+/** Throws `ConfigError` naming the key. */
+export function resolveConsumerConfig(input: ConsumerConfig | undefined): ResolvedConsumerConfig {
+  const config = resolveOptions<ResolvedConsumerConfig>(
+    'ConsumerConfig',
+    {
+      group: text(undefined),
+      offset: shaped(Offset.earliest, 'Offset.earliest, Offset.latest, Offset.timestamp(…) or Offset.at(…)', isOffset),
+      autoCommit: boolean(true),
+      autoCommitInterval: duration(1000, { min: 10 }),
+      sessionTimeout: duration(30_000, { min: 10 }),
+      heartbeatInterval: duration(3000, { min: 5 }),
+      rebalanceTimeout: duration(60_000, { min: 10 }),
+      fetchMinBytes: integer(1, { min: 0, max: 1024 * mebibyte }),
+      fetchMaxWaitMs: duration(500),
+      fetchMaxBytes: integer(16 * mebibyte, { min: 1024, max: 1024 * mebibyte }),
+      partitionFetchMaxBytes: integer(mebibyte, { min: 1024, max: 1024 * mebibyte }),
+      isolation: oneOf('read_committed', ['read_committed', 'read_uncommitted']),
+      assignor: oneOf('cooperative-sticky', ['cooperative-sticky', 'range', 'roundrobin']),
+      groupInstanceId: text(undefined),
+      signal: shaped(undefined, 'an AbortSignal', isSignal),
+    },
+    input,
+  )
+  if (config.heartbeatInterval >= config.sessionTimeout) {
+    throw invalid(
+      `ConsumerConfig.heartbeatInterval (${config.heartbeatInterval} ms) must be less than sessionTimeout (${config.sessionTimeout} ms)`,
+    )
+  }
+  if (config.groupInstanceId !== undefined && config.group === undefined) {
+    throw invalid('ConsumerConfig.groupInstanceId needs a group')
+  }
+  return config
+}
+
+function isSignal(value: unknown): value is AbortSignal {
+  return value instanceof AbortSignal
+}

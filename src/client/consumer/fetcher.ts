@@ -1,0 +1,288 @@
+/**
+ * Keeps the assigned partitions supplied: finds out where to start, fetches from each leader, and says when there
+ * is something to read.
+ *
+ * At most one fetch per node is under way, for the partitions that have at most one answer left to read; what is
+ * fetched ahead stays near `fetchMaxBytes`. A fetch is given up when the set of partitions changes, so that
+ * a long poll never holds up a new partition. Every error is either retried after a pause or reported through
+ * `onError`: a partition never just stops.
+ */
+import { backoffDelay } from '../../core/backoff.ts'
+import { CorruptDataError, KafkaError, OffsetOutOfRangeError } from '../../core/errors.ts'
+import type { Timer } from '../../core/runtime.ts'
+import { loadCodec } from '../../protocol/compression/codec.ts'
+import { errorFrom } from '../../protocol/error-codes.ts'
+import {
+  createFetchRequest,
+  createFetchRequestFetchPartition,
+  createFetchRequestFetchTopic,
+  type FetchResponsePartitionData,
+  fetch,
+} from '../../protocol/messages/generated/fetch.ts'
+import { readBatches } from '../../protocol/records/record-batch.ts'
+import type { Cluster } from '../cluster.ts'
+import type { ResolvedConsumerConfig } from './consumer-config.ts'
+import { FetchedRecords } from './fetched-records.ts'
+import { lookUpOffset } from './offset-lookup.ts'
+import type { PartitionConsumption } from './partition-consumption.ts'
+
+/** Failures in a row after which a partition's error is the consumer's. */
+const failuresMax = 10
+
+export interface FetcherEvents {
+  /** Something may be readable now. */
+  onRecords(): void
+  /** The consumer cannot go on. */
+  onError(error: unknown): void
+}
+
+export class Fetcher {
+  readonly #cluster: Cluster
+  readonly #config: ResolvedConsumerConfig
+  readonly #events: FetcherEvents
+  readonly #partitions = new Set<PartitionConsumption>()
+  readonly #fetches = new Map<number, AbortController>()
+  #timer: Timer | undefined
+  #timerDueAt = Number.POSITIVE_INFINITY
+  #pumpScheduled = false
+  #closed = false
+
+  constructor(cluster: Cluster, config: ResolvedConsumerConfig, events: FetcherEvents) {
+    this.#cluster = cluster
+    this.#config = config
+    this.#events = events
+  }
+
+  add(partitions: readonly PartitionConsumption[]): void {
+    for (const partition of partitions) this.#partitions.add(partition)
+    this.interrupt()
+  }
+
+  remove(partitions: readonly PartitionConsumption[]): void {
+    for (const partition of partitions) this.#partitions.delete(partition)
+    this.interrupt()
+  }
+
+  /** Gives up waiting fetches: what to fetch has changed. */
+  interrupt(): void {
+    for (const controller of this.#fetches.values()) controller.abort()
+    this.pump()
+  }
+
+  /** Fetches what is missing; called whenever something was read or has changed. */
+  pump(): void {
+    if (this.#pumpScheduled || this.#closed) return
+    this.#pumpScheduled = true
+    queueMicrotask(() => {
+      this.#pumpScheduled = false
+      if (!this.#closed) this.#pumpNow()
+    })
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#timer?.cancel()
+    for (const controller of this.#fetches.values()) controller.abort()
+  }
+
+  #pumpNow(): void {
+    const now = this.#cluster.runtime.monotonicNow()
+    let roomBytes = this.#config.fetchMaxBytes
+    for (const partition of this.#partitions) roomBytes -= partition.bufferedBytes
+    const byLeader = new Map<number, PartitionConsumption[]>()
+    let dueAt = Number.POSITIVE_INFINITY
+    for (const partition of this.#partitions) {
+      if (partition.isFetching || partition.isPaused || partition.isRevoking) continue
+      if (now < partition.retryAt) dueAt = Math.min(dueAt, partition.retryAt)
+      else if (partition.fetchOffset === undefined) void this.#findStart(partition)
+      else if (partition.bufferedAnswers === 0 || (partition.bufferedAnswers === 1 && roomBytes > 0)) {
+        const leaderId = this.#cluster.leaderOf(partition.topic, partition.partition)
+        if (leaderId === undefined) void this.#findLeader(partition)
+        else if (!this.#fetches.has(leaderId)) append(byLeader, leaderId, partition)
+      }
+    }
+    for (const [leaderId, partitions] of byLeader) void this.#fetch(leaderId, partitions)
+    this.#wakeAt(dueAt, now)
+  }
+
+  async #findStart(partition: PartitionConsumption): Promise<void> {
+    await this.#working(partition, async () => {
+      const start = await lookUpOffset(this.#cluster, partition, this.#config.offset, this.#config.isolation)
+      if (partition.fetchOffset === undefined) partition.seek(start)
+    })
+  }
+
+  async #findLeader(partition: PartitionConsumption): Promise<void> {
+    await this.#working(partition, async () => {
+      const topic = await this.#cluster.ensureTopic(partition.topic, { create: false })
+      if (!topic.partitions[partition.partition]) throw errorFrom(3, { topic: partition.topic, partition: partition.partition })
+      if (topic.partitions[partition.partition]!.leaderId < 0) {
+        this.#cluster.invalidateTopic(partition.topic)
+        throw errorFrom(5, { topic: partition.topic, partition: partition.partition })
+      }
+    })
+  }
+
+  /** Runs one step for a partition, with the partition marked busy and its errors judged. */
+  async #working(partition: PartitionConsumption, step: () => Promise<void>): Promise<void> {
+    partition.isFetching = true
+    try {
+      await step()
+    } catch (error) {
+      this.#failed(partition, error)
+    } finally {
+      partition.isFetching = false
+    }
+    this.pump()
+  }
+
+  async #fetch(nodeId: number, partitions: PartitionConsumption[]): Promise<void> {
+    const controller = new AbortController()
+    this.#fetches.set(nodeId, controller)
+    for (const partition of partitions) partition.isFetching = true
+    const asked = new Map(partitions.map((partition) => [partition, partition.fetchOffset!]))
+    try {
+      const response = await this.#cluster.exchange(fetch, this.#request(partitions), {
+        nodeId,
+        signal: controller.signal,
+        timeoutMs: this.#config.fetchMaxWaitMs + this.#cluster.config.timeout,
+      })
+      if (response.errorCode !== 0) throw errorFrom(response.errorCode)
+      for (const answer of response.responses) {
+        for (const data of answer.partitions) {
+          const partition = partitions.find(
+            (candidate) =>
+              candidate.partition === data.partitionIndex &&
+              (candidate.topic === answer.topic || (answer.topic === '' && this.#cluster.topic(candidate.topic)?.id === answer.topicId)),
+          )
+          if (partition && partition.fetchOffset === asked.get(partition)) await this.#take(partition, data)
+        }
+      }
+    } catch (error) {
+      if (!controller.signal.aborted) {
+        for (const partition of partitions) {
+          this.#cluster.invalidateTopic(partition.topic)
+          this.#failed(partition, error)
+        }
+      }
+    } finally {
+      this.#fetches.delete(nodeId)
+      for (const partition of partitions) partition.isFetching = false
+    }
+    this.#events.onRecords()
+    this.pump()
+  }
+
+  #request(partitions: readonly PartitionConsumption[]) {
+    const byTopic = Map.groupBy(partitions, (partition) => partition.topic)
+    return createFetchRequest({
+      replicaId: -1,
+      maxWaitMs: this.#config.fetchMaxWaitMs,
+      minBytes: this.#config.fetchMinBytes,
+      maxBytes: this.#config.fetchMaxBytes,
+      isolationLevel: this.#config.isolation === 'read_committed' ? 1 : 0,
+      sessionId: 0,
+      sessionEpoch: -1,
+      topics: [...byTopic].map(([topic, ofTopic]) =>
+        createFetchRequestFetchTopic({
+          topic,
+          topicId: this.#cluster.topicId(topic),
+          partitions: ofTopic.map((partition) =>
+            createFetchRequestFetchPartition({
+              partition: partition.partition,
+              fetchOffset: partition.fetchOffset!,
+              currentLeaderEpoch: -1,
+              lastFetchedEpoch: -1,
+              logStartOffset: -1n,
+              partitionMaxBytes: this.#config.partitionFetchMaxBytes,
+            }),
+          ),
+        }),
+      ),
+    })
+  }
+
+  async #take(partition: PartitionConsumption, data: FetchResponsePartitionData): Promise<void> {
+    const { topic, partition: index } = partition
+    if (data.errorCode !== 0) {
+      const error = errorFrom(data.errorCode, { topic, partition: index })
+      if (error.code === 'OFFSET_OUT_OF_RANGE') return this.#outOfRange(partition, error)
+      this.#cluster.invalidateTopic(topic)
+      return this.#failed(partition, error)
+    }
+    partition.failures = 0
+    partition.highWatermark = data.highWatermark
+    const { records } = data
+    if (!records || records.length === 0) return
+    let next: bigint | undefined
+    try {
+      for (const batch of readBatches(records)) {
+        next = batch.lastOffset + 1n
+        if (batch.compression !== 'none') await loadCodec(batch.compression)
+      }
+    } catch (error) {
+      return this.#events.onError(error)
+    }
+    if (next === undefined) {
+      return this.#events.onError(
+        new CorruptDataError(`The answer for ${topic}-${index} at offset ${partition.fetchOffset} holds no whole batch`, {
+          code: 'CORRUPT_MESSAGE',
+        }),
+      )
+    }
+    const aborted = this.#config.isolation === 'read_committed' ? (data.abortedTransactions ?? []) : []
+    const from = partition.fetchOffset!
+    partition.add(new FetchedRecords(`${topic}-${index}`, records, from, aborted), next)
+  }
+
+  #outOfRange(partition: PartitionConsumption, error: KafkaError): void {
+    const { topic, partition: index, fetchOffset } = partition
+    const { offset } = this.#config
+    if (offset.kind === 'at' || offset.kind === 'timestamp') {
+      return this.#events.onError(
+        new OffsetOutOfRangeError(
+          `Offset ${fetchOffset} of ${topic}-${index} is not in the log (any more): retention may have removed it. Start again with offset: Offset.earliest or Offset.latest, or reset the group`,
+          { code: error.code, cause: error },
+        ),
+      )
+    }
+    this.#cluster.runtime.logger.warn(
+      { topic, partition: index, offset: String(fetchOffset), reset: offset.kind },
+      'offset is out of range; starting again',
+    )
+    partition.seek(fetchOffset!)
+    partition.fetchOffset = undefined
+  }
+
+  #failed(partition: PartitionConsumption, error: unknown): void {
+    const isPassing = error instanceof KafkaError && (error.retriable || staleErrors.has(error.code))
+    partition.failures++
+    if (!isPassing || partition.failures > failuresMax) {
+      if (!this.#closed) this.#events.onError(error)
+      return
+    }
+    const { runtime, config } = this.#cluster
+    partition.retryAt =
+      runtime.monotonicNow() + backoffDelay(partition.failures, { baseMs: config.retryBackoff, maxMs: 1000 }, runtime)
+    runtime.logger.debug({ err: error, topic: partition.topic, partition: partition.partition }, 'fetch failed; trying again')
+  }
+
+  #wakeAt(dueAt: number, now: number): void {
+    if (dueAt === Number.POSITIVE_INFINITY || dueAt === this.#timerDueAt) return
+    this.#timer?.cancel()
+    this.#timerDueAt = dueAt
+    this.#timer = this.#cluster.runtime.setTimer(Math.ceil(dueAt - now), () => {
+      this.#timerDueAt = Number.POSITIVE_INFINITY
+      this.pump()
+    })
+  }
+}
+
+/** Errors that fresh metadata may cure although Kafka does not call all of them retriable. */
+const staleErrors: ReadonlySet<string> = new Set(['FENCED_LEADER_EPOCH', 'UNKNOWN_LEADER_EPOCH', 'UNKNOWN_TOPIC_ID', 'INCONSISTENT_TOPIC_ID'])
+
+function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
+  const list = lists.get(key)
+  if (list) list.push(value)
+  else lists.set(key, [value])
+}

@@ -1,0 +1,153 @@
+/**
+ * One assigned partition of a consumer: what has been fetched, how far it was delivered, and what may be committed.
+ *
+ * Three marks, in this order: `committed` ≤ `committable` ≤ `position`. A record is pending from its delivery until
+ * it is done: handled, or committed by hand. `committable` never passes a pending record. With automatic commits it
+ * follows the records that are done; by hand it goes no further than the last record that was committed.
+ */
+import { ConfigError, RebalanceInProgressError } from '../../core/errors.ts'
+import { Fifo } from '../../core/fifo.ts'
+import type { FetchedRecords } from './fetched-records.ts'
+import type { ConsumerRecord } from './record.ts'
+
+export interface Committer {
+  /** Commits what is committable; resolves when it is durable. */
+  commitNow(): Promise<void>
+}
+
+export class PartitionConsumption {
+  readonly topic: string
+  readonly partition: number
+  /** Next offset to fetch; undefined until it is known where to start. */
+  fetchOffset: bigint | undefined
+  /** No more deliveries: the partition is being given up. */
+  isRevoking = false
+  isLost = false
+  isPaused = false
+  /** A fetch that names this partition is under way. */
+  isFetching = false
+  /** Monotonic milliseconds before which it is not fetched again, after an error. */
+  retryAt = 0
+  failures = 0
+  committed = -1n
+  highWatermark = -1n
+  readonly #committer: Committer | undefined
+  readonly #autoCommit: boolean
+  #committedByHand = -1n
+  #fetched: FetchedRecords[] = []
+  #consumed: bigint | undefined
+  #pending = new Fifo<ConsumerRecord>()
+  #inHand = 0
+  #handledListeners: (() => void)[] = []
+
+  constructor(topic: string, partition: number, committer: Committer | undefined, autoCommit: boolean) {
+    this.topic = topic
+    this.partition = partition
+    this.#committer = committer
+    this.#autoCommit = autoCommit
+  }
+
+  get bufferedBytes(): number {
+    return this.#fetched.reduce((sum, records) => sum + records.sizeInBytes, 0)
+  }
+
+  get bufferedAnswers(): number {
+    return this.#fetched.length
+  }
+
+  /** The offset after the last record delivered; undefined until it is known where to start. */
+  get position(): bigint | undefined {
+    return this.#fetched[0]?.position ?? this.#consumed
+  }
+
+  /** Where the group may go on after a restart. */
+  get committable(): bigint | undefined {
+    const limit = this.#pending.peek()?.offset ?? this.position
+    if (this.#autoCommit || limit === undefined) return limit
+    return limit < this.#committedByHand ? limit : this.#committedByHand
+  }
+
+  /** Starts, or starts anew, at `offset`, dropping what was fetched. */
+  seek(offset: bigint): void {
+    this.#fetched = []
+    this.fetchOffset = offset
+    this.#consumed = offset
+  }
+
+  add(records: FetchedRecords, nextFetchOffset: bigint): void {
+    this.#fetched.push(records)
+    this.fetchOffset = nextFetchOffset
+  }
+
+  /** Moves to the next record and returns where it can be read; undefined when nothing is buffered. */
+  advance(): FetchedRecords | undefined {
+    for (;;) {
+      const records = this.#fetched[0]
+      if (!records) return undefined
+      if (records.next()) return records
+      this.#consumed = records.position
+      this.#fetched.shift()
+    }
+  }
+
+  /** The record goes out to the application. */
+  delivered(record: ConsumerRecord): void {
+    this.#pending.push(record)
+    this.#inHand++
+  }
+
+  /** The application has let go of a delivered record. Unless `isHandled`, nothing is ever committed past it. */
+  released(record: ConsumerRecord, isHandled: boolean): void {
+    if (isHandled) this.#markDone(record)
+    if (--this.#inHand > 0 || this.#handledListeners.length === 0) return
+    const listeners = this.#handledListeners
+    this.#handledListeners = []
+    for (const listener of listeners) listener()
+  }
+
+  /** Resolves when no delivered record is in the application's hands. */
+  async whenHandled(): Promise<void> {
+    while (this.#inHand > 0) {
+      await new Promise<void>((resolve) => this.#handledListeners.push(resolve))
+    }
+  }
+
+  /** Stops deliveries for good; what was fetched ahead is dropped. */
+  revoke(): void {
+    const { position } = this
+    this.isRevoking = true
+    this.#fetched = []
+    this.#consumed = position
+  }
+
+  /** The group has given the partition to another: nothing more can be committed. */
+  lose(): void {
+    this.revoke()
+    this.isLost = true
+  }
+
+  async commit(record: ConsumerRecord): Promise<void> {
+    if (!this.#committer) {
+      throw new ConfigError('commit() needs a group; pass { group: … } to consumer() or consume()', {
+        code: 'INVALID_CONFIG',
+      })
+    }
+    if (this.isLost) throw this.#lostError(record)
+    this.#markDone(record)
+    if (record.offset >= this.#committedByHand) this.#committedByHand = record.offset + 1n
+    await this.#committer.commitNow()
+    if (this.isLost && this.committed <= record.offset) throw this.#lostError(record)
+  }
+
+  #markDone(record: ConsumerRecord): void {
+    record.isDone = true
+    while (this.#pending.peek()?.isDone) this.#pending.shift()
+  }
+
+  #lostError(record: ConsumerRecord): RebalanceInProgressError {
+    return new RebalanceInProgressError(
+      `${this.topic}-${this.partition} now belongs to another member of the group, so offset ${record.offset} cannot be committed here; the record will be delivered again there`,
+      { code: 'ILLEGAL_GENERATION' },
+    )
+  }
+}

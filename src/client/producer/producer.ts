@@ -1,0 +1,209 @@
+/** The public producer of one topic: serialises, then hands over to the engine. */
+import { abortReason } from '../../core/backoff.ts'
+import { utf8Length } from '../../core/bytes.ts'
+import { inspectBriefly } from '../../core/duration.ts'
+import { KafkaError, MessageTooLargeError } from '../../core/errors.ts'
+import { invalid, readInteger } from '../../core/options.ts'
+import type { Runtime } from '../../core/runtime.ts'
+import { serializeField } from '../serializer.ts'
+import type { Topic } from '../topic.ts'
+import { type Delivery, GroupDelivery, type RecordMetadata, SingleDelivery } from './delivery.ts'
+import type { OutgoingRecord } from './pending-batch.ts'
+import type { ResolvedProducerConfig } from './producer-config.ts'
+import type { ProducerEngine } from './producer-engine.ts'
+
+/** Header names and values. Text is UTF-8. Order and repeated names are kept when given as pairs. */
+export type Headers =
+  | { readonly [name: string]: string | Uint8Array }
+  | readonly (readonly [name: string, value: string | Uint8Array | null])[]
+
+export interface SendOptions<K = string> {
+  /** Records with the same key go to the same partition, in order. Default: none. */
+  key?: K | null | undefined
+  headers?: Headers | undefined
+  /** Instead of the partitioner's choice; 0 up to the number of partitions less one. */
+  partition?: number | undefined
+  /** Event time: a Date or epoch milliseconds. Default: now. */
+  timestamp?: Date | number | undefined
+  /** Stops waiting for the outcome. A record already handed over may still be stored (`outcome: 'unknown'`). */
+  signal?: AbortSignal | undefined
+}
+
+/** One record of a `sendBatch` with more than a value. */
+export class Message<V = unknown, K = string> {
+  readonly value: V | null
+  readonly options: SendOptions<K>
+
+  /** @param value `null` writes a tombstone. */
+  constructor(value: V | null, options: SendOptions<K> = {}) {
+    this.value = value
+    this.options = options
+  }
+}
+
+export class Producer<V = unknown, K = string> {
+  readonly topic: string
+  readonly #topic: Topic<V, K>
+  readonly #engine: ProducerEngine
+  readonly #config: ResolvedProducerConfig
+  readonly #runtime: Runtime
+
+  /** Not for direct use: `kafka.producer(topic, config)` makes one. */
+  constructor(
+    topic: Topic<V, K>,
+    engine: ProducerEngine,
+    config: ResolvedProducerConfig,
+    runtime: Runtime,
+  ) {
+    this.topic = topic.name
+    this.#topic = topic
+    this.#engine = engine
+    this.#config = config
+    this.#runtime = runtime
+  }
+
+  /**
+   * Stores one record; resolves when it is as safe as `acks` says. Sends made without waiting share batches.
+   * Rejects with `SerializationError`, `MessageTooLargeError`, `TopicNotFoundError`, `PartitionNotFoundError`,
+   * `TimeoutError`, `ClosedError` or another `KafkaError`; see its `outcome`.
+   */
+  send(value: V | null, options: SendOptions<K> = {}): Promise<RecordMetadata> {
+    return new Promise((resolve, reject) => {
+      const { signal } = options
+      if (signal?.aborted) return reject(abortReason(signal))
+      const record = this.#outgoing(value, options)
+      if (!signal) return this.#engine.enqueue(record, new SingleDelivery(resolve, reject), 0)
+      this.#engine.enqueue(record, abortable(signal, resolve, reject), 0)
+    })
+  }
+
+  /**
+   * Stores many records, in order; resolves with their metadata in the same order. Items are values, or `Message`s
+   * for those with a key, headers, partition or timestamp. When some records fail, rejects with `BatchError`, which
+   * has each record's outcome. A value that cannot be serialised fails the call before anything is sent.
+   */
+  async sendBatch(
+    items: readonly (V | null | Message<V, K>)[],
+    options: Omit<SendOptions<K>, 'key'> = {},
+  ): Promise<RecordMetadata[]> {
+    if (!Array.isArray(items))
+      throw invalid(`sendBatch takes an array of values or Messages; got ${inspectBriefly(items)}`)
+    if (options.signal?.aborted) throw abortReason(options.signal)
+    const records = items.map((item: V | null | Message<V, K>) =>
+      item instanceof Message
+        ? this.#outgoing(item.value as V | null, { ...options, ...item.options } as SendOptions<K>)
+        : this.#outgoing(item, options as SendOptions<K>),
+    )
+    const delivery = new GroupDelivery(records.length)
+    for (let i = 0; i < records.length; i++) this.#engine.enqueue(records[i]!, delivery, i)
+    return delivery.promise
+  }
+
+  /** Sends what lingers and resolves once everything sent so far has its outcome, good or bad. */
+  flush(): Promise<void> {
+    return this.#engine.flush()
+  }
+
+  /** Flushes, then refuses further sends. Idempotent. */
+  close(): Promise<void> {
+    return this.#engine.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #outgoing(value: V | null, options: SendOptions<K>): OutgoingRecord {
+    const { name, key: keySerializer, value: valueSerializer } = this.#topic
+    const record = {
+      topic: name,
+      partition: readPartition(options.partition),
+      timestampMs:
+        options.timestamp === undefined ? this.#runtime.now() : readTimestamp(options.timestamp),
+      key: serializeField(keySerializer, options.key ?? null, 'key', name),
+      value: serializeField(valueSerializer, value, 'value', name),
+      headers: options.headers && readHeaders(options.headers),
+    }
+    this.#checkSize(record)
+    return record
+  }
+
+  #checkSize({ key, value, headers, topic }: OutgoingRecord): void {
+    const { maxRequestSize } = this.#config
+    const roughly = (key?.length ?? 0) + (value?.length ?? 0)
+    // A UTF-16 unit takes at most three bytes: most records are seen to fit without counting.
+    if (!headers && roughly * 3 + 128 <= maxRequestSize) return
+    let size = byteLength(key) + byteLength(value) + 80
+    for (const [headerName, content] of headers ?? [])
+      size += byteLength(headerName) + byteLength(content) + 10
+    if (size <= maxRequestSize) return
+    throw new MessageTooLargeError(
+      `A record of about ${size} bytes for topic '${topic}' is over maxRequestSize (${maxRequestSize}). Send less, store large payloads elsewhere and send a reference, or raise maxRequestSize and the topic's max.message.bytes`,
+      { code: 'MESSAGE_TOO_LARGE' },
+    )
+  }
+}
+
+function abortable(
+  signal: AbortSignal,
+  resolve: (metadata: RecordMetadata) => void,
+  reject: (error: unknown) => void,
+): Delivery {
+  const onAbort = () => {
+    const reason = abortReason(signal)
+    reject(
+      new KafkaError('The send was cancelled while under way; the record may be stored', {
+        code: 'ABORTED',
+        outcome: 'unknown',
+        cause: reason,
+      }),
+    )
+  }
+  signal.addEventListener('abort', onAbort, { once: true })
+  const done = () => signal.removeEventListener('abort', onAbort)
+  return new SingleDelivery(
+    (metadata) => {
+      done()
+      resolve(metadata)
+    },
+    (error) => {
+      done()
+      reject(error)
+    },
+  )
+}
+
+function byteLength(data: string | Uint8Array | null): number {
+  if (data === null) return 0
+  return typeof data === 'string' ? utf8Length(data) : data.length
+}
+
+function readPartition(partition: number | undefined): number | undefined {
+  return partition === undefined
+    ? undefined
+    : readInteger(partition, 'partition', { min: 0, max: 2 ** 31 - 1 })
+}
+
+function readTimestamp(timestamp: Date | number): number {
+  const ms = timestamp instanceof Date ? timestamp.getTime() : timestamp
+  if (Number.isSafeInteger(ms) && ms >= 0) return ms
+  throw invalid(
+    `timestamp must be a valid Date or whole epoch milliseconds (0 or more); got ${inspectBriefly(timestamp)}`,
+  )
+}
+
+function readHeaders(
+  headers: Headers,
+): readonly (readonly [string, string | Uint8Array | null])[] | undefined {
+  const pairs = Array.isArray(headers)
+    ? (headers as readonly (readonly [string, string | Uint8Array | null])[])
+    : Object.entries(headers as { readonly [name: string]: string | Uint8Array })
+  for (const [name, value] of pairs) {
+    const isSound =
+      typeof name === 'string' &&
+      (typeof value === 'string' || value === null || value instanceof Uint8Array)
+    if (!isSound)
+      throw invalid(`header '${name}' must be a string or bytes; got ${inspectBriefly(value)}`)
+  }
+  return pairs.length > 0 ? pairs : undefined
+}

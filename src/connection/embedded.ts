@@ -1,0 +1,117 @@
+/**
+ * The connection to a broker in this process: requests are handed over as objects, nothing is serialised but the
+ * record batches, which are bytes everywhere. The broker is opened at the first exchange.
+ */
+import { abortReason } from '../core/backoff.ts'
+import { ClosedError, TimeoutError } from '../core/errors.ts'
+import type { Runtime } from '../core/runtime.ts'
+import type { Api } from '../protocol/api.ts'
+import type { Connection, ExchangeOptions } from './connection.ts'
+
+/** What the embedded connection needs of a broker; the entry file provides one. */
+export interface EmbeddedBroker {
+  /** The highest version of an API that the broker serves. */
+  highestVersion(api: Api<never, unknown>): number
+  handle<Request, Response>(
+    api: Api<Request, Response>,
+    request: Request,
+    context: {
+      version: number
+      clientId: string
+      principal: string
+      host: string
+      signal?: AbortSignal
+    },
+  ): Promise<Response>
+  close(): Promise<void>
+}
+
+export class EmbeddedConnection implements Connection {
+  readonly url: string
+  readonly #clientId: string
+  readonly #runtime: Runtime
+  readonly #openBroker: () => Promise<EmbeddedBroker>
+  #broker: EmbeddedBroker | undefined
+  #opening: Promise<EmbeddedBroker> | undefined
+  #isClosed = false
+
+  constructor(url: string, clientId: string, runtime: Runtime, openBroker: () => Promise<EmbeddedBroker>) {
+    this.url = url
+    this.#clientId = clientId
+    this.#runtime = runtime
+    this.#openBroker = openBroker
+  }
+
+  async exchange<Request, Response>(
+    api: Api<Request, Response>,
+    request: Request | ((version: number) => Request),
+    options: ExchangeOptions = {},
+  ): Promise<Response> {
+    const { signal, timeoutMs } = options
+    if (signal?.aborted) throw abortReason(signal)
+    const broker = this.#broker ?? (await this.#open())
+    if (this.#isClosed) throw closedConnection()
+    const version = broker.highestVersion(api as Api<never, unknown>)
+    const content = typeof request === 'function' ? (request as (version: number) => Request)(version) : request
+    const context = { version, clientId: this.#clientId, principal: 'User:embedded', host: 'embedded' }
+    const answer = broker.handle(api, content, signal ? { ...context, signal } : context)
+    if (timeoutMs === undefined && !signal) return answer
+    return this.#within(answer, api.name, timeoutMs, signal)
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    const broker = await this.#opening?.catch(() => undefined)
+    await broker?.close()
+  }
+
+  #open(): Promise<EmbeddedBroker> {
+    if (this.#isClosed) return Promise.reject(closedConnection())
+    this.#opening ??= this.#openBroker().then(
+      (broker) => {
+        this.#broker = broker
+        return broker
+      },
+      (error: unknown) => {
+        this.#opening = undefined
+        throw error
+      },
+    )
+    return this.#opening
+  }
+
+  #within<T>(answer: Promise<T>, name: string, timeoutMs: number | undefined, signal: AbortSignal | undefined): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const onAbort = () => finish(() => reject(abortReason(signal!)))
+      const timer =
+        timeoutMs === undefined
+          ? undefined
+          : this.#runtime.setTimer(timeoutMs, () =>
+              finish(() =>
+                reject(
+                  new TimeoutError(`The embedded broker did not answer ${name} within ${timeoutMs} ms`, {
+                    code: 'REQUEST_TIMED_OUT',
+                    retriable: true,
+                    outcome: 'unknown',
+                  }),
+                ),
+              ),
+            )
+      const finish = (settle: () => void) => {
+        timer?.cancel()
+        signal?.removeEventListener('abort', onAbort)
+        settle()
+      }
+      signal?.addEventListener('abort', onAbort, { once: true })
+      answer.then(
+        (value) => finish(() => resolve(value)),
+        (error: unknown) => finish(() => reject(error)),
+      )
+    })
+  }
+}
+
+function closedConnection(): ClosedError {
+  return new ClosedError('The client is closed; make a new Client to go on', { code: 'CLIENT_CLOSED' })
+}

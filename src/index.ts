@@ -1,0 +1,68 @@
+/**
+ * kafka-do: the public SDK. This file composes: it gives the client the connection that its URL calls for, and an
+ * embedded connection its broker.
+ */
+import type { BrokerConfigInput } from './broker/config.ts'
+import { BaseClient } from './client/client.ts'
+import { type ClientConfig as BaseClientConfig, resolveClientConfig } from './client/config.ts'
+import { openConnection } from './open-connection.ts'
+
+export interface ClientConfig extends BaseClientConfig {
+  /** Settings of the embedded broker, for `file:` and `memory:`. The first client on a folder decides. */
+  broker?: BrokerConfigInput | undefined
+}
+
+/**
+ * A client of an event log: embedded in this process (`file:`, `memory:`) by default.
+ *
+ * @example
+ * const kafka = new Client()
+ * await kafka.produce('orders', { orderId: '123', amount: 99.99 })
+ */
+export class Client extends BaseClient {
+  /** Throws `ConfigError`, naming the key, for a config it cannot use. Nothing is opened before the first call. */
+  constructor(config?: ClientConfig | string) {
+    const { broker, ...options } = typeof config === 'string' ? { url: config, broker: undefined } : (config ?? {})
+    const environment = (globalThis as { process?: { env: { [name: string]: string | undefined } } }).process?.env ?? {}
+    const resolved = resolveClientConfig(options, environment)
+    super(resolved, openConnection(resolved, broker))
+  }
+}
+
+export type { BrokerConfigInput } from './broker/config.ts'
+export type { Admin, PartitionOffsets, TopicConfig, TopicDescription, TopicSummary } from './client/admin.ts'
+export type { Consumer } from './client/consumer/consumer.ts'
+export type { AssignorName, ConsumerConfig } from './client/consumer/consumer-config.ts'
+export { Offset } from './client/consumer/offset.ts'
+export type { ConsumerRecord as Record, RecordHeaders } from './client/consumer/record.ts'
+export type { RecordStream } from './client/consumer/record-stream.ts'
+export { BatchError, type RecordMetadata } from './client/producer/delivery.ts'
+export { defaultPartitioner, type Partitioner } from './client/producer/partitioner.ts'
+export { type Headers, Message, type Producer, type SendOptions } from './client/producer/producer.ts'
+export type { ProducerConfig } from './client/producer/producer-config.ts'
+export { bytes, json, type Serializer, string } from './client/serializer.ts'
+export { type Topic, type TopicOptions, topic } from './client/topic.ts'
+export type { Duration } from './core/duration.ts'
+export {
+  AbortedError,
+  ClosedError,
+  ConfigError,
+  CorruptDataError,
+  DataFolderLockedError,
+  DisconnectedError,
+  GroupCoordinatorError,
+  KafkaError,
+  MessageTooLargeError,
+  NotLeaderError,
+  OffsetOutOfRangeError,
+  PartitionNotFoundError,
+  ProducerFencedError,
+  QuotaExceededError,
+  RebalanceInProgressError,
+  SerializationError,
+  StorageError,
+  TimeoutError,
+  TopicNotFoundError,
+  UnauthorizedError,
+} from './core/errors.ts'
+export type { Logger, Runtime } from './core/runtime.ts'
