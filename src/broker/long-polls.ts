@@ -1,0 +1,84 @@
+/**
+ * Waits of fetches that found too little. A wait costs a few listeners and one timer, and no work until one of its
+ * partitions advances. Invariant: whatever ends a wait removes its listeners and its timer.
+ */
+import type { Runtime } from '../core/runtime.ts'
+import type { PartitionLog } from './log/partition-log.ts'
+
+/** Why a wait ended: something advanced, time is up, the caller is gone, or the broker closes. */
+export type WaitOutcome = 'advanced' | 'expired' | 'gone' | 'closed'
+
+export interface WaitOptions {
+  readonly timeoutMs: number
+  readonly signal: AbortSignal | undefined
+  /** Asked after each advance (and once the listeners are in place): whether it is worth looking again. */
+  readonly isWorthLooking: () => boolean
+}
+
+export class LongPolls {
+  readonly #runtime: Runtime
+  readonly #waitsMax: number
+  readonly #ends = new Set<(outcome: WaitOutcome) => void>()
+  /** How many waits watch each log. */
+  readonly #watched = new Map<PartitionLog, number>()
+  #isClosed = false
+
+  constructor(runtime: Runtime, waitsMax: number) {
+    this.#runtime = runtime
+    this.#waitsMax = waitsMax
+  }
+
+  get waiting(): number {
+    return this.#ends.size
+  }
+
+  /** Whether someone waits for data of this partition: what is appended should then be synced, and so visible, soon. */
+  isWatched(log: PartitionLog): boolean {
+    return this.#watched.has(log)
+  }
+
+  /** Past `waitingFetchesMax` waits the answer is `expired` at once. */
+  wait(logs: readonly PartitionLog[], options: WaitOptions): Promise<WaitOutcome> {
+    const { timeoutMs, signal, isWorthLooking } = options
+    if (this.#isClosed) return Promise.resolve('closed')
+    if (signal?.aborted) return Promise.resolve('gone')
+    if (timeoutMs <= 0 || this.#ends.size >= this.#waitsMax) return Promise.resolve('expired')
+    return new Promise((resolve) => {
+      const onAdvance = () => {
+        if (isWorthLooking()) end('advanced')
+      }
+      const onAbort = () => end('gone')
+      const end = (outcome: WaitOutcome) => {
+        if (!this.#ends.delete(end)) return
+        timer.cancel()
+        signal?.removeEventListener('abort', onAbort)
+        for (const stop of stops) stop()
+        for (const log of logs) this.#unwatch(log)
+        resolve(outcome)
+      }
+      this.#ends.add(end)
+      const timer = this.#runtime.setTimer(timeoutMs, () => end('expired'))
+      signal?.addEventListener('abort', onAbort, { once: true })
+      const stops = logs.map((log) => log.onAdvance(onAdvance))
+      for (const log of logs) this.#watched.set(log, (this.#watched.get(log) ?? 0) + 1)
+      if (isWorthLooking()) end('advanced')
+    })
+  }
+
+  /** Ends every wait as `advanced`: the set of topics has changed. */
+  wakeAll(): void {
+    for (const end of [...this.#ends]) end('advanced')
+  }
+
+  /** Ends every wait, and every later one at once. Idempotent. */
+  close(): void {
+    this.#isClosed = true
+    for (const end of [...this.#ends]) end('closed')
+  }
+
+  #unwatch(log: PartitionLog): void {
+    const count = this.#watched.get(log)! - 1
+    if (count === 0) this.#watched.delete(log)
+    else this.#watched.set(log, count)
+  }
+}
