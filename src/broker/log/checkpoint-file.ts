@@ -1,0 +1,47 @@
+/**
+ * Small files that are replaced as a whole: written beside the old one, synced, renamed over it, and the folder
+ * synced. A crash at any step leaves the old or the new one.
+ */
+import { decodeUtf8, encodeUtf8 } from '../../core/bytes.ts'
+import type { FileSystem } from '../../storage/file-system.ts'
+import { readWhole } from './index-file.ts'
+
+/** Durable when it resolves. */
+export async function replaceFile(fileSystem: FileSystem, path: string, content: Uint8Array): Promise<void> {
+  const temporary = `${path}.tmp`
+  fileSystem.remove(temporary)
+  const file = fileSystem.open(temporary, { create: true })
+  try {
+    file.write(content, 0)
+    await file.sync()
+  } finally {
+    file.close()
+  }
+  fileSystem.rename(temporary, path)
+  await fileSystem.syncDirectory(path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '')
+}
+
+/** Kafka's text form of a checkpoint: version 0, the number of lines, the lines. */
+export function replaceCheckpoint(fileSystem: FileSystem, path: string, lines: readonly string[]): Promise<void> {
+  return replaceFile(fileSystem, path, encodeUtf8(`0\n${lines.length}\n${lines.map((line) => `${line}\n`).join('')}`))
+}
+
+/** The lines of a checkpoint; undefined when it is missing or cannot be trusted. */
+export function readCheckpoint(fileSystem: FileSystem, path: string): string[] | undefined {
+  const content = readWhole(fileSystem, path)
+  if (!content) return undefined
+  const [version, count, ...lines] = decodeUtf8(content).split('\n')
+  if (version !== '0' || lines.pop() !== '' || lines.length !== Number(count)) return undefined
+  return lines
+}
+
+/** Lines of `topic partition offset`; a damaged line makes the whole checkpoint undefined. */
+export function readOffsetCheckpoint(fileSystem: FileSystem, path: string): Map<string, bigint> | undefined {
+  const offsets = new Map<string, bigint>()
+  for (const line of readCheckpoint(fileSystem, path) ?? ['damaged']) {
+    const match = /^(\S+) (\d+) (\d+)$/.exec(line)
+    if (!match) return undefined
+    offsets.set(`${match[1]}-${match[2]}`, BigInt(match[3]!))
+  }
+  return offsets
+}

@@ -1,0 +1,62 @@
+/** Which leader epoch wrote which part of the log (KIP-101), in Kafka's `leader-epoch-checkpoint` file. */
+import type { FileSystem } from '../../storage/file-system.ts'
+import { readCheckpoint, replaceCheckpoint } from './checkpoint-file.ts'
+
+interface EpochStart {
+  readonly epoch: number
+  readonly startOffset: bigint
+}
+
+export class LeaderEpochs {
+  readonly #fileSystem: FileSystem
+  readonly #path: string
+  #starts: EpochStart[]
+
+  constructor(fileSystem: FileSystem, path: string) {
+    this.#fileSystem = fileSystem
+    this.#path = path
+    this.#starts = parse(readCheckpoint(fileSystem, path) ?? [])
+  }
+
+  /** The current epoch; 0 when none was ever noted. */
+  get current(): number {
+    return this.#starts.at(-1)?.epoch ?? 0
+  }
+
+  /** Notes that `epoch` writes from `startOffset` on. Durable when it resolves. */
+  async begin(epoch: number, startOffset: bigint): Promise<void> {
+    if (this.#starts.at(-1)?.epoch === epoch) return
+    this.#starts = [...this.#starts.filter((start) => start.startOffset < startOffset), { epoch, startOffset }]
+    await this.#save()
+  }
+
+  /** Adopts an epoch found in the log itself, where the checkpoint was lost. */
+  observe(epoch: number, startOffset: bigint): void {
+    if (epoch > this.current || this.#starts.length === 0) this.#starts.push({ epoch: Math.max(0, epoch), startOffset })
+  }
+
+  /** The largest epoch not past `epoch`, and where it ended; undefined when the log begins later. */
+  endOf(epoch: number, logEndOffset: bigint): { epoch: number; endOffset: bigint } | undefined {
+    const index = this.#starts.findLastIndex((start) => start.epoch <= epoch)
+    if (index < 0) return undefined
+    return { epoch: this.#starts[index]!.epoch, endOffset: this.#starts[index + 1]?.startOffset ?? logEndOffset }
+  }
+
+  async #save(): Promise<void> {
+    await replaceCheckpoint(
+      this.#fileSystem,
+      this.#path,
+      this.#starts.map(({ epoch, startOffset }) => `${epoch} ${startOffset}`),
+    )
+  }
+}
+
+function parse(lines: readonly string[]): EpochStart[] {
+  const starts: EpochStart[] = []
+  for (const line of lines) {
+    const match = /^(\d+) (\d+)$/.exec(line)
+    if (!match) return []
+    starts.push({ epoch: Number(match[1]), startOffset: BigInt(match[2]!) })
+  }
+  return starts
+}

@@ -1,0 +1,56 @@
+/** The `.snapshot` files of a partition: the producer state as of the offset that names the file. */
+import type { File, FileSystem } from '../../storage/file-system.ts'
+import { readWhole, writeWhole } from './index-file.ts'
+import type { ProducerState } from './producer-state.ts'
+import { segmentName } from './segment.ts'
+
+/** Newer ones than these are kept, so that a damaged snapshot leaves an older one to begin from. */
+const keptSnapshots = 3
+
+export class ProducerSnapshots {
+  readonly #fileSystem: FileSystem
+  readonly #folder: string
+
+  constructor(fileSystem: FileSystem, folder: string) {
+    this.#fileSystem = fileSystem
+    this.#folder = folder
+  }
+
+  /** Writes the state as of `offset` and removes old snapshots. Returns the file for the caller to sync and close. */
+  write(offset: bigint, state: ProducerState): File {
+    const file = writeWhole(this.#fileSystem, this.#path(offset), state.toSnapshot())
+    for (const old of this.#offsets().slice(0, -keptSnapshots)) this.#fileSystem.remove(this.#path(old))
+    return file
+  }
+
+  /** Restores the newest sound snapshot not past `offset`; returns its offset, or undefined and an empty state. */
+  restore(offset: bigint, state: ProducerState): bigint | undefined {
+    for (const candidate of this.#offsets().reverse()) {
+      if (candidate > offset) continue
+      const bytes = readWhole(this.#fileSystem, this.#path(candidate))
+      if (bytes && state.restore(bytes)) return candidate
+    }
+    state.clear()
+    return undefined
+  }
+
+  removeBelow(offset: bigint): void {
+    for (const old of this.#offsets()) if (old < offset) this.#fileSystem.remove(this.#path(old))
+  }
+
+  removeAbove(offset: bigint): void {
+    for (const newer of this.#offsets()) if (newer > offset) this.#fileSystem.remove(this.#path(newer))
+  }
+
+  /** Ascending. */
+  #offsets(): bigint[] {
+    return this.#fileSystem
+      .list(this.#folder)
+      .filter((name) => /^\d{20}\.snapshot$/.test(name))
+      .map((name) => BigInt(name.slice(0, 20)))
+  }
+
+  #path(offset: bigint): string {
+    return `${this.#folder}/${segmentName(offset)}.snapshot`
+  }
+}

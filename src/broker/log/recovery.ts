@@ -1,0 +1,178 @@
+/**
+ * Opens a partition's folder as it was left.
+ *
+ * After a clean stop everything is trusted: only the end of the active segment is read. After anything else, all from
+ * the recovery point on (which was on stable storage for certain) is read and verified. The first batch that is not
+ * sound ends the log: it was being written when the machine or process died, and nothing from there on was
+ * acknowledged as durable. What is kept is synced before it is served, because nobody knows whether it was.
+ */
+import { CorruptDataError } from '../../core/errors.ts'
+import type { Runtime } from '../../core/runtime.ts'
+import { verifyBatch } from '../../protocol/records/record-batch.ts'
+import type { FileSystem } from '../../storage/file-system.ts'
+import { finishSwaps } from './compaction.ts'
+import { readControlType } from './control-record.ts'
+import { LeaderEpochs } from './leader-epochs.ts'
+import type { LogConfig } from './log-config.ts'
+import { PartitionLog } from './partition-log.ts'
+import { ProducerSnapshots } from './producer-snapshots.ts'
+import { ProducerState } from './producer-state.ts'
+import { Segment } from './segment.ts'
+import type { CacheBudget } from './tail-cache.ts'
+import { TransactionIndex } from './transaction-index.ts'
+
+export interface OpenOptions {
+  readonly fileSystem: FileSystem
+  readonly runtime: Runtime
+  readonly topic: string
+  readonly partition: number
+  readonly config: LogConfig
+  readonly cacheBudget: CacheBudget
+  /** The folder was closed in order. */
+  readonly isClean: boolean
+  /** Everything below is on stable storage. */
+  readonly recoveryPoint: bigint
+  readonly logStartOffset: bigint
+}
+
+/** Opens, recovering where needed, or creates. Durable when it resolves. */
+export async function openPartitionLog(options: OpenOptions): Promise<PartitionLog> {
+  const { fileSystem, topic, partition } = options
+  const folder = `${topic}-${partition}`
+  const isNew = fileSystem.stat(folder) === undefined
+  if (isNew) {
+    fileSystem.makeDirectory(folder)
+    await fileSystem.syncDirectory('')
+  }
+  finishSwaps(fileSystem, folder)
+  const recovery = new Recovery(options, folder)
+  const segments = await recovery.openSegments()
+  return new PartitionLog({
+    ...options,
+    folder,
+    segments,
+    producers: recovery.producers,
+    epochs: recovery.epochs,
+  })
+}
+
+class Recovery {
+  readonly producers = new ProducerState()
+  readonly epochs: LeaderEpochs
+  readonly #options: OpenOptions
+  readonly #folder: string
+  readonly #snapshots: ProducerSnapshots
+
+  constructor(options: OpenOptions, folder: string) {
+    this.#options = options
+    this.#folder = folder
+    this.#snapshots = new ProducerSnapshots(options.fileSystem, folder)
+    this.epochs = new LeaderEpochs(options.fileSystem, `${folder}/leader-epoch-checkpoint`)
+  }
+
+  async openSegments(): Promise<Segment[]> {
+    const { isClean, recoveryPoint } = this.#options
+    let segments = this.#openAll()
+    if (segments.length === 0) return [await this.#createFirst()]
+    if (isClean) await segments.at(-1)!.openTail()
+    else segments = await this.#verify(segments, segments.findIndex((segment, i) => i === segments.length - 1 || segment.nextOffset > recoveryPoint))
+    const end = segments.at(-1)!.nextOffset
+    if (end < this.#options.logStartOffset) {
+      // Records below the start are gone on purpose; those at and after it never reached the disk.
+      for (const segment of segments) segment.remove()
+      segments = [await this.#createFirst()]
+    }
+    await this.#restoreProducers(segments)
+    if (!isClean) await this.epochs.begin(this.epochs.current + 1, segments.at(-1)!.nextOffset)
+    return segments
+  }
+
+  #openAll(): Segment[] {
+    const { fileSystem, config } = this.#options
+    const bases = fileSystem
+      .list(this.#folder)
+      .filter((name) => /^\d{20}\.log$/.test(name))
+      .map((name) => BigInt(name.slice(0, 20)))
+    return bases.map((base, i) => Segment.open(fileSystem, this.#folder, base, config.indexIntervalBytes, bases[i + 1]))
+  }
+
+  async #createFirst(): Promise<Segment> {
+    const { fileSystem, config, logStartOffset } = this.#options
+    const segment = Segment.create(fileSystem, this.#folder, logStartOffset, config.indexIntervalBytes)
+    await fileSystem.syncDirectory(this.#folder)
+    return segment
+  }
+
+  /** Verifies the segments from number `first` on; returns those that remain. */
+  async #verify(segments: Segment[], first: number): Promise<Segment[]> {
+    for (let i = first; i < segments.length; i++) {
+      const segment = segments[i]!
+      const soundBytes = await this.#verifySegment(segment)
+      await segment.file.sync()
+      for (const file of segment.writeIndexes()) {
+        await file.sync()
+        file.close()
+      }
+      if (soundBytes === segment.sizeInBytes) continue
+      const cutBytes = segment.sizeInBytes - soundBytes
+      segment.file.truncate(soundBytes)
+      await segment.file.sync()
+      const dropped = segments.splice(i + 1)
+      this.#options.runtime.logger.warn(
+        { log: this.#folder, endOffset: String(segment.nextOffset), cutBytes, droppedSegments: dropped.length },
+        'the end of the log was cut: it was being written when the broker died',
+      )
+      for (const lost of dropped.reverse()) lost.remove()
+    }
+    this.#snapshots.removeAbove(segments.at(-1)!.nextOffset)
+    await this.#options.fileSystem.syncDirectory(this.#folder)
+    return segments
+  }
+
+  /** Reads a segment and makes its indexes; returns how many bytes from its beginning are sound. */
+  async #verifySegment(segment: Segment): Promise<number> {
+    let expected = segment.baseOffset
+    let soundBytes = 0
+    segment.nextOffset = segment.baseOffset
+    segment.beginRebuild()
+    try {
+      for await (const { header, bytes, filePosition } of segment.scan()) {
+        if (header.baseOffset < expected || !verifyBatch(bytes, header)) break
+        segment.noteRecovered(header, filePosition)
+        this.epochs.observe(header.partitionLeaderEpoch, header.baseOffset)
+        expected = header.lastOffset + 1n
+        soundBytes = filePosition + header.sizeInBytes
+      }
+    } catch (error) {
+      if (!(error instanceof CorruptDataError)) throw error
+    }
+    return soundBytes
+  }
+
+  /** Producer state from the newest snapshot, and from the log after it. */
+  async #restoreProducers(segments: readonly Segment[]): Promise<void> {
+    const { fileSystem } = this.#options
+    const end = segments.at(-1)!.nextOffset
+    const from = this.#snapshots.restore(end, this.producers) ?? segments[0]!.baseOffset
+    if (from >= end) return
+    const transactions = new TransactionIndex(fileSystem, () => segments)
+    for (const segment of segments) {
+      if (segment.nextOffset <= from) continue
+      let isFresh = true
+      for await (const { header, bytes } of segment.scan()) {
+        if (header.baseOffset < from) continue
+        if (!header.isControl) {
+          this.producers.record(header)
+          continue
+        }
+        if (isFresh && segment.baseOffset >= from) fileSystem.remove(`${segment.path}.txnindex`)
+        isFresh = false
+        const aborted = this.producers.recordMarker(header, readControlType(bytes, header) === 'commit', 0)
+        if (aborted) {
+          const file = transactions.append(segment, aborted)
+          await file.sync()
+        }
+      }
+    }
+  }
+}

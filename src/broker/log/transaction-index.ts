@@ -1,0 +1,82 @@
+/**
+ * The `.txnindex` files: one entry for each aborted transaction, in the segment that holds its marker, in Kafka's
+ * format: version int16 0 | producerId | firstOffset | lastOffset | lastStableOffset, int64 each.
+ */
+import { allocateBytes } from '../../core/bytes.ts'
+import type { File, FileSystem } from '../../storage/file-system.ts'
+import { readWhole } from './index-file.ts'
+import type { AbortedTransaction } from './producer-state.ts'
+import type { Segment } from './segment.ts'
+
+const entryBytes = 34
+
+export class TransactionIndex {
+  readonly #fileSystem: FileSystem
+  readonly #segments: () => readonly Segment[]
+  readonly #loaded = new Map<Segment, AbortedTransaction[]>()
+  readonly #files = new Map<Segment, File>()
+
+  constructor(fileSystem: FileSystem, segments: () => readonly Segment[]) {
+    this.#fileSystem = fileSystem
+    this.#segments = segments
+  }
+
+  /** Adds an entry to a segment's index; returns the file for syncing. */
+  append(segment: Segment, aborted: AbortedTransaction): File {
+    const entries = this.#load(segment)
+    let file = this.#files.get(segment)
+    if (!file) {
+      file = this.#fileSystem.open(`${segment.path}.txnindex`, { create: true })
+      this.#files.set(segment, file)
+    }
+    file.write(encode(aborted), entries.length * entryBytes)
+    entries.push(aborted)
+    return file
+  }
+
+  /** Transactions aborted by a marker after `from` whose first record is before `to`. */
+  aborted(from: bigint, to: bigint): { producerId: bigint; firstOffset: bigint }[] {
+    const found: { producerId: bigint; firstOffset: bigint }[] = []
+    for (const segment of this.#segments()) {
+      if (segment.nextOffset <= from) continue
+      for (const { producerId, firstOffset, lastOffset } of this.#load(segment)) {
+        if (lastOffset >= from && firstOffset < to) found.push({ producerId, firstOffset })
+      }
+    }
+    return found
+  }
+
+  #load(segment: Segment): AbortedTransaction[] {
+    let entries = this.#loaded.get(segment)
+    if (!entries) {
+      entries = decode(readWhole(this.#fileSystem, `${segment.path}.txnindex`) ?? new Uint8Array(0))
+      this.#loaded.set(segment, entries)
+    }
+    return entries
+  }
+}
+
+function encode({ producerId, firstOffset, lastOffset, lastStableOffset }: AbortedTransaction): Uint8Array {
+  const bytes = allocateBytes(entryBytes)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  view.setInt16(0, 0)
+  view.setBigInt64(2, producerId)
+  view.setBigInt64(10, firstOffset)
+  view.setBigInt64(18, lastOffset)
+  view.setBigInt64(26, lastStableOffset)
+  return bytes
+}
+
+function decode(bytes: Uint8Array): AbortedTransaction[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const entries: AbortedTransaction[] = []
+  for (let at = 0; at + entryBytes <= bytes.length; at += entryBytes) {
+    entries.push({
+      producerId: view.getBigInt64(at + 2),
+      firstOffset: view.getBigInt64(at + 10),
+      lastOffset: view.getBigInt64(at + 18),
+      lastStableOffset: view.getBigInt64(at + 26),
+    })
+  }
+  return entries
+}
