@@ -5,7 +5,7 @@ import { parseDuration } from '../core/duration.ts'
 import { errorFrom } from '../protocol/error-codes.ts'
 import {
   createCreatePartitionsRequest,
-  createCreatePartitionsRequestTopic,
+  createCreatePartitionsRequestCreatePartitionsTopic,
   createPartitions,
 } from '../protocol/messages/generated/create-partitions.ts'
 import {
@@ -115,7 +115,7 @@ export class Admin {
     checkTopicName(name)
     const count = readInteger(total, 'total', { min: 1, max: 100_000 })
     const request = createCreatePartitionsRequest({
-      topics: [createCreatePartitionsRequestTopic({ name, count, assignments: null })],
+      topics: [createCreatePartitionsRequestCreatePartitionsTopic({ name, count, assignments: null })],
       timeoutMs: this.#cluster.config.timeout,
     })
     await this.#cluster.retrying(`create partitions of '${name}'`, {}, async (call) => {

@@ -3,6 +3,7 @@
  * next one, which carries everything that is committable by then.
  */
 import { KafkaError } from '../../core/errors.ts'
+import { groupBy } from '../../core/group-by.ts'
 import { errorFrom } from '../../protocol/error-codes.ts'
 import {
   createOffsetCommitRequest,
@@ -94,7 +95,7 @@ export class GroupCommitter implements Committer {
   }
 
   #request(generation: Generation, partitions: readonly { partition: PartitionConsumption; offset: bigint }[]) {
-    const byTopic = Map.groupBy(partitions, ({ partition }) => partition.topic)
+    const byTopic = groupBy(partitions, ({ partition }) => partition.topic)
     return createOffsetCommitRequest({
       groupId: this.#groupId,
       generationIdOrMemberEpoch: generation.generationId,
@@ -129,7 +130,7 @@ export function fetchCommitted(
 ): Promise<(bigint | undefined)[]> {
   return cluster.retrying(`fetch committed offsets of group '${groupId}'`, {}, async (call) => {
     const nodeId = await cluster.coordinator('group', groupId, call)
-    const byTopic = Map.groupBy(partitions, ({ topic }) => topic)
+    const byTopic = groupBy(partitions, ({ topic }) => topic)
     const topics = [...byTopic].map(([name, ofTopic]) =>
       createOffsetFetchRequestTopics({
         name,

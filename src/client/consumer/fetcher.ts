@@ -9,6 +9,7 @@
  */
 import { backoffDelay } from '../../core/backoff.ts'
 import { CorruptDataError, KafkaError, OffsetOutOfRangeError } from '../../core/errors.ts'
+import { groupBy } from '../../core/group-by.ts'
 import type { Timer } from '../../core/runtime.ts'
 import { loadCodec } from '../../protocol/compression/codec.ts'
 import { errorFrom } from '../../protocol/error-codes.ts'
@@ -174,7 +175,7 @@ export class Fetcher {
   }
 
   #request(partitions: readonly PartitionConsumption[]) {
-    const byTopic = Map.groupBy(partitions, (partition) => partition.topic)
+    const byTopic = groupBy(partitions, (partition) => partition.topic)
     return createFetchRequest({
       replicaId: -1,
       maxWaitMs: this.#config.fetchMaxWaitMs,

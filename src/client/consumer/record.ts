@@ -55,7 +55,7 @@ export class ConsumerRecord<V = unknown, K = string> {
    * will be delivered again, there. Without a group there is nothing to commit: `ConfigError`.
    */
   commit(): Promise<void> {
-    return this.#source.commit(this)
+    return this.#source.commit(this as ConsumerRecord)
   }
 
   toJSON(): object {

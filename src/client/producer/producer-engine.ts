@@ -8,6 +8,7 @@
 import { backoffDelay } from '../../core/backoff.ts'
 import { ClosedError, KafkaError, PartitionNotFoundError, TimeoutError } from '../../core/errors.ts'
 import { Fifo } from '../../core/fifo.ts'
+import { groupBy } from '../../core/group-by.ts'
 import type { Timer } from '../../core/runtime.ts'
 import { type Codec, loadCodec } from '../../protocol/compression/codec.ts'
 import { errorFrom } from '../../protocol/error-codes.ts'
@@ -266,7 +267,7 @@ export class ProducerEngine {
   async #send(nodeId: number, batches: PendingBatch[]): Promise<void> {
     const { acks, deliveryTimeout } = this.#config
     const timeoutMs = Math.min(deliveryTimeout, this.#cluster.config.timeout)
-    const byTopic = Map.groupBy(batches, (batch) => batch.queue.topic)
+    const byTopic = groupBy(batches, (batch) => batch.queue.topic)
     const request = createProduceRequest({
       acks: acks === 'all' ? -1 : acks,
       timeoutMs,
@@ -319,7 +320,10 @@ export class ProducerEngine {
     const { topic, partition } = batch.queue
     const message = answer.errorMessage ?? undefined
     const error = errorFrom(answer.errorCode, { topic, partition, ...(message && { message }) })
-    if (error.code === 'DUPLICATE_SEQUENCE_NUMBER') return this.#stored(batch, -1n, -1)
+    if (error.code === 'DUPLICATE_SEQUENCE_NUMBER') {
+      this.#stored(batch, -1n, -1)
+      return
+    }
     if (error.outcome === 'unknown') batch.maybeWritten = true
     if (
       error.code === 'NOT_LEADER_OR_FOLLOWER' ||
