@@ -203,11 +203,9 @@ export class GroupMember {
   async #join(): Promise<JoinGroupResponse> {
     const { sessionTimeout, rebalanceTimeout, groupInstanceId } = this.#config
     const metadata = encodeSubscription({
-      topics: [...this.#topics],
-      userData: this.#assignor.subscriptionUserData?.({ generation: this.#generationId, owned: this.#owned }) ?? null,
+      topics: this.#topics,
       ownedPartitions: this.#owned,
       generationId: this.#generationId,
-      rackId: null,
     })
     const request = createJoinGroupRequest({
       groupId: this.#groupId,
@@ -232,16 +230,9 @@ export class GroupMember {
 
   async #assign(joined: JoinGroupResponse): Promise<{ memberId: string; assignment: Uint8Array }[]> {
     const members = joined.members.map((member) => {
-      const subscription = decodeSubscription(member.metadata)
-      return {
-        memberId: member.memberId,
-        groupInstanceId: member.groupInstanceId,
-        topics: subscription.topics,
-        userData: subscription.userData,
-        ownedPartitions: subscription.ownedPartitions,
-        generation: subscription.generationId,
-        rackId: subscription.rackId,
-      }
+      const { topics, ownedPartitions, generationId } = decodeSubscription(member.metadata)
+      const { memberId, groupInstanceId } = member
+      return { memberId, groupInstanceId, topics, ownedPartitions, generation: generationId }
     })
     const topics = new Set(members.flatMap((member) => member.topics))
     this.#partitionCounts = new Map()
@@ -252,7 +243,7 @@ export class GroupMember {
     const assigned = this.#assignor.assign({ members, partitionsPerTopic: this.#partitionCounts })
     return members.map(({ memberId }) => ({
       memberId,
-      assignment: encodeAssignment({ partitions: assigned.get(memberId) ?? [], userData: null }),
+      assignment: encodeAssignment(assigned.get(memberId) ?? []),
     }))
   }
 
@@ -274,7 +265,7 @@ export class GroupMember {
       this.#cluster.exchange(syncGroup, request, { nodeId, timeoutMs, signal: this.#leaving.signal }),
     )
     if (response.errorCode !== 0) throw errorFrom(response.errorCode, { group: this.#groupId })
-    return response.assignment.length === 0 ? [] : decodeAssignment(response.assignment).partitions
+    return response.assignment.length === 0 ? [] : decodeAssignment(response.assignment)
   }
 
   async #ask<T>(exchange: (nodeId: number) => Promise<T>): Promise<T> {

@@ -1,0 +1,83 @@
+/**
+ * What members tell each other inside the group protocol: Kafka's ConsumerProtocol. Each blob begins with its version
+ * as an int16; a newer version is read as the newest known one, whose fields it begins with.
+ */
+import { CorruptDataError } from '../../../core/errors.ts'
+import { groupBy } from '../../../core/group-by.ts'
+import type { DataMessage } from '../../../protocol/api.ts'
+import { ByteReader } from '../../../protocol/byte-reader.ts'
+import { ByteWriter } from '../../../protocol/byte-writer.ts'
+import {
+  consumerProtocolAssignment,
+  createConsumerProtocolAssignment,
+} from '../../../protocol/messages/generated/consumer-protocol-assignment.ts'
+import {
+  consumerProtocolSubscription,
+  createConsumerProtocolSubscription,
+} from '../../../protocol/messages/generated/consumer-protocol-subscription.ts'
+import type { TopicPartition } from './assignor.ts'
+
+export interface Subscription {
+  readonly topics: readonly string[]
+  readonly ownedPartitions: readonly TopicPartition[]
+  /** -1: unknown. */
+  readonly generationId: number
+}
+
+export function encodeSubscription({ topics, ownedPartitions, generationId }: Subscription): Uint8Array {
+  return encode(
+    consumerProtocolSubscription,
+    createConsumerProtocolSubscription({
+      topics: [...topics].sort(),
+      userData: null,
+      ownedPartitions: toTopics(ownedPartitions),
+      generationId,
+      rackId: null,
+    }),
+  )
+}
+
+/** Throws `CorruptDataError`. */
+export function decodeSubscription(bytes: Uint8Array): Subscription {
+  const { topics, ownedPartitions, generationId } = decode(consumerProtocolSubscription, bytes)
+  return { topics, ownedPartitions: fromTopics(ownedPartitions), generationId }
+}
+
+export function encodeAssignment(partitions: readonly TopicPartition[]): Uint8Array {
+  return encode(
+    consumerProtocolAssignment,
+    createConsumerProtocolAssignment({ assignedPartitions: toTopics(partitions), userData: null }),
+  )
+}
+
+/** Throws `CorruptDataError`. */
+export function decodeAssignment(bytes: Uint8Array): TopicPartition[] {
+  return fromTopics(decode(consumerProtocolAssignment, bytes).assignedPartitions)
+}
+
+function encode<T>(message: DataMessage<T>, content: T): Uint8Array {
+  const writer = new ByteWriter()
+  writer.writeInt16(message.maxVersion)
+  message.encode(writer, content, message.maxVersion)
+  return writer.finish().slice()
+}
+
+function decode<T>(message: DataMessage<T>, bytes: Uint8Array): T {
+  const reader = new ByteReader(bytes)
+  const version = reader.readInt16()
+  if (version < message.minVersion) {
+    throw new CorruptDataError(`A group member sent ${message.name} with version ${version}`, { code: 'CORRUPT_MESSAGE' })
+  }
+  return message.decode(reader, Math.min(version, message.maxVersion))
+}
+
+function toTopics(partitions: readonly TopicPartition[]): { topic: string; partitions: number[] }[] {
+  return [...groupBy(partitions, ({ topic }) => topic)].map(([topic, ofTopic]) => ({
+    topic,
+    partitions: ofTopic.map(({ partition }) => partition).sort((a, b) => a - b),
+  }))
+}
+
+function fromTopics(topics: readonly { topic: string; partitions: readonly number[] }[]): TopicPartition[] {
+  return topics.flatMap(({ topic, partitions }) => partitions.map((partition) => ({ topic, partition })))
+}
