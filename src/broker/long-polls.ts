@@ -4,6 +4,7 @@
  */
 import type { Runtime } from '../core/runtime.ts'
 import type { PartitionLog } from './log/partition-log.ts'
+import { makeVisibleSoon } from './visibility.ts'
 
 /** Why a wait ended: something advanced, time is up, the caller is gone, or the broker closes. */
 export type WaitOutcome = 'advanced' | 'expired' | 'gone' | 'closed'
@@ -11,8 +12,8 @@ export type WaitOutcome = 'advanced' | 'expired' | 'gone' | 'closed'
 export interface WaitOptions {
   readonly timeoutMs: number
   readonly signal: AbortSignal | undefined
-  /** Asked after each advance (and once the listeners are in place): whether it is worth looking again. */
-  readonly isWorthLooking: () => boolean
+  /** Asked when a log has advanced, and of every log once the listeners are in place. */
+  readonly isWorthLooking: (advanced: PartitionLog) => boolean
 }
 
 export class LongPolls {
@@ -44,24 +45,22 @@ export class LongPolls {
     if (signal?.aborted) return Promise.resolve('gone')
     if (timeoutMs <= 0 || this.#ends.size >= this.#waitsMax) return Promise.resolve('expired')
     return new Promise((resolve) => {
-      const onAdvance = () => {
-        if (isWorthLooking()) end('advanced')
-      }
       const onAbort = () => end('gone')
       const end = (outcome: WaitOutcome) => {
         if (!this.#ends.delete(end)) return
         timer.cancel()
         signal?.removeEventListener('abort', onAbort)
         for (const stop of stops) stop()
-        for (const log of logs) this.#unwatch(log)
         resolve(outcome)
       }
       this.#ends.add(end)
       const timer = this.#runtime.setTimer(timeoutMs, () => end('expired'))
       signal?.addEventListener('abort', onAbort, { once: true })
-      const stops = logs.map((log) => log.onAdvance(onAdvance))
-      for (const log of logs) this.#watched.set(log, (this.#watched.get(log) ?? 0) + 1)
-      if (isWorthLooking()) end('advanced')
+      const stops = logs.map((log) =>
+        this.#watch(log, () => isWorthLooking(log) && end('advanced')),
+      )
+      // What advanced before the listeners were there is not announced again.
+      if (logs.some(isWorthLooking)) end('advanced')
     })
   }
 
@@ -76,9 +75,15 @@ export class LongPolls {
     for (const end of [...this.#ends]) end('closed')
   }
 
-  #unwatch(log: PartitionLog): void {
-    const count = this.#watched.get(log)! - 1
-    if (count === 0) this.#watched.delete(log)
-    else this.#watched.set(log, count)
+  #watch(log: PartitionLog, onAdvance: () => void): () => void {
+    this.#watched.set(log, (this.#watched.get(log) ?? 0) + 1)
+    const stop = log.onAdvance(onAdvance)
+    makeVisibleSoon(log)
+    return () => {
+      stop()
+      const count = this.#watched.get(log)! - 1
+      if (count === 0) this.#watched.delete(log)
+      else this.#watched.set(log, count)
+    }
   }
 }

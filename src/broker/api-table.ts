@@ -1,0 +1,81 @@
+/**
+ * The APIs that this broker serves: versions and handler, declared once. Dispatch, the ApiVersions answer and the
+ * docs derive from it. A version is not listed unless it is implemented.
+ */
+import type { Api } from '../protocol/api.ts'
+import { alterConfigs } from '../protocol/messages/generated/alter-configs.ts'
+import { apiVersions } from '../protocol/messages/generated/api-versions.ts'
+import { createPartitions } from '../protocol/messages/generated/create-partitions.ts'
+import { createTopics } from '../protocol/messages/generated/create-topics.ts'
+import { deleteTopics } from '../protocol/messages/generated/delete-topics.ts'
+import { describeConfigs } from '../protocol/messages/generated/describe-configs.ts'
+import { fetch } from '../protocol/messages/generated/fetch.ts'
+import { findCoordinator } from '../protocol/messages/generated/find-coordinator.ts'
+import { incrementalAlterConfigs } from '../protocol/messages/generated/incremental-alter-configs.ts'
+import { initProducerId } from '../protocol/messages/generated/init-producer-id.ts'
+import { listOffsets } from '../protocol/messages/generated/list-offsets.ts'
+import { metadata } from '../protocol/messages/generated/metadata.ts'
+import { produce } from '../protocol/messages/generated/produce.ts'
+import { handleAlterConfigs } from './handlers/alter-configs.ts'
+import { handleApiVersions } from './handlers/api-versions.ts'
+import { handleCreatePartitions } from './handlers/create-partitions.ts'
+import { handleCreateTopics } from './handlers/create-topics.ts'
+import { handleDeleteTopics } from './handlers/delete-topics.ts'
+import { handleDescribeConfigs } from './handlers/describe-configs.ts'
+import { handleFetch } from './handlers/fetch.ts'
+import { handleFindCoordinator } from './handlers/find-coordinator.ts'
+import { handleIncrementalAlterConfigs } from './handlers/incremental-alter-configs.ts'
+import { handleInitProducerId } from './handlers/init-producer-id.ts'
+import { handleListOffsets } from './handlers/list-offsets.ts'
+import { handleMetadata } from './handlers/metadata.ts'
+import { handleProduce } from './handlers/produce.ts'
+import type { RequestContext } from './request-context.ts'
+import type { BrokerServices, Handler, VersionRange } from './services.ts'
+
+export interface ServedApi {
+  readonly api: Api<unknown, unknown>
+  /** What requests may be in. */
+  readonly accepted: VersionRange
+  /** What the ApiVersions answer says. */
+  readonly advertised: VersionRange
+  handle(services: BrokerServices, request: unknown, context: RequestContext): unknown
+}
+
+function serve<Request, Response>(
+  api: Api<Request, Response>,
+  handler: Handler<Request, Response>,
+  advertised: Partial<VersionRange> = {},
+): ServedApi {
+  const { minVersion, maxVersion } = api
+  return {
+    api,
+    accepted: { minVersion, maxVersion },
+    advertised: { minVersion, maxVersion, ...advertised },
+    handle: handler,
+  }
+}
+
+/** By key. */
+export const servedApis: readonly ServedApi[] = [
+  // Older librdkafka turns compression off when Produce v0 is not advertised; nobody then sends it.
+  serve(produce, handleProduce, { minVersion: 0 }),
+  serve(fetch, handleFetch),
+  serve(listOffsets, handleListOffsets),
+  serve(metadata, handleMetadata),
+  serve(findCoordinator, handleFindCoordinator),
+  serve(apiVersions, handleApiVersions),
+  serve(createTopics, handleCreateTopics),
+  serve(deleteTopics, handleDeleteTopics),
+  serve(initProducerId, handleInitProducerId),
+  serve(describeConfigs, handleDescribeConfigs),
+  serve(alterConfigs, handleAlterConfigs),
+  serve(createPartitions, handleCreatePartitions),
+  serve(incrementalAlterConfigs, handleIncrementalAlterConfigs),
+]
+
+const byKey: (ServedApi | undefined)[] = []
+for (const served of servedApis) byKey[served.api.key] = served
+
+export function servedApi(key: number): ServedApi | undefined {
+  return byKey[key]
+}

@@ -1,0 +1,166 @@
+/**
+ * One broker on one data folder. It takes typed requests and gives typed responses; doors (the embedded connection, the
+ * Kafka listener, HTTP) stand before it.
+ *
+ * Opening: the lock; the metadata log; the topics' partitions, recovered where needed; the groups. Closing: long polls
+ * are answered, requests in flight finish, the logs are synced and the folder is marked as clean.
+ */
+import { ClosedError, KafkaError } from '../core/errors.ts'
+import type { Runtime } from '../core/runtime.ts'
+import type { Api } from '../protocol/api.ts'
+import { apiVersions } from '../protocol/messages/generated/api-versions.ts'
+import type { FileSystem } from '../storage/file-system.ts'
+import { servedApi, servedApis } from './api-table.ts'
+import { type BrokerConfig, type BrokerConfigInput, resolveBrokerConfig } from './config.ts'
+import { LogStore } from './log/log-store.ts'
+import { LongPolls } from './long-polls.ts'
+import { ProducerIds } from './producer-ids.ts'
+import type { RequestContext } from './request-context.ts'
+import type { BrokerServices, Endpoint } from './services.ts'
+import { internalLogConfig, offsetsTopicOverrides } from './topics/internal-topics.ts'
+import { KeyedLog } from './topics/keyed-log.ts'
+import { MetadataLog } from './topics/metadata-log.ts'
+import { TopicFolders } from './topics/topic-folders.ts'
+import { metadataTopic, offsetsTopic } from './topics/topic-name.ts'
+import { recoverTopics } from './topics/topic-recovery.ts'
+import { TopicRegistry } from './topics/topic-registry.ts'
+
+export interface BrokerOptions {
+  readonly fileSystem: FileSystem
+  readonly runtime: Runtime
+  readonly config?: BrokerConfigInput
+  /** Where clients reach this broker; default: an embedded broker, reached by nobody else. */
+  readonly advertised?: () => Endpoint
+}
+
+const embeddedEndpoint: Endpoint = { host: 'embedded', port: 0 }
+const cleanupIntervalMs = 300_000
+const producerIdExpirationMs = 86_400_000
+
+export class Broker {
+  readonly clusterId: string
+  readonly nodeId: number
+  readonly #services: BrokerServices
+  readonly #store: LogStore
+  #inFlight = 0
+  #onIdle: (() => void) | undefined
+  #closing: Promise<void> | undefined
+
+  private constructor(services: BrokerServices, store: LogStore) {
+    this.clusterId = services.clusterId
+    this.nodeId = services.config.nodeId
+    this.#services = services
+    this.#store = store
+  }
+
+  /**
+   * Throws `ConfigError`, `DataFolderLockedError`, `CorruptDataError` when what the broker must know cannot be read,
+   * and `StorageError`.
+   */
+  static async open(options: BrokerOptions): Promise<Broker> {
+    const { fileSystem, runtime } = options
+    const config = resolveBrokerConfig(options.config)
+    const { flushIntervalMs } = config
+    const store = await LogStore.open({
+      fileSystem,
+      runtime,
+      flushIntervalMs,
+      cleanupIntervalMs,
+      producerIdExpirationMs,
+    })
+    try {
+      return new Broker(await openServices(options, config, store), store)
+    } catch (error) {
+      await store.close().catch((closeError: unknown) => {
+        runtime.logger.warn(
+          { err: closeError },
+          'the data folder could not be closed after a failed start',
+        )
+      })
+      throw error
+    }
+  }
+
+  /** The highest version of an API that is served; -1 when it is not served at all. */
+  highestVersion(api: { readonly key: number }): number {
+    return servedApi(api.key)?.accepted.maxVersion ?? -1
+  }
+
+  /**
+   * Answers a request. A client's mistake is an error code in the response. Rejects with `ClosedError` once the broker
+   * is closing, and with `KafkaError` UNSUPPORTED_VERSION for what no response could express.
+   */
+  async handle<Request, Response>(
+    api: Api<Request, Response>,
+    request: Request,
+    context: RequestContext,
+  ): Promise<Response> {
+    const served = servedApi(api.key)
+    const { version } = context
+    const isServed =
+      served && version >= served.accepted.minVersion && version <= served.accepted.maxVersion
+    if (!isServed && api.key !== apiVersions.key) throw notServed(api.name, version)
+    if (this.#closing) throw closedBroker()
+    this.#inFlight++
+    try {
+      return (await served!.handle(this.#services, request, context)) as Response
+    } finally {
+      this.#inFlight--
+      if (this.#inFlight === 0) this.#onIdle?.()
+    }
+  }
+
+  /** Idempotent. Throws `StorageError` when the logs could not be synced: the next start then recovers. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    this.#services.longPolls.close()
+    if (this.#inFlight > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve
+      })
+    }
+    await this.#services.topics.settled()
+    await this.#store.close()
+  }
+}
+
+async function openServices(
+  { fileSystem, runtime, advertised }: BrokerOptions,
+  config: BrokerConfig,
+  store: LogStore,
+): Promise<BrokerServices> {
+  const metadataPartition = await store.openLog(metadataTopic, 0, internalLogConfig)
+  const metadata = await MetadataLog.open(new KeyedLog(metadataPartition, runtime))
+  const folders = new TopicFolders(store, fileSystem)
+  const recovered = await recoverTopics({ folders, metadata, config, runtime })
+  const topics = new TopicRegistry({ folders, metadata, config, runtime }, recovered)
+  if (!topics.byName(offsetsTopic)) {
+    await topics.create({ name: offsetsTopic, partitions: 1, overrides: offsetsTopicOverrides })
+  }
+  const longPolls = new LongPolls(runtime, config.waitingFetchesMax)
+  topics.onDelete(() => longPolls.wakeAll())
+  return {
+    config,
+    runtime,
+    clusterId: store.clusterId,
+    topics,
+    producerIds: new ProducerIds(metadata),
+    longPolls,
+    advertisedApis: servedApis.map(({ api, advertised }) => ({ key: api.key, ...advertised })),
+    advertised: advertised ?? (() => embeddedEndpoint),
+  }
+}
+
+function notServed(name: string, version: number): KafkaError {
+  return new KafkaError(`This broker does not serve version ${version} of ${name}`, {
+    code: 'UNSUPPORTED_VERSION',
+  })
+}
+
+function closedBroker(): ClosedError {
+  return new ClosedError('The broker is closed; open it again to go on', { code: 'BROKER_CLOSED' })
+}

@@ -1,0 +1,37 @@
+/** From what was thrown to Kafka's error code and message in a response. */
+import { KafkaError, StorageError } from '../core/errors.ts'
+import type { Logger } from '../core/runtime.ts'
+import { errorCode } from '../protocol/error-codes.ts'
+
+const unknownServerError = -1
+
+/** The codes that handlers give without an error being thrown. */
+export const errorCodes = {
+  NONE: 0,
+  UNKNOWN_SERVER_ERROR: unknownServerError,
+  COORDINATOR_NOT_AVAILABLE: errorCode('COORDINATOR_NOT_AVAILABLE'),
+  FETCH_SESSION_ID_NOT_FOUND: errorCode('FETCH_SESSION_ID_NOT_FOUND'),
+  INVALID_REQUEST: errorCode('INVALID_REQUEST'),
+  INVALID_TOPIC_EXCEPTION: errorCode('INVALID_TOPIC_EXCEPTION'),
+  LEADER_NOT_AVAILABLE: errorCode('LEADER_NOT_AVAILABLE'),
+  OFFSET_METADATA_TOO_LARGE: errorCode('OFFSET_METADATA_TOO_LARGE'),
+  UNKNOWN_TOPIC_ID: errorCode('UNKNOWN_TOPIC_ID'),
+  UNKNOWN_TOPIC_OR_PARTITION: errorCode('UNKNOWN_TOPIC_OR_PARTITION'),
+  UNSUPPORTED_VERSION: errorCode('UNSUPPORTED_VERSION'),
+} as const
+
+/** A `KafkaError`'s own code; KAFKA_STORAGE_ERROR for a disk that refuses; else a fault of ours, which is logged. */
+export function toErrorCode(logger: Logger, error: unknown): number {
+  if (error instanceof KafkaError) {
+    const code = errorCode(error.code)
+    if (code !== unknownServerError) return code
+    if (error instanceof StorageError) return errorCode('KAFKA_STORAGE_ERROR')
+  }
+  logger.error({ err: error }, 'a request failed in a way that was not expected')
+  return unknownServerError
+}
+
+/** Null, so Kafka's standard text, for what is not a `KafkaError`: its text is not for other people's eyes. */
+export function toErrorMessage(error: unknown): string | null {
+  return error instanceof KafkaError ? error.message : null
+}

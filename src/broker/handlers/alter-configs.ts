@@ -1,0 +1,26 @@
+/**
+ * AlterConfigs v0–2, of topics: the request's settings replace all that the topic had. Old clients have nothing else.
+ *
+ * Differs from Apache Kafka: broker configs cannot be altered (INVALID_REQUEST).
+ */
+import {
+  type AlterConfigsRequest,
+  type AlterConfigsResponse,
+  createAlterConfigsResponse,
+  createAlterConfigsResponseAlterConfigsResourceResponse,
+} from '../../protocol/messages/generated/alter-configs.ts'
+import type { BrokerServices } from '../services.ts'
+import { alterConfigsOf } from './alter-topic-configs.ts'
+
+export async function handleAlterConfigs(
+  services: BrokerServices,
+  { resources, validateOnly }: AlterConfigsRequest,
+): Promise<AlterConfigsResponse> {
+  const responses = []
+  for (const resource of resources) {
+    const settings = resource.configs.map(({ name, value }) => [name, value] as const)
+    const outcome = await alterConfigsOf(services, resource, () => settings, validateOnly)
+    responses.push(createAlterConfigsResponseAlterConfigsResourceResponse(outcome))
+  }
+  return createAlterConfigsResponse({ responses })
+}

@@ -1,0 +1,66 @@
+/**
+ * DeleteTopics v1–6; by name, or by topic id (v6). Answered once the topics and their data are gone. The committed
+ * offsets of a topic go with it.
+ *
+ * Differs from Apache Kafka: the broker's own topics cannot be deleted (INVALID_TOPIC_EXCEPTION).
+ */
+import { KafkaError } from '../../core/errors.ts'
+import {
+  createDeleteTopicsResponse,
+  createDeleteTopicsResponseDeletableTopicResult,
+  type DeleteTopicsRequest,
+  type DeleteTopicsResponse,
+  type DeleteTopicsResponseDeletableTopicResult,
+} from '../../protocol/messages/generated/delete-topics.ts'
+import { zeroUuid } from '../../protocol/uuid.ts'
+import { toErrorCode, toErrorMessage } from '../error-code.ts'
+import { topicOf } from '../partition-lookup.ts'
+import type { RequestContext } from '../request-context.ts'
+import type { BrokerServices } from '../services.ts'
+
+interface Named {
+  readonly name: string | null
+  readonly topicId: string
+}
+
+export async function handleDeleteTopics(
+  services: BrokerServices,
+  request: DeleteTopicsRequest,
+  { version }: RequestContext,
+): Promise<DeleteTopicsResponse> {
+  const named: readonly Named[] =
+    version >= 6 ? request.topics : request.topicNames.map((name) => ({ name, topicId: zeroUuid }))
+  const responses: DeleteTopicsResponseDeletableTopicResult[] = []
+  for (const one of named) responses.push(await answer(services, one))
+  return createDeleteTopicsResponse({ responses })
+}
+
+async function answer(
+  services: BrokerServices,
+  { name, topicId }: Named,
+): Promise<DeleteTopicsResponseDeletableTopicResult> {
+  const byId = topicId !== zeroUuid
+  try {
+    if (byId === (name !== null)) {
+      throw new KafkaError('Give either the name or the id of each topic', {
+        code: 'INVALID_REQUEST',
+      })
+    }
+    const topic = topicOf(services.topics, byId, name ?? '', topicId)
+    if (topic instanceof KafkaError) throw topic
+    if (topic.isInternal) {
+      throw new KafkaError(`Topic '${topic.name}' belongs to the broker and cannot be deleted`, {
+        code: 'INVALID_TOPIC_EXCEPTION',
+      })
+    }
+    await services.topics.delete(topic.name)
+    return createDeleteTopicsResponseDeletableTopicResult({ name: topic.name, topicId: topic.id })
+  } catch (error) {
+    return createDeleteTopicsResponseDeletableTopicResult({
+      name,
+      topicId,
+      errorCode: toErrorCode(services.runtime.logger, error),
+      errorMessage: toErrorMessage(error),
+    })
+  }
+}

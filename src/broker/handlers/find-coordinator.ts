@@ -1,0 +1,59 @@
+/**
+ * FindCoordinator v0–6. This node coordinates every group.
+ *
+ * Differs from Apache Kafka: transactions (key type 1) are refused with UNSUPPORTED_VERSION until they are served;
+ * share groups (2) are not served.
+ */
+import {
+  createFindCoordinatorResponse,
+  createFindCoordinatorResponseCoordinator,
+  type FindCoordinatorRequest,
+  type FindCoordinatorResponse,
+  type FindCoordinatorResponseCoordinator,
+} from '../../protocol/messages/generated/find-coordinator.ts'
+import { errorCodes } from '../error-code.ts'
+import type { RequestContext } from '../request-context.ts'
+import type { BrokerServices } from '../services.ts'
+
+const groupKey = 0
+const transactionKey = 1
+const shareKey = 2
+
+export function handleFindCoordinator(
+  services: BrokerServices,
+  request: FindCoordinatorRequest,
+  { version }: RequestContext,
+): FindCoordinatorResponse {
+  if (version >= 4) {
+    const coordinators = request.coordinatorKeys.map((key) => find(services, key, request.keyType))
+    return createFindCoordinatorResponse({ coordinators })
+  }
+  const { key: _, ...found } = find(services, request.key, request.keyType)
+  return createFindCoordinatorResponse(found)
+}
+
+function find(
+  { config, advertised }: BrokerServices,
+  key: string,
+  keyType: number,
+): FindCoordinatorResponseCoordinator {
+  const errorMessage = refusalOf(keyType)
+  if (errorMessage === undefined) {
+    return createFindCoordinatorResponseCoordinator({ key, nodeId: config.nodeId, ...advertised() })
+  }
+  const isKnown = keyType === transactionKey || keyType === shareKey
+  return createFindCoordinatorResponseCoordinator({
+    key,
+    nodeId: -1,
+    port: -1,
+    errorCode: isKnown ? errorCodes.UNSUPPORTED_VERSION : errorCodes.INVALID_REQUEST,
+    errorMessage,
+  })
+}
+
+function refusalOf(keyType: number): string | undefined {
+  if (keyType === groupKey) return undefined
+  if (keyType === transactionKey) return 'Transactions are not served by this broker yet'
+  if (keyType === shareKey) return 'Share groups are not served by this broker'
+  return `There is no coordinator type ${keyType}`
+}

@@ -1,0 +1,96 @@
+/**
+ * IncrementalAlterConfigs v0–1 (KIP-339), of topics: set, delete, append to and subtract from lists.
+ *
+ * Differs from Apache Kafka: broker configs cannot be altered (INVALID_REQUEST).
+ */
+import { KafkaError } from '../../core/errors.ts'
+import {
+  createIncrementalAlterConfigsResponse,
+  createIncrementalAlterConfigsResponseAlterConfigsResourceResponse,
+  type IncrementalAlterConfigsRequest,
+  type IncrementalAlterConfigsRequestAlterableConfig,
+  type IncrementalAlterConfigsResponse,
+} from '../../protocol/messages/generated/incremental-alter-configs.ts'
+import type { BrokerServices } from '../services.ts'
+import {
+  effectiveValue,
+  listOf,
+  type TopicOverrides,
+  topicConfigDefinition,
+} from '../topics/topic-configs.ts'
+import { alterConfigsOf } from './alter-topic-configs.ts'
+
+const operations = { set: 0, delete: 1, append: 2, subtract: 3 } as const
+
+export async function handleIncrementalAlterConfigs(
+  services: BrokerServices,
+  { resources, validateOnly }: IncrementalAlterConfigsRequest,
+): Promise<IncrementalAlterConfigsResponse> {
+  const responses = []
+  for (const resource of resources) {
+    const outcome = await alterConfigsOf(
+      services,
+      resource,
+      (current) => applyAll(services, current, resource.configs),
+      validateOnly,
+    )
+    responses.push(createIncrementalAlterConfigsResponseAlterConfigsResourceResponse(outcome))
+  }
+  return createIncrementalAlterConfigsResponse({ responses })
+}
+
+function applyAll(
+  services: BrokerServices,
+  current: TopicOverrides,
+  changes: readonly IncrementalAlterConfigsRequestAlterableConfig[],
+): Map<string, string | null> {
+  const names = new Set(changes.map(({ name }) => name))
+  if (names.size < changes.length) {
+    throw new KafkaError('A config is there more than once in the request', {
+      code: 'INVALID_REQUEST',
+    })
+  }
+  const next = new Map<string, string | null>(current)
+  for (const change of changes) apply(services, next, current, change)
+  return next
+}
+
+function apply(
+  { config }: BrokerServices,
+  next: Map<string, string | null>,
+  current: TopicOverrides,
+  { name, configOperation, value }: IncrementalAlterConfigsRequestAlterableConfig,
+): void {
+  switch (configOperation) {
+    case operations.set:
+      next.set(name, value)
+      return
+    case operations.delete:
+      next.delete(name)
+      return
+    case operations.append:
+    case operations.subtract: {
+      const definition = topicConfigDefinition(name)
+      if (definition?.type !== 'list') {
+        throw new KafkaError(
+          `Config '${name}' is not a list: it can be set or deleted, not appended to or subtracted from`,
+          {
+            code: 'INVALID_CONFIG',
+          },
+        )
+      }
+      const before = listOf(effectiveValue(definition, current, config))
+      const items = listOf(value ?? '')
+      const isAppend = configOperation === operations.append
+      const after = isAppend
+        ? [...before, ...items]
+        : before.filter((item) => !items.includes(item))
+      next.set(name, after.join(','))
+      return
+    }
+    default:
+      throw new KafkaError(`There is no config operation ${configOperation}`, {
+        code: 'INVALID_REQUEST',
+      })
+  }
+}
