@@ -1,0 +1,370 @@
+/**
+ * Hosts the groups: drives their state machines with requests and one timer each, keeps offsets, and writes what must
+ * survive to `__consumer_offsets`.
+ *
+ * Order of a commit: validated when it arrives, written, durable, then visible and answered. A reply that follows a
+ * `persist` effect is sent once the snapshot is durable.
+ */
+import { ClosedError } from '../../core/errors.ts'
+import type { Runtime, Timer } from '../../core/runtime.ts'
+import { CommittedOffsets } from './committed-offsets.ts'
+import { Group, type GroupLimits } from './group.ts'
+import type { Effect, JoinInput, JoinReply, SyncInput, SyncReply } from './group-messages.ts'
+import {
+  type CommittedOffset,
+  decodeGroupValue,
+  decodeKey,
+  decodeOffsetValue,
+  encodeGroupKey,
+  encodeGroupValue,
+  encodeOffsetKey,
+  encodeOffsetValue,
+  type StoredGroup,
+} from './offset-records.ts'
+
+export interface OffsetsRecord {
+  readonly key: Uint8Array
+  readonly value: Uint8Array | null
+}
+
+export interface CoordinatorOptions {
+  readonly runtime: Runtime
+  readonly limits: GroupLimits
+  /** Appends to `__consumer_offsets`; durable when it resolves. */
+  readonly append: (records: readonly OffsetsRecord[]) => Promise<void>
+  /** How long offsets of a group without members are kept, milliseconds. */
+  readonly offsetsRetentionMs: number
+}
+
+export interface OffsetToCommit {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: bigint
+  readonly leaderEpoch: number
+  readonly metadata: string
+}
+
+interface Hosted {
+  readonly group: Group
+  readonly offsets: CommittedOffsets
+  /** Wall-clock milliseconds since when it has had no members. */
+  emptySinceMs: number
+  /** Whether its snapshot is in the log. */
+  isStored: boolean
+  timer: Timer | undefined
+  timerAtMs: number
+  /** Effects are carried out one batch after the other. */
+  work: Promise<void>
+}
+
+export class GroupCoordinator {
+  readonly #options: CoordinatorOptions
+  readonly #groups = new Map<string, Hosted>()
+  readonly #waiting = new Map<number, (reply: JoinReply | SyncReply) => void>()
+  /** Snapshots seen during loading; groups are made of them at its end. */
+  readonly #loaded = new Map<string, StoredGroup>()
+  #nextToken = 1
+  #isClosed = false
+
+  constructor(options: CoordinatorOptions) {
+    this.#options = options
+  }
+
+  /** Replays one record of `__consumer_offsets`; call in log order, then `loaded`. Throws `CorruptDataError`. */
+  load(keyBytes: Uint8Array, value: Uint8Array | null): void {
+    const key = decodeKey(keyBytes)
+    if (!key) return
+    if (key.kind === 'group') {
+      if (value) this.#loaded.set(key.group, decodeGroupValue(value))
+      else this.#loaded.delete(key.group)
+      return
+    }
+    if (value) this.#host(key.group).offsets.set(key.topic, key.partition, decodeOffsetValue(value))
+    else this.#groups.get(key.group)?.offsets.delete(key.topic, key.partition)
+  }
+
+  /** Ends loading: members that were there get a fresh session. */
+  loaded(): void {
+    const { runtime, limits } = this.#options
+    for (const [id, { snapshot, storedAtMs }] of this.#loaded) {
+      const offsets = this.#groups.get(id)?.offsets ?? new CommittedOffsets()
+      const group = Group.restore(id, limits, snapshot, runtime.monotonicNow())
+      this.#groups.set(id, newHosted(group, offsets, storedAtMs, true))
+    }
+    for (const [id, hosted] of this.#groups) {
+      if (!this.#loaded.has(id) && hosted.offsets.isEmpty) this.#groups.delete(id)
+      else this.#setTimer(hosted)
+    }
+    this.#loaded.clear()
+  }
+
+  /** Waits for the other members. */
+  join(groupId: string, input: JoinInput): Promise<JoinReply> {
+    const hosted = this.#host(groupId)
+    return this.#request(hosted, (token, nowMs) =>
+      hosted.group.join(input, token, nowMs),
+    ) as Promise<JoinReply>
+  }
+
+  /** Waits for the leader. */
+  async sync(groupId: string, input: SyncInput): Promise<SyncReply> {
+    const hosted = this.#groups.get(groupId)
+    if (!hosted)
+      return {
+        error: 'UNKNOWN_MEMBER_ID',
+        assignment: new Uint8Array(0),
+        protocolType: null,
+        protocolName: null,
+      }
+    return this.#request(hosted, (token, nowMs) =>
+      hosted.group.sync(input, token, nowMs),
+    ) as Promise<SyncReply>
+  }
+
+  /** Kafka's error name, or NONE. */
+  heartbeat(
+    groupId: string,
+    memberId: string,
+    instanceId: string | null,
+    generation: number,
+  ): string {
+    const { runtime } = this.#options
+    return (
+      this.#groups
+        .get(groupId)
+        ?.group.heartbeat(memberId, instanceId, generation, runtime.monotonicNow()) ??
+      'UNKNOWN_MEMBER_ID'
+    )
+  }
+
+  /** Kafka's error name, or NONE. */
+  async leave(groupId: string, memberId: string, instanceId: string | null): Promise<string> {
+    const hosted = this.#groups.get(groupId)
+    if (!hosted) return 'UNKNOWN_MEMBER_ID'
+    const { error, effects } = hosted.group.leave(
+      memberId,
+      instanceId,
+      this.#options.runtime.monotonicNow(),
+    )
+    await this.#carryOut(hosted, effects)
+    return error
+  }
+
+  /** Whether this member may commit: Kafka's error name, or NONE. */
+  checkCommit(
+    groupId: string,
+    memberId: string,
+    instanceId: string | null,
+    generation: number,
+  ): string {
+    const hosted = this.#groups.get(groupId)
+    if (hosted)
+      return hosted.group.checkCommit(
+        memberId,
+        instanceId,
+        generation,
+        this.#options.runtime.monotonicNow(),
+      )
+    return generation < 0 ? 'NONE' : 'ILLEGAL_GENERATION'
+  }
+
+  /** Stores offsets; call right after `checkCommit`. Durable and visible when it resolves. Throws `StorageError`. */
+  async commit(groupId: string, offsets: readonly OffsetToCommit[]): Promise<void> {
+    const hosted = this.#host(groupId)
+    const committedAtMs = this.#options.runtime.now()
+    const entries = offsets.map(({ topic, partition, ...rest }) => ({
+      topic,
+      partition,
+      committed: { ...rest, committedAtMs },
+    }))
+    await this.#options.append(
+      entries.map(({ topic, partition, committed }) => ({
+        key: encodeOffsetKey(groupId, topic, partition),
+        value: encodeOffsetValue(committed),
+      })),
+    )
+    for (const { topic, partition, committed } of entries)
+      hosted.offsets.set(topic, partition, committed)
+    if (hosted.group.state === 'Empty') hosted.emptySinceMs = committedAtMs
+  }
+
+  committed(groupId: string, topic: string, partition: number): CommittedOffset | undefined {
+    return this.#groups.get(groupId)?.offsets.get(topic, partition)
+  }
+
+  /** All committed offsets of a group. */
+  allCommitted(groupId: string): [topic: string, partition: number, committed: CommittedOffset][] {
+    return [...(this.#groups.get(groupId)?.offsets.entries() ?? [])]
+  }
+
+  group(groupId: string): Group | undefined {
+    return this.#groups.get(groupId)?.group
+  }
+
+  groups(): Group[] {
+    return [...this.#groups.values()].map(({ group }) => group)
+  }
+
+  /** Deletes a group without members and all its offsets. Kafka's error name, or NONE. Throws `StorageError`. */
+  async delete(groupId: string): Promise<string> {
+    const hosted = this.#groups.get(groupId)
+    if (!hosted) return 'GROUP_ID_NOT_FOUND'
+    if (hosted.group.size > 0 || hosted.group.state === 'PreparingRebalance')
+      return 'NON_EMPTY_GROUP'
+    this.#groups.delete(groupId)
+    hosted.timer?.cancel()
+    this.#deliver(hosted.group.die('GROUP_ID_NOT_FOUND'))
+    await this.#options.append([
+      ...tombstones(groupId, hosted.offsets.entries()),
+      { key: encodeGroupKey(groupId), value: null },
+    ])
+    return 'NONE'
+  }
+
+  /** The topic is gone, and so are the offsets committed for it. */
+  async onTopicDeleted(topic: string): Promise<void> {
+    const records: OffsetsRecord[] = []
+    for (const [groupId, { offsets }] of this.#groups) {
+      const gone = [...offsets.entries()].filter(([name]) => name === topic)
+      for (const [name, partition] of gone) offsets.delete(name, partition)
+      records.push(...tombstones(groupId, gone))
+    }
+    if (records.length > 0) await this.#options.append(records)
+  }
+
+  /** Forgets groups that have had no members for `offsetsRetentionMs`. */
+  async expireOffsets(): Promise<void> {
+    const { runtime, offsetsRetentionMs, append } = this.#options
+    const oldestMs = runtime.now() - offsetsRetentionMs
+    for (const [groupId, { group, offsets, emptySinceMs }] of [...this.#groups]) {
+      if (group.state !== 'Empty' || emptySinceMs > oldestMs) continue
+      const recent = [...offsets.entries()].some(
+        ([, , { committedAtMs }]) => committedAtMs > oldestMs,
+      )
+      if (recent) continue
+      this.#groups.delete(groupId)
+      await append([
+        ...tombstones(groupId, offsets.entries()),
+        { key: encodeGroupKey(groupId), value: null },
+      ])
+    }
+  }
+
+  /** Everyone who waits is told that the coordinator is not available. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    for (const { group, timer } of this.#groups.values()) {
+      timer?.cancel()
+      this.#deliver(group.die('COORDINATOR_NOT_AVAILABLE'))
+    }
+    await Promise.allSettled([...this.#groups.values()].map(({ work }) => work))
+  }
+
+  #host(groupId: string): Hosted {
+    let hosted = this.#groups.get(groupId)
+    if (!hosted) {
+      const { runtime, limits } = this.#options
+      hosted = newHosted(new Group(groupId, limits), new CommittedOffsets(), runtime.now(), false)
+      this.#groups.set(groupId, hosted)
+    }
+    return hosted
+  }
+
+  #request(
+    hosted: Hosted,
+    act: (token: number, nowMs: number) => Effect[],
+  ): Promise<JoinReply | SyncReply> {
+    if (this.#isClosed)
+      return Promise.reject(
+        new ClosedError('The broker is closed', { code: 'COORDINATOR_NOT_AVAILABLE' }),
+      )
+    const token = this.#nextToken++
+    return new Promise((resolve) => {
+      this.#waiting.set(token, resolve)
+      const effects = act(token, this.#options.runtime.monotonicNow())
+      void this.#carryOut(hosted, effects)
+    })
+  }
+
+  #carryOut(hosted: Hosted, effects: readonly Effect[]): Promise<void> {
+    this.#setTimer(hosted)
+    if (effects.length === 0) return Promise.resolve()
+    hosted.work = hosted.work.then(() => this.#carryOutNow(hosted, effects))
+    return hosted.work
+  }
+
+  async #carryOutNow(hosted: Hosted, effects: readonly Effect[]): Promise<void> {
+    for (const effect of effects) {
+      if (effect.type !== 'persist') this.#deliver([effect])
+      else await this.#persist(hosted, effect.snapshot)
+    }
+  }
+
+  async #persist(hosted: Hosted, snapshot: StoredGroup['snapshot']): Promise<void> {
+    const { runtime, append } = this.#options
+    const storedAtMs = runtime.now()
+    if (snapshot.members.length === 0) hosted.emptySinceMs = storedAtMs
+    const { id } = hosted.group
+    try {
+      await append([{ key: encodeGroupKey(id), value: encodeGroupValue({ snapshot, storedAtMs }) }])
+      hosted.isStored = true
+    } catch (error) {
+      // The members are told their assignment all the same: it is in memory, and a restart makes them join again.
+      runtime.logger.error({ err: error, group: id }, 'the group could not be written to the disk')
+    }
+  }
+
+  #deliver(effects: readonly Effect[]): void {
+    for (const effect of effects) {
+      if (effect.type === 'persist') continue
+      this.#waiting.get(effect.token)?.(effect.reply)
+      this.#waiting.delete(effect.token)
+    }
+  }
+
+  /** Heartbeats only push deadlines back, so a timer that is too early just looks again. */
+  #setTimer(hosted: Hosted): void {
+    const { runtime } = this.#options
+    const dueAtMs = this.#isClosed ? Number.POSITIVE_INFINITY : hosted.group.nextDeadlineMs()
+    if (hosted.timer && dueAtMs >= hosted.timerAtMs) return
+    hosted.timer?.cancel()
+    hosted.timer = undefined
+    if (dueAtMs === Number.POSITIVE_INFINITY) return
+    hosted.timerAtMs = dueAtMs
+    const onTime = () => {
+      hosted.timer = undefined
+      void this.#carryOut(hosted, hosted.group.tick(runtime.monotonicNow()))
+    }
+    hosted.timer = runtime.setTimer(
+      Math.max(0, Math.ceil(dueAtMs - runtime.monotonicNow())),
+      onTime,
+      { background: true },
+    )
+  }
+}
+
+function newHosted(
+  group: Group,
+  offsets: CommittedOffsets,
+  emptySinceMs: number,
+  isStored: boolean,
+): Hosted {
+  return {
+    group,
+    offsets,
+    emptySinceMs,
+    isStored,
+    timer: undefined,
+    timerAtMs: Number.POSITIVE_INFINITY,
+    work: Promise.resolve(),
+  }
+}
+
+function* tombstones(
+  groupId: string,
+  entries: Iterable<readonly [topic: string, partition: number, ...unknown[]]>,
+): Generator<OffsetsRecord> {
+  for (const [topic, partition] of entries)
+    yield { key: encodeOffsetKey(groupId, topic, partition), value: null }
+}
