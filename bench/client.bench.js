@@ -5,8 +5,14 @@ import { measure, percentile, report, temporaryFolder, timeRawSync } from './mea
 
 const recordCount = 200_000
 const perBatch = 2000
-const event = { orderId: 'order-00000000', customer: 'customer-0000', amount: 99.99, note: 'x'.repeat(22) }
-if (JSON.stringify(event).length !== 100) throw new Error(`event has ${JSON.stringify(event).length} bytes`)
+const event = {
+  orderId: 'order-00000000',
+  customer: 'customer-0000',
+  amount: 99.99,
+  note: 'x'.repeat(22),
+}
+if (JSON.stringify(event).length !== 100)
+  throw new Error(`event has ${JSON.stringify(event).length} bytes`)
 
 const kafka = new Client(`file:${join(temporaryFolder(), 'data')}`)
 const events = Array.from({ length: perBatch }, () => event)
@@ -63,7 +69,11 @@ async function consume(kind) {
 const unit = 'records/s'
 await measure('produce, sendBatch, acks 1', { unit, atLeast: 400_000 }, () => produce(1))
 await measure('produce, sendBatch, acks all', { unit, atLeast: 250_000 }, () => produce('all'))
-await measure('produce, concurrent awaited sends, acks all', { unit, atLeast: 300_000 }, sendConcurrently)
+await measure(
+  'produce, concurrent awaited sends, acks all',
+  { unit, atLeast: 300_000 },
+  sendConcurrently,
+)
 
 const filler = kafka.producer('consume')
 for (let sent = 0; sent < recordCount; sent += perBatch) await filler.sendBatch(events)

@@ -36,12 +36,19 @@ export async function measure(name, { unit, runs = 5, atLeast, atMost }, once) {
  */
 export function report(name, values, { unit, atLeast, atMost }) {
   const middle = median(values)
-  const met = (atLeast === undefined || middle >= atLeast) && (atMost === undefined || middle <= atMost)
+  const met =
+    (atLeast === undefined || middle >= atLeast) && (atMost === undefined || middle <= atMost)
   const target =
-    atLeast !== undefined ? `target ≥ ${format(atLeast)}` : atMost !== undefined ? `target ≤ ${format(atMost)}` : ''
+    atLeast !== undefined
+      ? `target ≥ ${format(atLeast)}`
+      : atMost !== undefined
+        ? `target ≤ ${format(atMost)}`
+        : ''
   const verdict = target === '' ? '' : met ? `${target}  met` : `${target}  MISSED`
   const range = `${format(Math.min(...values))} … ${format(Math.max(...values))}`
-  console.log(`${name.padEnd(46)} ${format(middle).padStart(11)} ${unit.padEnd(10)} (${range})  ${verdict}`)
+  console.log(
+    `${name.padEnd(46)} ${format(middle).padStart(11)} ${unit.padEnd(10)} (${range})  ${verdict}`,
+  )
 }
 
 /** @param {number} value */

@@ -1,7 +1,7 @@
 /** Memory of an idle client, and of one that consumes a backlog of 2 GiB; time to open a clean folder of 1 GiB. */
 import { spawnSync } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { report, temporaryFolder } from './measure.js'
 
 const program = fileURLToPath(new URL('memory-program.js', import.meta.url))
@@ -9,7 +9,11 @@ const folder = temporaryFolder()
 
 /** Runs one scenario in a fresh process and returns the figures it prints. @param {string} scenario @param {string} data */
 function run(scenario, data) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [program, scenario, join(folder, data)], { encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [program, scenario, join(folder, data)],
+    { encoding: 'utf8' },
+  )
   if (status !== 0) throw new Error(`${scenario}: ${stderr}`)
   return JSON.parse(stdout)
 }

@@ -19,6 +19,8 @@ if (names.length === 0) {
 }
 console.log(`node ${process.version}, ${process.platform} ${process.arch}`)
 for (const name of names) {
-  const { status } = spawnSync(process.execPath, ['--expose-gc', `${folder}${name}.bench.js`], { stdio: 'inherit' })
+  const { status } = spawnSync(process.execPath, ['--expose-gc', `${folder}${name}.bench.js`], {
+    stdio: 'inherit',
+  })
   if (status !== 0) process.exitCode = 1
 }

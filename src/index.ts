@@ -22,15 +22,24 @@ export interface ClientConfig extends BaseClientConfig {
 export class Client extends BaseClient {
   /** Throws `ConfigError`, naming the key, for a config it cannot use. Nothing is opened before the first call. */
   constructor(config?: ClientConfig | string) {
-    const { broker, ...options } = typeof config === 'string' ? { url: config, broker: undefined } : (config ?? {})
-    const environment = (globalThis as { process?: { env: { [name: string]: string | undefined } } }).process?.env ?? {}
+    const { broker, ...options } =
+      typeof config === 'string' ? { url: config, broker: undefined } : (config ?? {})
+    const environment =
+      (globalThis as { process?: { env: { [name: string]: string | undefined } } }).process?.env ??
+      {}
     const resolved = resolveClientConfig(options, environment)
     super(resolved, openConnection(resolved, broker))
   }
 }
 
 export type { BrokerConfigInput } from './broker/config.ts'
-export type { Admin, PartitionOffsets, TopicConfig, TopicDescription, TopicSummary } from './client/admin.ts'
+export type {
+  Admin,
+  PartitionOffsets,
+  TopicConfig,
+  TopicDescription,
+  TopicSummary,
+} from './client/admin.ts'
 export type { Consumer } from './client/consumer/consumer.ts'
 export type { AssignorName, ConsumerConfig } from './client/consumer/consumer-config.ts'
 export { Offset } from './client/consumer/offset.ts'
@@ -38,7 +47,12 @@ export type { ConsumerRecord as Record, RecordHeaders } from './client/consumer/
 export type { RecordStream } from './client/consumer/record-stream.ts'
 export { BatchError, type RecordMetadata } from './client/producer/delivery.ts'
 export { defaultPartitioner, type Partitioner } from './client/producer/partitioner.ts'
-export { type Headers, Message, type Producer, type SendOptions } from './client/producer/producer.ts'
+export {
+  type Headers,
+  Message,
+  type Producer,
+  type SendOptions,
+} from './client/producer/producer.ts'
 export type { ProducerConfig } from './client/producer/producer-config.ts'
 export { bytes, json, type Serializer, string } from './client/serializer.ts'
 export { type Topic, type TopicOptions, topic } from './client/topic.ts'

@@ -21,7 +21,10 @@ interface SharedBroker {
 const brokersByFolder = new Map<string, SharedBroker>()
 
 /** Throws `ConfigError` for a URL that cannot be used. Opens nothing yet. */
-export function openConnection(config: ResolvedClientConfig, broker: BrokerConfigInput | undefined): Connection {
+export function openConnection(
+  config: ResolvedClientConfig,
+  broker: BrokerConfigInput | undefined,
+): Connection {
   const { url, clientId, runtime } = config
   const scheme = /^([a-z+]+):/.exec(url)?.[1]
   if (scheme === 'memory') {
@@ -40,17 +43,26 @@ export function openConnection(config: ResolvedClientConfig, broker: BrokerConfi
 function folderOf(url: string): string {
   const path = url.slice('file:'.length).replace(/^\/\/(?=\/)/, '')
   if (path === '' || path.startsWith('//')) {
-    throw invalid(`ClientConfig.url '${url}' names no folder; write file:./folder or file:/absolute/folder`)
+    throw invalid(
+      `ClientConfig.url '${url}' names no folder; write file:./folder or file:/absolute/folder`,
+    )
   }
   return path
 }
 
-async function openInMemory(runtime: Runtime, broker: BrokerConfigInput | undefined): Promise<EmbeddedBroker> {
+async function openInMemory(
+  runtime: Runtime,
+  broker: BrokerConfigInput | undefined,
+): Promise<EmbeddedBroker> {
   const { createMemoryFileSystem } = await import('./storage/memory-file-system.ts')
   return openBroker(createMemoryFileSystem(), runtime, broker)
 }
 
-async function openFolder(folder: string, runtime: Runtime, broker: BrokerConfigInput | undefined): Promise<EmbeddedBroker> {
+async function openFolder(
+  folder: string,
+  runtime: Runtime,
+  broker: BrokerConfigInput | undefined,
+): Promise<EmbeddedBroker> {
   const [{ resolve }, { createNodeFileSystem }] = await Promise.all([
     import('node:path'),
     import('./storage/node-file-system.ts'),
@@ -71,7 +83,11 @@ async function openFolder(folder: string, runtime: Runtime, broker: BrokerConfig
   }
 }
 
-async function openBroker(fileSystem: FileSystem, runtime: Runtime, config: BrokerConfigInput | undefined): Promise<EmbeddedBroker> {
+async function openBroker(
+  fileSystem: FileSystem,
+  runtime: Runtime,
+  config: BrokerConfigInput | undefined,
+): Promise<EmbeddedBroker> {
   const { Broker } = await import('./broker/broker.ts')
   return Broker.open({ fileSystem, runtime, ...(config && { config }) })
 }

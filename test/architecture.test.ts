@@ -37,11 +37,13 @@ const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter(
 const imports: Import[] = files.flatMap((file) => {
   const text = readFileSync(join(source, file), 'utf8')
   const layer = file.includes('/') ? file.split('/')[0]! : 'entry'
-  return [...text.matchAll(/^(?:import|export)\b(?! type)[^'"]*?from\s+'([^']+)'/gm)].map((match) => ({
-    file,
-    layer,
-    specifier: match[1]!,
-  }))
+  return [...text.matchAll(/^(?:import|export)\b(?! type)[^'"]*?from\s+'([^']+)'/gm)].map(
+    (match) => ({
+      file,
+      layer,
+      specifier: match[1]!,
+    }),
+  )
 })
 
 test('the scan sees the code', () => {
@@ -60,17 +62,24 @@ describe('imports', () => {
   })
 
   test.each(confined)('of $modules stay in $layers', ({ modules, layers }) => {
-    expect(imports.filter(({ layer, specifier }) => modules.test(specifier) && !layers.includes(layer))).toEqual([])
+    expect(
+      imports.filter(({ layer, specifier }) => modules.test(specifier) && !layers.includes(layer)),
+    ).toEqual([])
   })
 
   test('of Node modules stay out of the portable layers', () => {
-    expect(imports.filter(({ layer, specifier }) => portable.includes(layer) && specifier.startsWith('node:'))).toEqual([])
+    expect(
+      imports.filter(
+        ({ layer, specifier }) => portable.includes(layer) && specifier.startsWith('node:'),
+      ),
+    ).toEqual([])
   })
 
   test('have no cycles', () => {
     const graph = new Map<string, string[]>(files.map((file) => [file, []]))
     for (const { file, specifier } of imports) {
-      if (specifier.startsWith('.')) graph.get(file)!.push(relative(source, resolve(source, dirname(file), specifier)))
+      if (specifier.startsWith('.'))
+        graph.get(file)!.push(relative(source, resolve(source, dirname(file), specifier)))
     }
     expect(findCycle(graph)).toEqual([])
   })
@@ -79,8 +88,11 @@ describe('imports', () => {
 describe('time and randomness', () => {
   test('come from Runtime', () => {
     const allowed = new Set(['core/runtime.ts', 'core/turn.ts'])
-    const pattern = /\b(Date\.now|performance\.now|Math\.random|setTimeout|setInterval|crypto\.randomUUID)\(/
-    const wrong = files.filter((file) => !allowed.has(file) && pattern.test(readFileSync(join(source, file), 'utf8')))
+    const pattern =
+      /\b(Date\.now|performance\.now|Math\.random|setTimeout|setInterval|crypto\.randomUUID)\(/
+    const wrong = files.filter(
+      (file) => !allowed.has(file) && pattern.test(readFileSync(join(source, file), 'utf8')),
+    )
     expect(wrong).toEqual([])
   })
 })

@@ -30,7 +30,8 @@ const options = readArguments()
 if (options.fresh) rmSync(options.data, { recursive: true, force: true })
 
 const stopping = new AbortController()
-for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) process.once(signal, () => stopping.abort())
+for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM']))
+  process.once(signal, () => stopping.abort())
 
 const kafka = new Client(`file:${options.data}`)
 try {
@@ -69,7 +70,8 @@ async function produceAll(expected) {
   /** Flights of each partition that an earlier run has stored. */
   const stored = offsets.map(({ latest }) => Number(latest))
   let done = stored.reduce((sum, length) => sum + length, 0)
-  if (done > 0) console.error(`${done.toLocaleString('en')} flights are stored already; going on after them`)
+  if (done > 0)
+    console.error(`${done.toLocaleString('en')} flights are stored already; going on after them`)
   const progress = new Progress('produced', options.events, done)
   const seen = new Array(partitions).fill(0)
   for await (const chunk of readFlights(options.events)) {
@@ -121,7 +123,9 @@ async function consumeAll() {
     await Promise.all(Array.from({ length: members }, () => kafka.consume(topic, config, handle)))
   }
   // What was counted since the last checkpoint is stored too, so that the next run need not count it again.
-  await store.sendBatch([...totals].map(([partition, own]) => new Message(own, { key: String(partition) })))
+  await store.sendBatch(
+    [...totals].map(([partition, own]) => new Message(own, { key: String(partition) })),
+  )
   progress.finish(done)
   return merge(totals.values())
 }
@@ -149,16 +153,22 @@ function report(counted, expected) {
     .slice(0, 5)
   console.log('airport  flights  mean delay')
   for (const [origin, { flights, delay }] of busiest) {
-    console.log(`${origin.padEnd(7)}  ${String(flights).padStart(7)}  ${(delay / flights).toFixed(1).padStart(6)} min`)
+    console.log(
+      `${origin.padEnd(7)}  ${String(flights).padStart(7)}  ${(delay / flights).toFixed(1).padStart(6)} min`,
+    )
   }
   const wrong = differences(counted, expected)
   const airports = Object.keys(expected).length
   const total = flightsIn(counted).toLocaleString('en')
   if (wrong.length === 0) {
-    console.log(`${total} flights from ${airports} airports counted: every figure agrees with the data set.`)
+    console.log(
+      `${total} flights from ${airports} airports counted: every figure agrees with the data set.`,
+    )
     return 0
   }
-  console.log(`${total} flights counted, but ${wrong.length} of ${airports} airports differ from the data set: ${wrong.slice(0, 10).join(', ')}`)
+  console.log(
+    `${total} flights counted, but ${wrong.length} of ${airports} airports differ from the data set: ${wrong.slice(0, 10).join(', ')}`,
+  )
   return 1
 }
 
@@ -174,8 +184,13 @@ function readArguments() {
   const events = Number(values.events)
   const isSound = Number.isInteger(events) && events >= 1 && events <= eventsMax
   if (values.help || !isSound) {
-    if (!values.help) console.error(`--events must be a whole number from 1 to ${eventsMax}; got '${values.events}'`)
-    console.error('usage: npm run flights -- [--events 300000] [--data .kafka-do/flights] [--fresh]')
+    if (!values.help)
+      console.error(
+        `--events must be a whole number from 1 to ${eventsMax}; got '${values.events}'`,
+      )
+    console.error(
+      'usage: npm run flights -- [--events 300000] [--data .kafka-do/flights] [--fresh]',
+    )
     process.exit(values.help ? 0 : 2)
   }
   return { events, data: values.data, fresh: values.fresh }

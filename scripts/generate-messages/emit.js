@@ -32,7 +32,12 @@ export function emitMessage(message) {
 
 /** @param {Struct} struct @param {Message} message */
 function emitStruct(struct, message) {
-  return [emitInterface(struct), emitFactory(struct), emitEncoder(struct, message), emitDecoder(struct, message)].join('\n')
+  return [
+    emitInterface(struct),
+    emitFactory(struct),
+    emitEncoder(struct, message),
+    emitDecoder(struct, message),
+  ].join('\n')
 }
 
 /** @param {Struct} struct */
@@ -53,11 +58,16 @@ function emitFactory({ name, fields }) {
 function emitEncoder({ name, fields }, message) {
   const flexible = conditionFrom(message.flexibleFrom, message.versions)
   const usesVersion = true
-  const plain = fields.filter((field) => !isOnlyTagged(field)).map((field) => emitWrite(field, message))
+  const plain = fields
+    .filter((field) => !isOnlyTagged(field))
+    .map((field) => emitWrite(field, message))
   const tagged = fields.filter(isTagged).map((field) => emitTagged(field, message))
   let body = plain.join('')
   if (flexible !== 'false') body += emitTaggedSection(tagged, flexible)
-  body += fields.filter(isOnlyTagged).map((field) => emitAbsent(field, message)).join('')
+  body += fields
+    .filter(isOnlyTagged)
+    .map((field) => emitAbsent(field, message))
+    .join('')
   const version = usesVersion ? 'v' : '_v'
   return `export function encode${name}(w: ByteWriter, m: ${name}, ${version}: number): void {\n${body}}\n`
 }
@@ -73,20 +83,35 @@ function emitTaggedSection(tagged, flexible) {
 /** Two parts: the expression that counts the field, and the statement that writes it. @param {Field} field @param {Message} message */
 function emitTagged(field, message) {
   const value = `m.${field.property}`
-  const isPresent = [condition(field.tagged, message.versions), `!(${isFallback(field, value)})`].filter((part) => part !== 'true').join(' && ')
-  const write = indent(writeValue(field, value, message, isAlwaysNullable(field) ? 'true' : condition(field.nullable, message.versions)), 6)
+  const isPresent = [condition(field.tagged, message.versions), `!(${isFallback(field, value)})`]
+    .filter((part) => part !== 'true')
+    .join(' && ')
+  const write = indent(
+    writeValue(
+      field,
+      value,
+      message,
+      isAlwaysNullable(field) ? 'true' : condition(field.nullable, message.versions),
+    ),
+    6,
+  )
   return `(${isPresent} ? 1 : 0)\u0000    if (${isPresent}) {\n      w.writeUnsignedVarint(${field.tag})\n      const mark${field.tag} = w.beginSized()\n${write}      w.endSized(mark${field.tag})\n    }\n`
 }
 
 /** @param {Field} field @param {Message} message */
 function emitWrite(field, message) {
   const value = `m.${field.property}`
-  const untagged = isTagged(field) ? { from: field.versions.from, to: field.tagged.from - 1 } : field.versions
+  const untagged = isTagged(field)
+    ? { from: field.versions.from, to: field.tagged.from - 1 }
+    : field.versions
   const present = condition(untagged, message.versions)
   const nullable = condition(field.nullable, untagged)
   const write = writeValue(field, value, message, nullable)
   if (present === 'true') return indent(write, 2)
-  const absent = field.ignorable || field.struct && !field.isArray ? '' : ` else if (${condition(field.versions, message.versions) === 'true' ? 'false' : `!(${isFallback(field, value)})`}) {\n    throw unsupported('${field.property}', v)\n  }`
+  const absent =
+    field.ignorable || (field.struct && !field.isArray)
+      ? ''
+      : ` else if (${condition(field.versions, message.versions) === 'true' ? 'false' : `!(${isFallback(field, value)})`}) {\n    throw unsupported('${field.property}', v)\n  }`
   return `  if (${present}) {\n${indent(write, 4)}  }${absent}\n`
 }
 
@@ -103,21 +128,28 @@ function writeValue(field, value, message, nullable) {
   const compact = conditionFrom(message.flexibleFrom, message.versions)
   if (field.isArray) {
     const element = writeElement({ ...field, isArray: false }, 'item', message)
-    const all = (/** @type {string} */ list) => `w.writeArrayLength(${list}.length, ${compact})\nfor (const item of ${list}) {\n${indent(element, 2)}}\n`
-    if (nullable === 'false') return isNullable(field) ? `const list${field.name} = required(${value}, '${field.property}')\n${all(`list${field.name}`)}` : all(value)
-    const guard = nullable === 'true' ? '' : `  if (!(${nullable})) required(null, '${field.property}')\n`
+    const all = (/** @type {string} */ list) =>
+      `w.writeArrayLength(${list}.length, ${compact})\nfor (const item of ${list}) {\n${indent(element, 2)}}\n`
+    if (nullable === 'false')
+      return isNullable(field)
+        ? `const list${field.name} = required(${value}, '${field.property}')\n${all(`list${field.name}`)}`
+        : all(value)
+    const guard =
+      nullable === 'true' ? '' : `  if (!(${nullable})) required(null, '${field.property}')\n`
     return `if (${value} === null) {\n${guard}  w.writeArrayLength(-1, ${compact})\n} else {\n${indent(all(value), 2)}}\n`
   }
   if (field.struct) {
     if (!isNullable(field)) return `encode${field.struct.name}(w, ${value}, v)\n`
-    if (nullable === 'false') return `encode${field.struct.name}(w, required(${value}, '${field.property}'), v)\n`
+    if (nullable === 'false')
+      return `encode${field.struct.name}(w, required(${value}, '${field.property}'), v)\n`
     return `if (${value} === null) w.writeInt8(-1)\nelse {\n  w.writeInt8(1)\n  encode${field.struct.name}(w, ${value}, v)\n}\n`
   }
   const { method, isSized } = primitive(field)
   if (!isSized) return `w.write${method}(${value})\n`
   if (!isNullable(field)) return `w.write${method}(${value}, ${compact})\n`
   if (nullable === 'true') return `w.writeNullable${method}(${value}, ${compact})\n`
-  if (nullable === 'false') return `w.write${method}(required(${value}, '${field.property}'), ${compact})\n`
+  if (nullable === 'false')
+    return `w.write${method}(required(${value}, '${field.property}'), ${compact})\n`
   return `if (${nullable}) w.writeNullable${method}(${value}, ${compact})\nelse w.write${method}(required(${value}, '${field.property}'), ${compact})\n`
 }
 
@@ -125,7 +157,9 @@ function writeValue(field, value, message, nullable) {
 function writeElement(field, value, message) {
   if (field.struct) return `encode${field.struct.name}(w, ${value}, v)\n`
   const { method, isSized } = primitive(field)
-  return isSized ? `w.write${method}(${value}, ${conditionFrom(message.flexibleFrom, message.versions)})\n` : `w.write${method}(${value})\n`
+  return isSized
+    ? `w.write${method}(${value}, ${conditionFrom(message.flexibleFrom, message.versions)})\n`
+    : `w.write${method}(${value})\n`
 }
 
 /** @param {Struct} struct @param {Message} message */
@@ -135,14 +169,19 @@ function emitDecoder({ name, fields }, message) {
   const tagged = fields.filter(isTagged)
   let section = ''
   if (flexible !== 'false') {
-    section = tagged.length === 0 ? `  if (${flexible}) r.skipTaggedFields()\n` : emitReadTagged(tagged, message, flexible)
+    section =
+      tagged.length === 0
+        ? `  if (${flexible}) r.skipTaggedFields()\n`
+        : emitReadTagged(tagged, message, flexible)
   }
   return `export function decode${name}(r: ByteReader, v: number): ${name} {\n${lets}${section}  return { ${fields.map((field) => field.property).join(', ')} }\n}\n`
 }
 
 /** @param {Field} field @param {Message} message */
 function emitRead(field, message) {
-  const untagged = isTagged(field) ? { from: field.versions.from, to: field.tagged.from - 1 } : field.versions
+  const untagged = isTagged(field)
+    ? { from: field.versions.from, to: field.tagged.from - 1 }
+    : field.versions
   const present = condition(untagged, message.versions)
   const declared = `${isTagged(field) ? 'let' : 'const'} ${field.property}`
   if (present === 'false') return `  ${declared}: ${tsType(field)} = ${fallbackOf(field)}\n`
@@ -155,8 +194,13 @@ function emitRead(field, message) {
 function emitReadTagged(tagged, message, flexible) {
   const cases = tagged.map((field) => {
     const inVersions = condition(field.tagged, message.versions)
-    const test = inVersions === 'true' ? `tag === ${field.tag}` : `tag === ${field.tag} && ${inVersions}`
-    const read = readValue(field, message, isAlwaysNullable(field) ? 'true' : condition(field.nullable, field.tagged))
+    const test =
+      inVersions === 'true' ? `tag === ${field.tag}` : `tag === ${field.tag} && ${inVersions}`
+    const read = readValue(
+      field,
+      message,
+      isAlwaysNullable(field) ? 'true' : condition(field.nullable, field.tagged),
+    )
     return `if (${test}) ${field.property} = ${read}\n      else `
   })
   return `  if (${flexible}) {
@@ -194,7 +238,9 @@ function readValue(field, message, nullable) {
 /** @param {Field} field @param {string} compact */
 function readElementOf(field, compact) {
   const { method, isSized } = primitive(field)
-  return isSized ? `(reader) => reader.read${method}(${compact})` : `(reader) => reader.read${method}()`
+  return isSized
+    ? `(reader) => reader.read${method}(${compact})`
+    : `(reader) => reader.read${method}()`
 }
 
 /** @param {Field} field */
@@ -215,7 +261,8 @@ function fallbackOf(field) {
   const { fallback } = field
   if (fallback === 'null') return 'null'
   if (field.isArray) return '[]'
-  if (field.struct) return isNullable(field) && fallback === 'null' ? 'null' : `create${field.struct.name}()`
+  if (field.struct)
+    return isNullable(field) && fallback === 'null' ? 'null' : `create${field.struct.name}()`
   const { ts, zero } = primitive(field)
   if (fallback === undefined || fallback === '') return zero
   if (ts === 'bigint') return `${BigInt(fallback)}n`
@@ -229,7 +276,9 @@ function isFallback(field, value) {
   const { fallback } = field
   if (fallback === 'null') return `${value} === null`
   if (field.isArray || field.type === 'bytes' || field.type === 'records') {
-    return isNullable(field) ? `${value} !== null && ${value}.length === 0` : `${value}.length === 0`
+    return isNullable(field)
+      ? `${value} !== null && ${value}.length === 0`
+      : `${value}.length === 0`
   }
   if (field.struct) return 'false'
   return `${value} === ${fallbackOf(field)}`
@@ -257,7 +306,13 @@ function isOnlyTagged(field) {
 
 /** Whether a version `v`, known to be in `known`, is in `wanted`. @param {Versions} wanted @param {Versions} known */
 function condition(wanted, known) {
-  if (wanted.from > wanted.to || known.from > known.to || wanted.from > known.to || wanted.to < known.from) return 'false'
+  if (
+    wanted.from > wanted.to ||
+    known.from > known.to ||
+    wanted.from > known.to ||
+    wanted.to < known.from
+  )
+    return 'false'
   const parts = []
   if (wanted.from > known.from) parts.push(`v >= ${wanted.from}`)
   if (wanted.to < known.to) parts.push(`v <= ${wanted.to}`)

@@ -21,7 +21,9 @@ const unbounded = 32_767
 /** @param {string} source a folder of JSON files, or a jar @returns {Map<string, Message>} by name */
 export function readMessages(source) {
   const texts = statSync(source).isDirectory()
-    ? readdirSync(source).filter((file) => file.endsWith('.json')).map((file) => readFileSync(`${source}/${file}`, 'utf8'))
+    ? readdirSync(source)
+        .filter((file) => file.endsWith('.json'))
+        .map((file) => readFileSync(`${source}/${file}`, 'utf8'))
     : readJar(source)
   const messages = texts.map((text) => toMessage(JSON.parse(text.replaceAll(/^\s*\/\/.*$/gm, ''))))
   return new Map(messages.map((message) => [message.name, message]))
@@ -61,9 +63,14 @@ function toMessage(json) {
   /** @type {Context} */
   const context = { message: json.name, versions, structs, shared, common: new Map() }
   /** @type {Map<string, any>} */
-  const common = new Map((json.commonStructs ?? []).map((/** @type {any} */ struct) => [struct.name, struct]))
+  const common = new Map(
+    (json.commonStructs ?? []).map((/** @type {any} */ struct) => [struct.name, struct]),
+  )
   context.common = common
-  const root = { name: json.name, fields: (json.fields ?? []).map((/** @type {any} */ field) => toField(field, context)) }
+  const root = {
+    name: json.name,
+    fields: (json.fields ?? []).map((/** @type {any} */ field) => toField(field, context)),
+  }
   const isUnstable = json.latestVersionUnstable === true
   return {
     type: json.type,
@@ -96,7 +103,9 @@ function toField(json, context) {
   const type = isArray ? json.type.slice(2) : json.type
   const isStruct = /^[A-Z]/.test(type)
   const fields = json.fields ?? context.common.get(type)?.fields
-  const struct = !isStruct ? undefined : (context.shared.get(type) ?? (fields && addStruct(type, fields, context)))
+  const struct = !isStruct
+    ? undefined
+    : (context.shared.get(type) ?? (fields && addStruct(type, fields, context)))
   if (isStruct && !struct) throw new Error(`${context.message}: unknown type ${type}`)
   return {
     name: json.name,

@@ -1,7 +1,7 @@
 /** Administration of topics. */
 import type { Duration } from '../core/duration.ts'
-import { invalid, readInteger } from '../core/options.ts'
 import { parseDuration } from '../core/duration.ts'
+import { invalid, readInteger } from '../core/options.ts'
 import { errorFrom } from '../protocol/error-codes.ts'
 import {
   createCreatePartitionsRequest,
@@ -74,9 +74,14 @@ export class Admin {
       topics: [
         createCreateTopicsRequestCreatableTopic({
           name,
-          numPartitions: config.partitions === undefined ? -1 : readInteger(config.partitions, 'partitions', { min: 1, max: 100_000 }),
+          numPartitions:
+            config.partitions === undefined
+              ? -1
+              : readInteger(config.partitions, 'partitions', { min: 1, max: 100_000 }),
           replicationFactor:
-            config.replicationFactor === undefined ? -1 : readInteger(config.replicationFactor, 'replicationFactor', { min: 1, max: 32_767 }),
+            config.replicationFactor === undefined
+              ? -1
+              : readInteger(config.replicationFactor, 'replicationFactor', { min: 1, max: 32_767 }),
           configs: toConfigs(config).map(([key, value]) =>
             createCreateTopicsRequestCreatableTopicConfig({ name: key, value }),
           ),
@@ -87,7 +92,8 @@ export class Admin {
     await this.#cluster.retrying(`create topic '${name}'`, {}, async (call) => {
       const response = await this.#cluster.exchange(createTopics, request, call)
       const answer = response.topics[0]
-      if (answer?.errorCode !== 0) throw errorFrom(answer?.errorCode ?? -1, detail(name, answer?.errorMessage))
+      if (answer?.errorCode !== 0)
+        throw errorFrom(answer?.errorCode ?? -1, detail(name, answer?.errorMessage))
     })
     this.#cluster.invalidateTopic(name)
   }
@@ -105,7 +111,8 @@ export class Admin {
     await this.#cluster.retrying(`delete topic '${name}'`, {}, async (call) => {
       const response = await this.#cluster.exchange(deleteTopics, request, call)
       const answer = response.responses[0]
-      if (answer?.errorCode !== 0) throw errorFrom(answer?.errorCode ?? -1, detail(name, answer?.errorMessage))
+      if (answer?.errorCode !== 0)
+        throw errorFrom(answer?.errorCode ?? -1, detail(name, answer?.errorMessage))
     })
     this.#cluster.invalidateTopic(name)
   }
@@ -115,13 +122,16 @@ export class Admin {
     checkTopicName(name)
     const count = readInteger(total, 'total', { min: 1, max: 100_000 })
     const request = createCreatePartitionsRequest({
-      topics: [createCreatePartitionsRequestCreatePartitionsTopic({ name, count, assignments: null })],
+      topics: [
+        createCreatePartitionsRequestCreatePartitionsTopic({ name, count, assignments: null }),
+      ],
       timeoutMs: this.#cluster.config.timeout,
     })
     await this.#cluster.retrying(`create partitions of '${name}'`, {}, async (call) => {
       const response = await this.#cluster.exchange(createPartitions, request, call)
       const answer = response.results[0]
-      if (answer?.errorCode !== 0) throw errorFrom(answer?.errorCode ?? -1, detail(name, answer?.errorMessage))
+      if (answer?.errorCode !== 0)
+        throw errorFrom(answer?.errorCode ?? -1, detail(name, answer?.errorMessage))
     })
     this.#cluster.invalidateTopic(name)
   }
@@ -156,10 +166,15 @@ export class Admin {
 function toConfigs(config: TopicConfig): [string, string][] {
   for (const key of Object.keys(config)) {
     if (!topicConfigKeys.includes(key)) {
-      throw invalid(`TopicConfig has no option '${key}'. Known options: ${topicConfigKeys.join(', ')}; Kafka's own names go into configs`)
+      throw invalid(
+        `TopicConfig has no option '${key}'. Known options: ${topicConfigKeys.join(', ')}; Kafka's own names go into configs`,
+      )
     }
   }
-  const configs = Object.entries(config.configs ?? {}).map(([key, value]): [string, string] => [key, String(value)])
+  const configs = Object.entries(config.configs ?? {}).map(([key, value]): [string, string] => [
+    key,
+    String(value),
+  ])
   if (config.retentionMs !== undefined) {
     const ms = config.retentionMs === -1 ? -1 : parseDuration(config.retentionMs, 'retentionMs')
     configs.push(['retention.ms', String(ms)])
@@ -167,6 +182,9 @@ function toConfigs(config: TopicConfig): [string, string][] {
   return configs
 }
 
-function detail(topic: string, message: string | null | undefined): { topic: string; message?: string } {
+function detail(
+  topic: string,
+  message: string | null | undefined,
+): { topic: string; message?: string } {
   return message ? { topic, message } : { topic }
 }

@@ -51,7 +51,12 @@ export class BaseClient {
       this.#checkOpen()
       const config = resolveProducerConfig(undefined)
       this.#produceEngine ??= this.#track(new ProducerEngine(this.#cluster, config))
-      const producer = new Producer(toTopic(topic), this.#produceEngine, config, this.#cluster.runtime)
+      const producer = new Producer(
+        toTopic(topic),
+        this.#produceEngine,
+        config,
+        this.#cluster.runtime,
+      )
       return producer.send(value, options)
     } catch (error) {
       return Promise.reject(error)
@@ -59,7 +64,10 @@ export class BaseClient {
   }
 
   /** A producer for one topic. Throws `ConfigError`. */
-  producer<V = unknown, K = string>(topic: string | Topic<V, K>, config?: ProducerConfig): Producer<V, K> {
+  producer<V = unknown, K = string>(
+    topic: string | Topic<V, K>,
+    config?: ProducerConfig,
+  ): Producer<V, K> {
     this.#checkOpen()
     const resolved = resolveProducerConfig(config)
     const engine = this.#track(new ProducerEngine(this.#cluster, resolved))
@@ -67,10 +75,15 @@ export class BaseClient {
   }
 
   /** A consumer of one topic or several; it starts when it is read. Throws `ConfigError`. */
-  consumer<V = unknown, K = string>(topics: OneOrMore<string | Topic<V, K>>, config?: ConsumerConfig): Consumer<V, K> {
+  consumer<V = unknown, K = string>(
+    topics: OneOrMore<string | Topic<V, K>>,
+    config?: ConsumerConfig,
+  ): Consumer<V, K> {
     this.#checkOpen()
     const list = (Array.isArray(topics) ? topics : [topics]) as readonly (string | Topic<V, K>)[]
-    return this.#track(new Consumer(this.#cluster, list.map(toTopic), resolveConsumerConfig(config)))
+    return this.#track(
+      new Consumer(this.#cluster, list.map(toTopic), resolveConsumerConfig(config)),
+    )
   }
 
   /**

@@ -6,6 +6,8 @@ import {
   CorruptDataError,
   DisconnectedError,
   GroupCoordinatorError,
+  KafkaError,
+  type KafkaErrorOptions,
   MessageTooLargeError,
   NotLeaderError,
   OffsetOutOfRangeError,
@@ -16,15 +18,18 @@ import {
   TimeoutError,
   TopicNotFoundError,
   UnauthorizedError,
-  KafkaError,
-  type KafkaErrorOptions,
 } from '../core/errors.ts'
 
 type Row = readonly [code: number, name: string, retriable: boolean, meaning: string]
 
 /** Every code but 0, which is no error. */
 export const errorTable: readonly Row[] = [
-  [-1, 'UNKNOWN_SERVER_ERROR', false, 'the broker failed in a way it did not expect; its log says more'],
+  [
+    -1,
+    'UNKNOWN_SERVER_ERROR',
+    false,
+    'the broker failed in a way it did not expect; its log says more',
+  ],
   [1, 'OFFSET_OUT_OF_RANGE', false, 'the offset is not in the log: too old, or beyond the end'],
   [2, 'CORRUPT_MESSAGE', true, 'the data fails its checksum'],
   [3, 'UNKNOWN_TOPIC_OR_PARTITION', true, 'the topic or partition does not exist on that broker'],
@@ -36,7 +41,12 @@ export const errorTable: readonly Row[] = [
   [9, 'REPLICA_NOT_AVAILABLE', true, 'the replica is not available at the moment'],
   [10, 'MESSAGE_TOO_LARGE', false, "the batch is larger than the topic's max.message.bytes"],
   [11, 'STALE_CONTROLLER_EPOCH', false, 'the controller has moved'],
-  [12, 'OFFSET_METADATA_TOO_LARGE', false, "the commit's metadata is longer than offset.metadata.max.bytes"],
+  [
+    12,
+    'OFFSET_METADATA_TOO_LARGE',
+    false,
+    "the commit's metadata is longer than offset.metadata.max.bytes",
+  ],
   [13, 'NETWORK_EXCEPTION', true, 'the connection broke before the answer came'],
   [14, 'COORDINATOR_LOAD_IN_PROGRESS', true, 'the coordinator is still loading; try again shortly'],
   [15, 'COORDINATOR_NOT_AVAILABLE', true, 'the coordinator is not available at the moment'],
@@ -44,7 +54,12 @@ export const errorTable: readonly Row[] = [
   [17, 'INVALID_TOPIC_EXCEPTION', false, "the topic's name is not valid, or the topic is internal"],
   [18, 'RECORD_LIST_TOO_LARGE', false, 'the batch is larger than the segment size'],
   [19, 'NOT_ENOUGH_REPLICAS', true, 'fewer replicas are in sync than min.insync.replicas'],
-  [20, 'NOT_ENOUGH_REPLICAS_AFTER_APPEND', true, 'written, but fewer replicas than required have it'],
+  [
+    20,
+    'NOT_ENOUGH_REPLICAS_AFTER_APPEND',
+    true,
+    'written, but fewer replicas than required have it',
+  ],
   [21, 'INVALID_REQUIRED_ACKS', false, 'acks must be -1, 0 or 1'],
   [22, 'ILLEGAL_GENERATION', false, "the member's generation is over; it must join again"],
   [23, 'INCONSISTENT_GROUP_PROTOCOL', false, "the group's members have no protocol in common"],
@@ -55,14 +70,24 @@ export const errorTable: readonly Row[] = [
   [28, 'INVALID_COMMIT_OFFSET_SIZE', false, 'the commit is too large'],
   [29, 'TOPIC_AUTHORIZATION_FAILED', false, 'the right to this topic is missing'],
   [30, 'GROUP_AUTHORIZATION_FAILED', false, 'the right to this group is missing'],
-  [31, 'CLUSTER_AUTHORIZATION_FAILED', false, 'the right to this operation on the cluster is missing'],
+  [
+    31,
+    'CLUSTER_AUTHORIZATION_FAILED',
+    false,
+    'the right to this operation on the cluster is missing',
+  ],
   [32, 'INVALID_TIMESTAMP', false, "the record's timestamp is outside the allowed range"],
   [33, 'UNSUPPORTED_SASL_MECHANISM', false, 'the broker does not offer this SASL mechanism'],
   [34, 'ILLEGAL_SASL_STATE', false, 'the request does not fit the state of authentication'],
   [35, 'UNSUPPORTED_VERSION', false, 'the broker does not serve this version of the request'],
   [36, 'TOPIC_ALREADY_EXISTS', false, 'a topic of this name exists already'],
   [37, 'INVALID_PARTITIONS', false, 'the number of partitions is not valid'],
-  [38, 'INVALID_REPLICATION_FACTOR', false, 'the replication factor is not valid, or there are too few brokers'],
+  [
+    38,
+    'INVALID_REPLICATION_FACTOR',
+    false,
+    'the replication factor is not valid, or there are too few brokers',
+  ],
   [39, 'INVALID_REPLICA_ASSIGNMENT', false, 'the replica assignment is not valid'],
   [40, 'INVALID_CONFIG', false, 'a configuration value is not valid'],
   [41, 'NOT_CONTROLLER', true, 'that broker is not the controller'],
@@ -73,13 +98,33 @@ export const errorTable: readonly Row[] = [
   [46, 'DUPLICATE_SEQUENCE_NUMBER', false, 'the batch was stored before'],
   [47, 'INVALID_PRODUCER_EPOCH', false, 'a newer producer with the same id has taken over'],
   [48, 'INVALID_TXN_STATE', false, 'the transaction is not in a state that allows this'],
-  [49, 'INVALID_PRODUCER_ID_MAPPING', false, 'the producer id does not belong to this transactional id'],
-  [50, 'INVALID_TRANSACTION_TIMEOUT', false, 'the transaction timeout is larger than the broker allows'],
+  [
+    49,
+    'INVALID_PRODUCER_ID_MAPPING',
+    false,
+    'the producer id does not belong to this transactional id',
+  ],
+  [
+    50,
+    'INVALID_TRANSACTION_TIMEOUT',
+    false,
+    'the transaction timeout is larger than the broker allows',
+  ],
   [51, 'CONCURRENT_TRANSACTIONS', true, 'another operation on this transaction is still running'],
   [52, 'TRANSACTION_COORDINATOR_FENCED', false, 'the transaction coordinator has been replaced'],
-  [53, 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED', false, 'the right to this transactional id is missing'],
+  [
+    53,
+    'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
+    false,
+    'the right to this transactional id is missing',
+  ],
   [54, 'SECURITY_DISABLED', false, 'the broker has no security features turned on'],
-  [55, 'OPERATION_NOT_ATTEMPTED', false, 'the broker did not attempt it, because another part of the request failed'],
+  [
+    55,
+    'OPERATION_NOT_ATTEMPTED',
+    false,
+    'the broker did not attempt it, because another part of the request failed',
+  ],
   [56, 'KAFKA_STORAGE_ERROR', true, "the broker's disk failed or is full"],
   [57, 'LOG_DIR_NOT_FOUND', false, 'the broker does not have that log directory'],
   [58, 'SASL_AUTHENTICATION_FAILED', false, 'the credentials were refused'],
@@ -88,8 +133,18 @@ export const errorTable: readonly Row[] = [
   [61, 'DELEGATION_TOKEN_AUTH_DISABLED', false, 'delegation tokens are turned off'],
   [62, 'DELEGATION_TOKEN_NOT_FOUND', false, 'the delegation token does not exist'],
   [63, 'DELEGATION_TOKEN_OWNER_MISMATCH', false, 'the delegation token belongs to somebody else'],
-  [64, 'DELEGATION_TOKEN_REQUEST_NOT_ALLOWED', false, 'delegation tokens cannot be managed over this connection'],
-  [65, 'DELEGATION_TOKEN_AUTHORIZATION_FAILED', false, 'the right to this delegation token is missing'],
+  [
+    64,
+    'DELEGATION_TOKEN_REQUEST_NOT_ALLOWED',
+    false,
+    'delegation tokens cannot be managed over this connection',
+  ],
+  [
+    65,
+    'DELEGATION_TOKEN_AUTHORIZATION_FAILED',
+    false,
+    'the right to this delegation token is missing',
+  ],
   [66, 'DELEGATION_TOKEN_EXPIRED', false, 'the delegation token has expired'],
   [67, 'INVALID_PRINCIPAL_TYPE', false, "the principal's type is not supported"],
   [68, 'NON_EMPTY_GROUP', false, 'the group still has members; stop them first'],
@@ -106,13 +161,23 @@ export const errorTable: readonly Row[] = [
   [79, 'MEMBER_ID_REQUIRED', false, 'the member must join again with the id it was given'],
   [80, 'PREFERRED_LEADER_NOT_AVAILABLE', true, 'the preferred leader is not available'],
   [81, 'GROUP_MAX_SIZE_REACHED', false, 'the group has as many members as it may'],
-  [82, 'FENCED_INSTANCE_ID', false, 'another member with the same group.instance.id has taken over'],
+  [
+    82,
+    'FENCED_INSTANCE_ID',
+    false,
+    'another member with the same group.instance.id has taken over',
+  ],
   [83, 'ELIGIBLE_LEADERS_NOT_AVAILABLE', true, 'no eligible leader is available'],
   [84, 'ELECTION_NOT_NEEDED', true, 'no election is needed'],
   [85, 'NO_REASSIGNMENT_IN_PROGRESS', false, 'no reassignment is under way'],
   [86, 'GROUP_SUBSCRIBED_TO_TOPIC', false, 'the group is subscribed to the topic'],
   [87, 'INVALID_RECORD', false, 'a record breaks a rule of the broker'],
-  [88, 'UNSTABLE_OFFSET_COMMIT', true, 'offsets of an open transaction are in the way; try again shortly'],
+  [
+    88,
+    'UNSTABLE_OFFSET_COMMIT',
+    true,
+    'offsets of an open transaction are in the way; try again shortly',
+  ],
   [89, 'THROTTLING_QUOTA_EXCEEDED', true, 'a quota was exceeded; slow down'],
   [90, 'PRODUCER_FENCED', false, 'a newer producer with the same transactional id has taken over'],
   [91, 'RESOURCE_NOT_FOUND', false, 'it does not exist'],
@@ -127,7 +192,12 @@ export const errorTable: readonly Row[] = [
   [100, 'UNKNOWN_TOPIC_ID', true, 'no topic has this id'],
   [101, 'DUPLICATE_BROKER_REGISTRATION', false, 'the broker is registered already'],
   [102, 'BROKER_ID_NOT_REGISTERED', false, 'the broker is not registered'],
-  [103, 'INCONSISTENT_TOPIC_ID', true, "the topic's id differs from the one expected: it was deleted and made again"],
+  [
+    103,
+    'INCONSISTENT_TOPIC_ID',
+    true,
+    "the topic's id differs from the one expected: it was deleted and made again",
+  ],
   [104, 'INCONSISTENT_CLUSTER_ID', false, 'the request was meant for another cluster'],
   [105, 'TRANSACTIONAL_ID_NOT_FOUND', false, 'the transactional id does not exist'],
   [106, 'FETCH_SESSION_TOPIC_ID_ERROR', true, 'topic ids and names were mixed in a fetch session'],
@@ -231,12 +301,21 @@ export function errorCode(name: string): number {
 /** The error that a code other than 0 stands for. */
 export function errorFrom(code: number, detail: ErrorDetail = {}): KafkaError {
   const name = errorName(code)
-  const [, , retriable, meaning] = byCode.get(code) ?? [code, name, false, `the broker answered with error ${code}`]
+  const [, , retriable, meaning] = byCode.get(code) ?? [
+    code,
+    name,
+    false,
+    `the broker answered with error ${code}`,
+  ]
   const Kind = kinds[name] ?? KafkaError
   const outcome = unknownOutcomes.has(name) ? 'unknown' : 'failed'
   const place = describePlace(detail)
   const text = detail.message ? detail.message : `${meaning} (${name})`
-  return new Kind(place && !text.includes(place) ? `${place}: ${text}` : text, { code: name, retriable, outcome })
+  return new Kind(place && !text.includes(place) ? `${place}: ${text}` : text, {
+    code: name,
+    retriable,
+    outcome,
+  })
 }
 
 function describePlace({ topic, partition, group }: ErrorDetail): string {

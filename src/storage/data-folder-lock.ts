@@ -9,7 +9,15 @@
  * A lock from another host or container cannot be judged from here: it is refused, and the message says which
  * file to remove.
  */
-import { linkSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { DataFolderLockedError, StorageError } from '../core/errors.ts'
@@ -47,7 +55,10 @@ export function acquireLock(root: string): Lock {
     }
   } catch (error) {
     if (error instanceof DataFolderLockedError) throw error
-    throw new StorageError(`Cannot lock the data folder ${folder}: ${String(error)}`, { code: 'STORAGE_DENIED', cause: error })
+    throw new StorageError(`Cannot lock the data folder ${folder}: ${String(error)}`, {
+      code: 'STORAGE_DENIED',
+      cause: error,
+    })
   } finally {
     rmSync(own, { force: true })
   }
@@ -119,7 +130,14 @@ function isAlive(holder: Holder | undefined): boolean {
 
 function self(): Holder {
   const { pid } = process
-  return { version: 1, pid, host: hostname(), bootId: bootId(), startedAt: startOf(pid), since: new Date().toISOString() }
+  return {
+    version: 1,
+    pid,
+    host: hostname(),
+    bootId: bootId(),
+    startedAt: startOf(pid),
+    since: new Date().toISOString(),
+  }
 }
 
 function bootId(): string {

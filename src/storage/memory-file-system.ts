@@ -34,7 +34,8 @@ class MemoryFileSystem implements FileSystem {
   list(path: string): string[] {
     const names: string[] = []
     for (const other of [...this.#files.keys(), ...this.#folders]) {
-      if (other !== '' && parentOf(other) === path) names.push(other.slice(path === '' ? 0 : path.length + 1))
+      if (other !== '' && parentOf(other) === path)
+        names.push(other.slice(path === '' ? 0 : path.length + 1))
     }
     return names.sort()
   }
@@ -65,7 +66,8 @@ class MemoryFileSystem implements FileSystem {
 
   remove(path: string): void {
     this.#files.delete(path)
-    for (const other of [...this.#files.keys()]) if (isInside(other, path)) this.#files.delete(other)
+    for (const other of [...this.#files.keys()])
+      if (isInside(other, path)) this.#files.delete(other)
     for (const folder of [...this.#folders]) {
       if (folder !== '' && (folder === path || isInside(folder, path))) this.#folders.delete(folder)
     }
@@ -77,7 +79,9 @@ class MemoryFileSystem implements FileSystem {
 
   lock(): Lock {
     if (this.#isLocked) {
-      throw new DataFolderLockedError('This memory file system is in use by another broker', { code: 'DATA_FOLDER_LOCKED' })
+      throw new DataFolderLockedError('This memory file system is in use by another broker', {
+        code: 'DATA_FOLDER_LOCKED',
+      })
     }
     this.#isLocked = true
     return {

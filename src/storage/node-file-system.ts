@@ -48,7 +48,9 @@ class NodeFileSystem implements FileSystem {
   stat(path: string): { size: number; isDirectory: boolean; modifiedMs: number } | undefined {
     return guarded(path, 'look at', () => {
       const found = statSync(this.#full(path), { throwIfNoEntry: false })
-      return found && { size: found.size, isDirectory: found.isDirectory(), modifiedMs: found.mtimeMs }
+      return (
+        found && { size: found.size, isDirectory: found.isDirectory(), modifiedMs: found.mtimeMs }
+      )
     })
   }
 
@@ -111,7 +113,13 @@ class NodeFile implements File {
     this.#checkOpen()
     guarded(this.path, 'write to', () => {
       for (let written = 0; written < bytes.length; ) {
-        written += writeSync(this.#descriptor, bytes, written, bytes.length - written, position + written)
+        written += writeSync(
+          this.#descriptor,
+          bytes,
+          written,
+          bytes.length - written,
+          position + written,
+        )
         this.#size = Math.max(this.#size, position + written)
       }
     })
@@ -185,7 +193,11 @@ class NodeFile implements File {
 
 type Done<T> = (error: NodeJS.ErrnoException | null, result?: T) => void
 
-function awaited<T = void>(path: string, action: string, start: (done: Done<T>) => void): Promise<T> {
+function awaited<T = void>(
+  path: string,
+  action: string,
+  start: (done: Done<T>) => void,
+): Promise<T> {
   return new Promise((resolve, reject) => {
     start((error, result) => {
       if (error) reject(storageError(path, action, error))
@@ -214,7 +226,8 @@ const codes: { readonly [errno: string]: StorageErrorCode } = {
 
 const advice: { readonly [code in StorageErrorCode]: string } = {
   STORAGE_NOT_FOUND: 'it is not there',
-  STORAGE_FULL: 'the disk is full; free space or lower retention.ms or retention.bytes of large topics',
+  STORAGE_FULL:
+    'the disk is full; free space or lower retention.ms or retention.bytes of large topics',
   STORAGE_IO: 'the disk failed; check it before going on',
   STORAGE_DENIED: 'permission is missing; check the owner and mode of the data folder',
   STORAGE_CLOSED: 'it is closed',
@@ -224,5 +237,8 @@ function storageError(path: string, action: string, cause: unknown): StorageErro
   if (cause instanceof StorageError) return cause
   const errno = (cause as NodeJS.ErrnoException).code ?? ''
   const code = codes[errno] ?? 'STORAGE_IO'
-  return new StorageError(`Cannot ${action} '${path}': ${advice[code]} (${errno || String(cause)})`, { code, cause })
+  return new StorageError(
+    `Cannot ${action} '${path}': ${advice[code]} (${errno || String(cause)})`,
+    { code, cause },
+  )
 }

@@ -7,7 +7,11 @@ import type { FileSystem } from '../../storage/file-system.ts'
 import { readWhole } from './index-file.ts'
 
 /** Durable when it resolves. */
-export async function replaceFile(fileSystem: FileSystem, path: string, content: Uint8Array): Promise<void> {
+export async function replaceFile(
+  fileSystem: FileSystem,
+  path: string,
+  content: Uint8Array,
+): Promise<void> {
   const temporary = `${path}.tmp`
   fileSystem.remove(temporary)
   const file = fileSystem.open(temporary, { create: true })
@@ -22,8 +26,16 @@ export async function replaceFile(fileSystem: FileSystem, path: string, content:
 }
 
 /** Kafka's text form of a checkpoint: version 0, the number of lines, the lines. */
-export function replaceCheckpoint(fileSystem: FileSystem, path: string, lines: readonly string[]): Promise<void> {
-  return replaceFile(fileSystem, path, encodeUtf8(`0\n${lines.length}\n${lines.map((line) => `${line}\n`).join('')}`))
+export function replaceCheckpoint(
+  fileSystem: FileSystem,
+  path: string,
+  lines: readonly string[],
+): Promise<void> {
+  return replaceFile(
+    fileSystem,
+    path,
+    encodeUtf8(`0\n${lines.length}\n${lines.map((line) => `${line}\n`).join('')}`),
+  )
 }
 
 /** The lines of a checkpoint; undefined when it is missing or cannot be trusted. */
@@ -36,7 +48,10 @@ export function readCheckpoint(fileSystem: FileSystem, path: string): string[] |
 }
 
 /** Lines of `topic partition offset`; a damaged line makes the whole checkpoint undefined. */
-export function readOffsetCheckpoint(fileSystem: FileSystem, path: string): Map<string, bigint> | undefined {
+export function readOffsetCheckpoint(
+  fileSystem: FileSystem,
+  path: string,
+): Map<string, bigint> | undefined {
   const offsets = new Map<string, bigint>()
   for (const line of readCheckpoint(fileSystem, path) ?? ['damaged']) {
     const match = /^(\S+) (\d+) (\d+)$/.exec(line)

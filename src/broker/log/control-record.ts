@@ -10,7 +10,10 @@ export function readControlType(bytes: Uint8Array, header: BatchHeader): 'abort'
   const type = key && key.length >= 4 ? (key[2]! << 8) | key[3]! : -1
   if (type === 0) return 'abort'
   if (type === 1) return 'commit'
-  throw new CorruptDataError(`The control batch at offset ${header.baseOffset} has unknown type ${type}`, {
-    code: 'CORRUPT_MESSAGE',
-  })
+  throw new CorruptDataError(
+    `The control batch at offset ${header.baseOffset} has unknown type ${type}`,
+    {
+      code: 'CORRUPT_MESSAGE',
+    },
+  )
 }

@@ -40,7 +40,9 @@ class Table {
   add(): number {
     const at = this.at(this.#count++)
     if (at + this.#entryBytes > this.#bytes.length) {
-      const grown = allocateBytes(Math.max(this.#bytes.length * 2, initialEntries * this.#entryBytes))
+      const grown = allocateBytes(
+        Math.max(this.#bytes.length * 2, initialEntries * this.#entryBytes),
+      )
       grown.set(this.#bytes.subarray(0, at))
       this.#bytes = grown
       this.#view = new DataView(grown.buffer, grown.byteOffset, grown.byteLength)
@@ -97,7 +99,9 @@ export class OffsetIndex {
   }
 
   lastPosition(): number {
-    return this.#table.count === 0 ? 0 : this.#table.view.getInt32(this.#table.at(this.#table.count - 1) + 4)
+    return this.#table.count === 0
+      ? 0
+      : this.#table.view.getInt32(this.#table.at(this.#table.count - 1) + 4)
   }
 
   /** Whether the entries ascend and lie within a log file of this size. */
@@ -155,7 +159,11 @@ export class TimeIndex {
 
   isSound(): boolean {
     for (let i = 1; i < this.#table.count; i++) {
-      if (this.#entry(i).timestamp <= this.#entry(i - 1).timestamp || this.#entry(i).offset <= this.#entry(i - 1).offset) return false
+      if (
+        this.#entry(i).timestamp <= this.#entry(i - 1).timestamp ||
+        this.#entry(i).offset <= this.#entry(i - 1).offset
+      )
+        return false
     }
     return true
   }
@@ -176,7 +184,8 @@ export class TimeIndex {
 /** Writes a whole small file and leaves it open, for the caller to sync and close. */
 export function writeWhole(fileSystem: FileSystem, path: string, content: Uint8Array): File {
   const file = fileSystem.open(path, { create: true })
-  if (file.size === content.length && equalBytes(file.readSync(0, content.length), content)) return file
+  if (file.size === content.length && equalBytes(file.readSync(0, content.length), content))
+    return file
   if (content.length > 0) file.write(content, 0)
   if (file.size > content.length) file.truncate(content.length)
   return file

@@ -26,20 +26,27 @@ export class LeaderEpochs {
   /** Notes that `epoch` writes from `startOffset` on. Durable when it resolves. */
   async begin(epoch: number, startOffset: bigint): Promise<void> {
     if (this.#starts.at(-1)?.epoch === epoch) return
-    this.#starts = [...this.#starts.filter((start) => start.startOffset < startOffset), { epoch, startOffset }]
+    this.#starts = [
+      ...this.#starts.filter((start) => start.startOffset < startOffset),
+      { epoch, startOffset },
+    ]
     await this.#save()
   }
 
   /** Adopts an epoch found in the log itself, where the checkpoint was lost. */
   observe(epoch: number, startOffset: bigint): void {
-    if (epoch > this.current || this.#starts.length === 0) this.#starts.push({ epoch: Math.max(0, epoch), startOffset })
+    if (epoch > this.current || this.#starts.length === 0)
+      this.#starts.push({ epoch: Math.max(0, epoch), startOffset })
   }
 
   /** The largest epoch not past `epoch`, and where it ended; undefined when the log begins later. */
   endOf(epoch: number, logEndOffset: bigint): { epoch: number; endOffset: bigint } | undefined {
     const index = this.#starts.findLastIndex((start) => start.epoch <= epoch)
     if (index < 0) return undefined
-    return { epoch: this.#starts[index]!.epoch, endOffset: this.#starts[index + 1]?.startOffset ?? logEndOffset }
+    return {
+      epoch: this.#starts[index]!.epoch,
+      endOffset: this.#starts[index + 1]?.startOffset ?? logEndOffset,
+    }
   }
 
   async #save(): Promise<void> {

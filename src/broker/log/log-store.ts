@@ -108,7 +108,9 @@ export class LogStore {
   /** Names of the log folders that are there, opened or not. */
   folders(): string[] {
     const { fileSystem } = this.#options
-    return fileSystem.list('').filter((name) => /-\d+$/.test(name) && fileSystem.stat(name)?.isDirectory)
+    return fileSystem
+      .list('')
+      .filter((name) => /-\d+$/.test(name) && fileSystem.stat(name)?.isDirectory)
   }
 
   /** Opens a partition's log, recovering it where needed, or creates it. Durable when it resolves. */
@@ -167,9 +169,12 @@ export class LogStore {
       await this.#cleaning?.catch(() => undefined)
       await this.#saving.catch(() => undefined)
       const results = await Promise.allSettled([...this.#logs.values()].map((log) => log.close()))
-      const isSound = results.every(({ status }) => status === 'fulfilled') && [...this.#logs.values()].every((log) => !log.offline)
+      const isSound =
+        results.every(({ status }) => status === 'fulfilled') &&
+        [...this.#logs.values()].every((log) => !log.offline)
       await this.#writeRecoveryPoints()
-      if (isSound) await replaceFile(fileSystem, cleanMarker, encodeUtf8(`version=${formatVersion}\n`))
+      if (isSound)
+        await replaceFile(fileSystem, cleanMarker, encodeUtf8(`version=${formatVersion}\n`))
       for (const result of results) if (result.status === 'rejected') throw result.reason
     } finally {
       this.#lock.release()
@@ -186,7 +191,9 @@ export class LogStore {
     const { runtime } = this.#options
     const run = () => {
       work()
-        .catch((error: unknown) => runtime.logger.error({ err: error }, 'background work of the log store failed'))
+        .catch((error: unknown) =>
+          runtime.logger.error({ err: error }, 'background work of the log store failed'),
+        )
         .finally(() => {
           if (!this.#isClosed) this.#every(intervalMs, slot, work)
         })
@@ -195,14 +202,18 @@ export class LogStore {
   }
 
   async #flush(): Promise<void> {
-    const dirty = [...this.#logs.values()].filter((log) => !log.offline && log.highWatermark < log.logEndOffset)
+    const dirty = [...this.#logs.values()].filter(
+      (log) => !log.offline && log.highWatermark < log.logEndOffset,
+    )
     await Promise.allSettled(dirty.map((log) => log.whenSynced()))
     this.#saving = this.#writeRecoveryPoints()
     await this.#saving
   }
 
   async #writeRecoveryPoints(): Promise<void> {
-    const lines = [...this.#logs.values()].map((log) => `${log.topic} ${log.partition} ${log.highWatermark}`)
+    const lines = [...this.#logs.values()].map(
+      (log) => `${log.topic} ${log.partition} ${log.highWatermark}`,
+    )
     const content = lines.join('\n')
     if (content === this.#savedPoints) return
     await replaceCheckpoint(this.#options.fileSystem, recoveryPoints, lines)
@@ -211,7 +222,8 @@ export class LogStore {
 
   #saveLogStarts(): Promise<void> {
     for (const log of this.#logs.values()) {
-      if (log.logStartOffset > 0n) this.#logStarts.set(`${log.topic}-${log.partition}`, log.logStartOffset)
+      if (log.logStartOffset > 0n)
+        this.#logStarts.set(`${log.topic}-${log.partition}`, log.logStartOffset)
     }
     const lines = [...this.#logStarts].map(([name, offset]) => {
       const dash = name.lastIndexOf('-')
@@ -254,6 +266,10 @@ async function readOrCreateMeta(fileSystem: FileSystem, runtime: Runtime): Promi
     )
   }
   const clusterId = runtime.uuid()
-  await replaceFile(fileSystem, 'meta.properties', encodeUtf8(`version=${formatVersion}\ncluster.id=${clusterId}\n`))
+  await replaceFile(
+    fileSystem,
+    'meta.properties',
+    encodeUtf8(`version=${formatVersion}\ncluster.id=${clusterId}\n`),
+  )
   return clusterId
 }

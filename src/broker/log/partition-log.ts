@@ -8,8 +8,15 @@
  * the next. A sync that fails takes the partition offline for good: the kernel may have dropped the data, so a later
  * sync that succeeds would prove nothing.
  */
-import { CorruptDataError, KafkaError, MessageTooLargeError, OffsetOutOfRangeError, StorageError } from '../../core/errors.ts'
+
 import { concatBytes } from '../../core/bytes.ts'
+import {
+  CorruptDataError,
+  KafkaError,
+  MessageTooLargeError,
+  OffsetOutOfRangeError,
+  StorageError,
+} from '../../core/errors.ts'
 import type { Runtime } from '../../core/runtime.ts'
 import {
   assignOffsets,
@@ -20,13 +27,13 @@ import {
 } from '../../protocol/records/record-batch.ts'
 import type { File, FileSystem } from '../../storage/file-system.ts'
 import { readControlType } from './control-record.ts'
+import type { LeaderEpochs } from './leader-epochs.ts'
 import type { LogConfig } from './log-config.ts'
 import { openBatch } from './open-batch.ts'
-import type { LeaderEpochs } from './leader-epochs.ts'
+import { ProducerSnapshots } from './producer-snapshots.ts'
 import type { ProducerState, ProducerView } from './producer-state.ts'
 import { type ScannedBatch, Segment } from './segment.ts'
-import { ProducerSnapshots } from './producer-snapshots.ts'
-import { TailCache, type CacheBudget } from './tail-cache.ts'
+import { type CacheBudget, TailCache } from './tail-cache.ts'
 import { TransactionIndex } from './transaction-index.ts'
 
 /** A segment is rolled before a relative offset would pass 31 bits, and its file too. */
@@ -78,6 +85,8 @@ export class PartitionLog {
   readonly #transactions: TransactionIndex
   readonly #cache: TailCache
   readonly #listeners = new Set<() => void>()
+  /** Everything below has been compacted since the log was opened. */
+  compactedTo = 0n
   #config: LogConfig
   #segments: Segment[]
   #logStartOffset: bigint
@@ -167,7 +176,12 @@ export class PartitionLog {
     const first = batches[0]!
     const original = origin === 'client' ? this.#producers.check(first) : undefined
     if (original) {
-      return { ...original, logAppendTime: -1, logStartOffset: this.#logStartOffset, duplicate: true }
+      return {
+        ...original,
+        logAppendTime: -1,
+        logStartOffset: this.#logStartOffset,
+        duplicate: true,
+      }
     }
     const nowMs = this.#runtime.now()
     const stamps = this.#config.messageTimestampType === 'LogAppendTime'
@@ -210,7 +224,12 @@ export class PartitionLog {
    * Batches from the one that holds `offset`, below `upTo`, of at most `maxBytes` together; the first one whatever its
    * size when `minOneBatch` is set. Undefined when there are none. Throws OFFSET_OUT_OF_RANGE, CORRUPT_MESSAGE.
    */
-  async read(offset: bigint, maxBytes: number, minOneBatch: boolean, upTo: bigint): Promise<Uint8Array | undefined> {
+  async read(
+    offset: bigint,
+    maxBytes: number,
+    minOneBatch: boolean,
+    upTo: bigint,
+  ): Promise<Uint8Array | undefined> {
     this.#checkUsable()
     if (offset < this.#logStartOffset || offset > this.#logEndOffset) throw this.#outOfRange(offset)
     if (offset >= upTo) return undefined
@@ -219,7 +238,11 @@ export class PartitionLog {
       const parts: Uint8Array[] = []
       let size = 0
       for (const { nextOffset, bytes } of cached) {
-        if (nextOffset > upTo || (size + bytes.length > maxBytes && (parts.length > 0 || !minOneBatch))) break
+        if (
+          nextOffset > upTo ||
+          (size + bytes.length > maxBytes && (parts.length > 0 || !minOneBatch))
+        )
+          break
         parts.push(bytes)
         size += bytes.length
       }
@@ -228,7 +251,9 @@ export class PartitionLog {
     for (let index = this.#segmentIndexOf(offset); index < this.#segments.length; index++) {
       const segment = this.#segments[index]!
       const from = offset > segment.baseOffset ? offset : segment.baseOffset
-      const found = await segment.read(from, maxBytes, minOneBatch, upTo).catch((error: unknown) => this.#readFailed(error, segment))
+      const found = await segment
+        .read(from, maxBytes, minOneBatch, upTo)
+        .catch((error: unknown) => this.#readFailed(error, segment))
       if (found) return found
     }
     return undefined
@@ -240,14 +265,20 @@ export class PartitionLog {
   }
 
   /** The first visible record at or after `timestamp` (epoch milliseconds); undefined when there is none. */
-  async offsetForTimestamp(timestamp: bigint): Promise<{ offset: bigint; timestamp: bigint } | undefined> {
+  async offsetForTimestamp(
+    timestamp: bigint,
+  ): Promise<{ offset: bigint; timestamp: bigint } | undefined> {
     this.#checkUsable()
     for (const segment of [...this.#segments]) {
       if (segment.nextOffset <= this.#logStartOffset || segment.isEmpty) continue
       if ((await segment.maxTimestamp()).timestamp < timestamp) continue
       for await (const scanned of segment.batchesFrom(timestamp)) {
         if (scanned.header.baseOffset >= this.#highWatermark) return undefined
-        if (scanned.header.maxTimestamp < timestamp || scanned.header.lastOffset < this.#logStartOffset) continue
+        if (
+          scanned.header.maxTimestamp < timestamp ||
+          scanned.header.lastOffset < this.#logStartOffset
+        )
+          continue
         const found = await firstRecordFrom(scanned, timestamp, this.#logStartOffset)
         if (found) return found
       }
@@ -290,7 +321,9 @@ export class PartitionLog {
 
   /** Removes segments that end at or below `offset`; never the active one. Returns how many. */
   dropSegmentsBelow(offset: bigint): number {
-    const kept = this.#segments.filter((segment) => segment === this.#active || segment.nextOffset > offset)
+    const kept = this.#segments.filter(
+      (segment) => segment === this.#active || segment.nextOffset > offset,
+    )
     const dropped = this.#segments.filter((segment) => !kept.includes(segment))
     this.#segments = kept
     for (const segment of dropped) {
@@ -313,6 +346,11 @@ export class PartitionLog {
   /** Closes the active segment and begins another, so that retention and compaction can work on all records. */
   roll(): void {
     if (!this.#active.isEmpty) this.#roll()
+  }
+
+  /** Last offset of the producer's newest batch; undefined when the producer is not known. */
+  lastOffsetOf(producerId: bigint): bigint | undefined {
+    return this.#producers.lastOffsetOf(producerId)
   }
 
   expireProducers(beforeMs: number): void {
@@ -362,7 +400,9 @@ export class PartitionLog {
     }
     if (batches.length === 0) throw invalidRecord(`${this.#name} was sent no record batch`)
     if (batches.length > 1 && origin === 'client') {
-      throw invalidRecord(`${this.#name} was sent ${batches.length} record batches; a request takes one for each partition`)
+      throw invalidRecord(
+        `${this.#name} was sent ${batches.length} record batches; a request takes one for each partition`,
+      )
     }
     return batches
   }
@@ -376,18 +416,26 @@ export class PartitionLog {
       )
     }
     if (!verifyBatch(records, batch)) {
-      throw new CorruptDataError(`A batch for ${this.#name} fails its checksum: it was damaged on the way. Send it again`, {
-        code: 'CORRUPT_MESSAGE',
-        retriable: true,
-      })
+      throw new CorruptDataError(
+        `A batch for ${this.#name} fails its checksum: it was damaged on the way. Send it again`,
+        {
+          code: 'CORRUPT_MESSAGE',
+          retriable: true,
+        },
+      )
     }
     if (origin === 'broker') return
     if (batch.recordCount === 0 || batch.recordCount !== batch.lastOffsetDelta + 1) {
-      throw invalidRecord(`A batch for ${this.#name} claims ${batch.recordCount} records over ${batch.lastOffsetDelta + 1} offsets`)
+      throw invalidRecord(
+        `A batch for ${this.#name} claims ${batch.recordCount} records over ${batch.lastOffsetDelta + 1} offsets`,
+      )
     }
-    if (batch.isControl) throw invalidRecord(`A client may not write control records (${this.#name})`)
+    if (batch.isControl)
+      throw invalidRecord(`A client may not write control records (${this.#name})`)
     if (batch.producerId >= 0n && (batch.producerEpoch < 0 || batch.baseSequence < 0)) {
-      throw invalidRecord(`A batch for ${this.#name} has producer id ${batch.producerId} without epoch or sequence`)
+      throw invalidRecord(
+        `A batch for ${this.#name} has producer id ${batch.producerId} without epoch or sequence`,
+      )
     }
   }
 
@@ -415,20 +463,30 @@ export class PartitionLog {
     const active = this.#active
     if (active.isEmpty) return
     const bytesMax = Math.min(this.#config.segmentBytes, segmentBytesMax)
-    const isFull = active.sizeInBytes + moreBytes > bytesMax || endOffset - active.baseOffset > segmentOffsetsMax
-    const isOld = active.firstAppendMs !== undefined && nowMs - active.firstAppendMs > this.#config.segmentMs
+    const isFull =
+      active.sizeInBytes + moreBytes > bytesMax || endOffset - active.baseOffset > segmentOffsetsMax
+    const isOld =
+      active.firstAppendMs !== undefined && nowMs - active.firstAppendMs > this.#config.segmentMs
     if (isFull || isOld) this.#roll()
   }
 
   #roll(): void {
-    const next = Segment.create(this.#fileSystem, this.folder, this.#logEndOffset, this.#config.indexIntervalBytes)
+    const next = Segment.create(
+      this.#fileSystem,
+      this.folder,
+      this.#logEndOffset,
+      this.#config.indexIntervalBytes,
+    )
     const finished = this.#active
     try {
       this.#saveBesides(finished)
       finished.unload()
     } catch (error) {
       // They can be made anew from the log.
-      this.#runtime.logger.warn({ err: error, log: this.#name }, 'an index or snapshot could not be written')
+      this.#runtime.logger.warn(
+        { err: error, log: this.#name },
+        'an index or snapshot could not be written',
+      )
     }
     this.#segments.push(next)
     this.#needsFolderSync = true
@@ -484,7 +542,10 @@ export class PartitionLog {
       `${this.#name} is offline: the disk failed (${reason}). Check the disk and restart; what was acknowledged with acks=all is safe`,
       { code: 'KAFKA_STORAGE_ERROR', retriable: true, outcome: 'unknown', cause },
     )
-    this.#runtime.logger.error({ err: cause, log: this.#name }, 'the disk failed; the partition is offline')
+    this.#runtime.logger.error(
+      { err: cause, log: this.#name },
+      'the disk failed; the partition is offline',
+    )
     this.#failWaiters(this.#offline)
     this.#notify()
   }
@@ -508,7 +569,8 @@ export class PartitionLog {
   #readFailed(error: unknown, segment: Segment): undefined {
     // Retention or deletion took the segment away between the look-up and the read.
     if (!this.#segments.includes(segment) && error instanceof StorageError) return undefined
-    if (error instanceof CorruptDataError) this.#runtime.logger.error({ err: error, log: this.#name }, 'damaged data')
+    if (error instanceof CorruptDataError)
+      this.#runtime.logger.error({ err: error, log: this.#name }, 'damaged data')
     throw error
   }
 
@@ -518,7 +580,10 @@ export class PartitionLog {
   }
 
   #closedError(): StorageError {
-    return new StorageError(`${this.#name} is closed`, { code: 'KAFKA_STORAGE_ERROR', retriable: true })
+    return new StorageError(`${this.#name} is closed`, {
+      code: 'KAFKA_STORAGE_ERROR',
+      retriable: true,
+    })
   }
 
   #outOfRange(offset: bigint): OffsetOutOfRangeError {

@@ -19,7 +19,8 @@ export class ProducerSnapshots {
   /** Writes the state as of `offset` and removes old snapshots. Returns the file for the caller to sync and close. */
   write(offset: bigint, state: ProducerState): File {
     const file = writeWhole(this.#fileSystem, this.#path(offset), state.toSnapshot())
-    for (const old of this.#offsets().slice(0, -keptSnapshots)) this.#fileSystem.remove(this.#path(old))
+    for (const old of this.#offsets().slice(0, -keptSnapshots))
+      this.#fileSystem.remove(this.#path(old))
     return file
   }
 
@@ -39,7 +40,8 @@ export class ProducerSnapshots {
   }
 
   removeAbove(offset: bigint): void {
-    for (const newer of this.#offsets()) if (newer > offset) this.#fileSystem.remove(this.#path(newer))
+    for (const newer of this.#offsets())
+      if (newer > offset) this.#fileSystem.remove(this.#path(newer))
   }
 
   /** Ascending. */

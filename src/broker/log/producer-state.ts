@@ -59,7 +59,9 @@ export class ProducerState {
    * Judges a batch that a client wants to append: undefined when it is next in order, or its original place when it
    * is a retry. Throws INVALID_PRODUCER_EPOCH or OUT_OF_ORDER_SEQUENCE_NUMBER.
    */
-  check(batch: BatchHeader): { baseOffset: bigint; lastOffset: bigint; timestamp: bigint } | undefined {
+  check(
+    batch: BatchHeader,
+  ): { baseOffset: bigint; lastOffset: bigint; timestamp: bigint } | undefined {
     const entry = this.#producers.get(batch.producerId)
     if (batch.producerId < 0n || !entry) return undefined
     const { producerId, producerEpoch, baseSequence } = batch
@@ -73,7 +75,8 @@ export class ProducerState {
     if (!isNewEpoch) {
       const lastSequence = (baseSequence + batch.lastOffsetDelta) % sequenceModulus
       const original = entry.batches.find(
-        (known) => known.lastSequence === lastSequence && known.offsetDelta === batch.lastOffsetDelta,
+        (known) =>
+          known.lastSequence === lastSequence && known.offsetDelta === batch.lastOffsetDelta,
       )
       if (original) {
         const { lastOffset, offsetDelta, timestamp } = original
@@ -105,11 +108,16 @@ export class ProducerState {
       if (entry.batches.length > rememberedBatches) entry.batches.shift()
     }
     entry.lastTimestamp = batch.maxTimestamp
-    if (batch.isTransactional && entry.transactionFirstOffset < 0n) entry.transactionFirstOffset = batch.baseOffset
+    if (batch.isTransactional && entry.transactionFirstOffset < 0n)
+      entry.transactionFirstOffset = batch.baseOffset
   }
 
   /** Records the end of a transaction; returns what to add to the aborted index when it was aborted. */
-  recordMarker(batch: BatchHeader, isCommit: boolean, coordinatorEpoch: number): AbortedTransaction | undefined {
+  recordMarker(
+    batch: BatchHeader,
+    isCommit: boolean,
+    coordinatorEpoch: number,
+  ): AbortedTransaction | undefined {
     const entry = this.#entry(batch.producerId, batch.producerEpoch)
     const firstOffset = entry.transactionFirstOffset
     entry.transactionFirstOffset = -1n
@@ -117,14 +125,20 @@ export class ProducerState {
     entry.lastTimestamp = batch.maxTimestamp
     if (isCommit || firstOffset < 0n) return undefined
     const lastStableOffset = this.firstUnstableOffset() ?? batch.lastOffset + 1n
-    return { producerId: batch.producerId, firstOffset, lastOffset: batch.lastOffset, lastStableOffset }
+    return {
+      producerId: batch.producerId,
+      firstOffset,
+      lastOffset: batch.lastOffset,
+      lastStableOffset,
+    }
   }
 
   /** Where the oldest open transaction began; undefined when none is open. */
   firstUnstableOffset(): bigint | undefined {
     let first: bigint | undefined
     for (const { transactionFirstOffset } of this.#producers.values()) {
-      if (transactionFirstOffset >= 0n && (first === undefined || transactionFirstOffset < first)) first = transactionFirstOffset
+      if (transactionFirstOffset >= 0n && (first === undefined || transactionFirstOffset < first))
+        first = transactionFirstOffset
     }
     return first
   }
@@ -132,7 +146,8 @@ export class ProducerState {
   /** Forgets producers that were last heard of before `timestampMs`, except in a transaction. */
   expire(timestampMs: number): void {
     for (const [id, entry] of this.#producers) {
-      if (entry.transactionFirstOffset < 0n && Number(entry.lastTimestamp) < timestampMs) this.#producers.delete(id)
+      if (entry.transactionFirstOffset < 0n && Number(entry.lastTimestamp) < timestampMs)
+        this.#producers.delete(id)
     }
   }
 
@@ -158,7 +173,8 @@ export class ProducerState {
 
   toSnapshot(): Uint8Array {
     const rows = [...this.#producers].flatMap(([producerId, entry]) => {
-      const batches: (ProducedBatch | undefined)[] = entry.batches.length > 0 ? entry.batches : [undefined]
+      const batches: (ProducedBatch | undefined)[] =
+        entry.batches.length > 0 ? entry.batches : [undefined]
       return batches.map((batch) => ({ producerId, entry, batch }))
     })
     const bytes = allocateBytes(snapshotHeaderBytes + rows.length * entryBytes)
@@ -183,7 +199,12 @@ export class ProducerState {
   /** Takes over a snapshot; false when it is damaged, and then nothing has changed. */
   restore(bytes: Uint8Array): boolean {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    if (bytes.length < snapshotHeaderBytes || view.getInt16(0) !== 1 || view.getUint32(2) !== crc32c(bytes, 6)) return false
+    if (
+      bytes.length < snapshotHeaderBytes ||
+      view.getInt16(0) !== 1 ||
+      view.getUint32(2) !== crc32c(bytes, 6)
+    )
+      return false
     const count = view.getInt32(6)
     if (count < 0 || bytes.length !== snapshotHeaderBytes + count * entryBytes) return false
     this.#producers.clear()
@@ -193,7 +214,12 @@ export class ProducerState {
       const lastSequence = view.getInt32(at + 10)
       const timestamp = view.getBigInt64(at + 26)
       if (lastSequence >= 0) {
-        entry.batches.push({ lastSequence, lastOffset: view.getBigInt64(at + 14), offsetDelta: view.getInt32(at + 22), timestamp })
+        entry.batches.push({
+          lastSequence,
+          lastOffset: view.getBigInt64(at + 14),
+          offsetDelta: view.getInt32(at + 22),
+          timestamp,
+        })
       }
       entry.lastTimestamp = timestamp
       entry.coordinatorEpoch = view.getInt32(at + 34)
@@ -205,7 +231,13 @@ export class ProducerState {
   #entry(producerId: bigint, epoch: number): ProducerEntry {
     let entry = this.#producers.get(producerId)
     if (!entry) {
-      entry = { epoch, coordinatorEpoch: -1, batches: [], transactionFirstOffset: -1n, lastTimestamp: -1n }
+      entry = {
+        epoch,
+        coordinatorEpoch: -1,
+        batches: [],
+        transactionFirstOffset: -1n,
+        lastTimestamp: -1n,
+      }
       this.#producers.set(producerId, entry)
     }
     if (epoch !== entry.epoch) {

@@ -75,7 +75,13 @@ class Recovery {
     let segments = this.#openAll()
     if (segments.length === 0) return [await this.#createFirst()]
     if (isClean) await segments.at(-1)!.openTail()
-    else segments = await this.#verify(segments, segments.findIndex((segment, i) => i === segments.length - 1 || segment.nextOffset > recoveryPoint))
+    else
+      segments = await this.#verify(
+        segments,
+        segments.findIndex(
+          (segment, i) => i === segments.length - 1 || segment.nextOffset > recoveryPoint,
+        ),
+      )
     const end = segments.at(-1)!.nextOffset
     if (end < this.#options.logStartOffset) {
       // Records below the start are gone on purpose; those at and after it never reached the disk.
@@ -93,12 +99,19 @@ class Recovery {
       .list(this.#folder)
       .filter((name) => /^\d{20}\.log$/.test(name))
       .map((name) => BigInt(name.slice(0, 20)))
-    return bases.map((base, i) => Segment.open(fileSystem, this.#folder, base, config.indexIntervalBytes, bases[i + 1]))
+    return bases.map((base, i) =>
+      Segment.open(fileSystem, this.#folder, base, config.indexIntervalBytes, bases[i + 1]),
+    )
   }
 
   async #createFirst(): Promise<Segment> {
     const { fileSystem, config, logStartOffset } = this.#options
-    const segment = Segment.create(fileSystem, this.#folder, logStartOffset, config.indexIntervalBytes)
+    const segment = Segment.create(
+      fileSystem,
+      this.#folder,
+      logStartOffset,
+      config.indexIntervalBytes,
+    )
     await fileSystem.syncDirectory(this.#folder)
     return segment
   }
@@ -119,7 +132,12 @@ class Recovery {
       await segment.file.sync()
       const dropped = segments.splice(i + 1)
       this.#options.runtime.logger.warn(
-        { log: this.#folder, endOffset: String(segment.nextOffset), cutBytes, droppedSegments: dropped.length },
+        {
+          log: this.#folder,
+          endOffset: String(segment.nextOffset),
+          cutBytes,
+          droppedSegments: dropped.length,
+        },
         'the end of the log was cut: it was being written when the broker died',
       )
       for (const lost of dropped.reverse()) lost.remove()
@@ -167,7 +185,11 @@ class Recovery {
         }
         if (isFresh && segment.baseOffset >= from) fileSystem.remove(`${segment.path}.txnindex`)
         isFresh = false
-        const aborted = this.producers.recordMarker(header, readControlType(bytes, header) === 'commit', 0)
+        const aborted = this.producers.recordMarker(
+          header,
+          readControlType(bytes, header) === 'commit',
+          0,
+        )
         if (aborted) {
           const file = transactions.append(segment, aborted)
           await file.sync()

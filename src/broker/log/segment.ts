@@ -44,7 +44,14 @@ export class Segment {
   #maxTimestampOffset = -1n
   #isLoaded: boolean
 
-  private constructor(fileSystem: FileSystem, stem: string, file: File, baseOffset: bigint, indexIntervalBytes: number, isNew: boolean) {
+  private constructor(
+    fileSystem: FileSystem,
+    stem: string,
+    file: File,
+    baseOffset: bigint,
+    indexIntervalBytes: number,
+    isNew: boolean,
+  ) {
     this.#fileSystem = fileSystem
     this.#stem = stem
     this.#indexIntervalBytes = indexIntervalBytes
@@ -59,7 +66,12 @@ export class Segment {
   }
 
   /** A new, empty segment. Its name is durable after a `syncDirectory` of the folder. */
-  static create(fileSystem: FileSystem, folder: string, baseOffset: bigint, indexIntervalBytes: number): Segment {
+  static create(
+    fileSystem: FileSystem,
+    folder: string,
+    baseOffset: bigint,
+    indexIntervalBytes: number,
+  ): Segment {
     const stem = `${folder}/${segmentName(baseOffset)}`
     const file = fileSystem.open(`${stem}.log`, { create: true })
     if (file.size > 0) file.truncate(0)
@@ -67,9 +79,22 @@ export class Segment {
   }
 
   /** An existing one; `nextOffset` is known when another segment follows. */
-  static open(fileSystem: FileSystem, folder: string, baseOffset: bigint, indexIntervalBytes: number, nextOffset?: bigint): Segment {
+  static open(
+    fileSystem: FileSystem,
+    folder: string,
+    baseOffset: bigint,
+    indexIntervalBytes: number,
+    nextOffset?: bigint,
+  ): Segment {
     const stem = `${folder}/${segmentName(baseOffset)}`
-    const segment = new Segment(fileSystem, stem, fileSystem.open(`${stem}.log`), baseOffset, indexIntervalBytes, false)
+    const segment = new Segment(
+      fileSystem,
+      stem,
+      fileSystem.open(`${stem}.log`),
+      baseOffset,
+      indexIntervalBytes,
+      false,
+    )
     if (nextOffset !== undefined) segment.nextOffset = nextOffset
     return segment
   }
@@ -127,7 +152,12 @@ export class Segment {
    * larger and `minOneBatch` is set. Every batch is verified: damage ends the answer, or is thrown as CORRUPT_MESSAGE
    * when it comes first.
    */
-  async read(offset: bigint, maxBytes: number, minOneBatch: boolean, upTo: bigint): Promise<Uint8Array | undefined> {
+  async read(
+    offset: bigint,
+    maxBytes: number,
+    minOneBatch: boolean,
+    upTo: bigint,
+  ): Promise<Uint8Array | undefined> {
     await this.load()
     const from = this.#offsets!.positionFor(offset)
     const sizeAtStart = this.file.size
@@ -201,7 +231,8 @@ export class Segment {
   /** Loads what a clean stop left behind and finds the end without reading the whole file. */
   async openTail(): Promise<void> {
     await this.load()
-    for await (const { header } of this.scan(this.#offsets!.lastPosition())) this.nextOffset = header.lastOffset + 1n
+    for await (const { header } of this.scan(this.#offsets!.lastPosition()))
+      this.nextOffset = header.lastOffset + 1n
   }
 
   /** Makes the indexes anew from the log. */
@@ -227,7 +258,8 @@ export class Segment {
   /** Writes the indexes beside the log; returns their files for the caller to sync and close. */
   writeIndexes(): File[] {
     if (!this.#isLoaded) return []
-    if (this.#maxTimestampOffset >= 0n) this.#times!.append(this.#maxTimestamp, this.#maxTimestampOffset)
+    if (this.#maxTimestampOffset >= 0n)
+      this.#times!.append(this.#maxTimestamp, this.#maxTimestampOffset)
     return [
       writeWhole(this.#fileSystem, `${this.#stem}.index`, this.#offsets!.content()),
       writeWhole(this.#fileSystem, `${this.#stem}.timeindex`, this.#times!.content()),
@@ -248,21 +280,28 @@ export class Segment {
   /** Removes the segment's files. Reads in flight finish first. */
   remove(): void {
     this.file.close()
-    for (const ending of ['log', 'index', 'timeindex', 'txnindex']) this.#fileSystem.remove(`${this.#stem}.${ending}`)
+    for (const ending of ['log', 'index', 'timeindex', 'txnindex'])
+      this.#fileSystem.remove(`${this.#stem}.${ending}`)
   }
 
   get path(): string {
     return this.#stem
   }
 
-  async #headerAt(chunk: Uint8Array, at: number, filePosition: number): Promise<{ batch?: BatchHeader; needsBytes: number } | undefined> {
+  async #headerAt(
+    chunk: Uint8Array,
+    at: number,
+    filePosition: number,
+  ): Promise<{ batch?: BatchHeader; needsBytes: number } | undefined> {
     if (filePosition + batchOverheadBytes > this.file.size) return undefined
     if (at + batchOverheadBytes > chunk.length) {
       const prefix = await this.file.read(filePosition, batchOverheadBytes)
       return prefix.length < batchOverheadBytes ? undefined : { needsBytes: batchSize(prefix, 0) }
     }
     const size = batchSize(chunk, at)
-    return at + size > chunk.length ? { needsBytes: size } : { batch: readBatchHeader(chunk, at), needsBytes: 0 }
+    return at + size > chunk.length
+      ? { needsBytes: size }
+      : { batch: readBatchHeader(chunk, at), needsBytes: 0 }
   }
 
   #note(header: BatchHeader, filePosition: number): void {
@@ -293,7 +332,9 @@ function batchSize(bytes: Uint8Array, at: number): number {
 }
 
 function cutShort(stem: string, position: number): CorruptDataError {
-  return new CorruptDataError(`${stem}.log ends in the middle of a batch at byte ${position}`, { code: 'CORRUPT_MESSAGE' })
+  return new CorruptDataError(`${stem}.log ends in the middle of a batch at byte ${position}`, {
+    code: 'CORRUPT_MESSAGE',
+  })
 }
 
 function damaged(stem: string, batch: BatchHeader): CorruptDataError {

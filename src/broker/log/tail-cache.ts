@@ -34,7 +34,10 @@ export class TailCache {
   add(entry: CachedAppend): void {
     this.#entries.push(entry)
     this.#count(entry.bytes.length)
-    while (this.#usedBytes > this.#bytesMax || (this.#budget.usedBytes > this.#budget.bytesMax && this.#usedBytes > 0)) {
+    while (
+      this.#usedBytes > this.#bytesMax ||
+      (this.#budget.usedBytes > this.#budget.bytesMax && this.#usedBytes > 0)
+    ) {
       this.#count(-this.#entries[this.#first]!.bytes.length)
       this.#first++
     }

@@ -56,7 +56,12 @@ export class TransactionIndex {
   }
 }
 
-function encode({ producerId, firstOffset, lastOffset, lastStableOffset }: AbortedTransaction): Uint8Array {
+function encode({
+  producerId,
+  firstOffset,
+  lastOffset,
+  lastStableOffset,
+}: AbortedTransaction): Uint8Array {
   const bytes = allocateBytes(entryBytes)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   view.setInt16(0, 0)

@@ -69,10 +69,22 @@ export class GroupCommitter implements Committer {
       const response = await this.#cluster.exchange(offsetCommit, request, { ...call, nodeId })
       for (const { partition, offset } of partitions) {
         const answer = response.topics
-          .find((topic) => topic.name === partition.topic || topic.topicId === this.#cluster.topicId(partition.topic))
+          .find(
+            (topic) =>
+              topic.name === partition.topic ||
+              topic.topicId === this.#cluster.topicId(partition.topic),
+          )
           ?.partitions.find((candidate) => candidate.partitionIndex === partition.partition)
         if (answer?.errorCode === 0) partition.committed = offset
-        else this.#refused(errorFrom(answer?.errorCode ?? -1, { group: this.#groupId, topic: partition.topic, partition: partition.partition }), generation)
+        else
+          this.#refused(
+            errorFrom(answer?.errorCode ?? -1, {
+              group: this.#groupId,
+              topic: partition.topic,
+              partition: partition.partition,
+            }),
+            generation,
+          )
       }
     })
   }
@@ -89,12 +101,16 @@ export class GroupCommitter implements Committer {
     const dirty: { partition: PartitionConsumption; offset: bigint }[] = []
     for (const partition of this.#host.owned()) {
       const offset = partition.committable
-      if (offset !== undefined && offset > partition.committed && !partition.isLost) dirty.push({ partition, offset })
+      if (offset !== undefined && offset > partition.committed && !partition.isLost)
+        dirty.push({ partition, offset })
     }
     return dirty
   }
 
-  #request(generation: Generation, partitions: readonly { partition: PartitionConsumption; offset: bigint }[]) {
+  #request(
+    generation: Generation,
+    partitions: readonly { partition: PartitionConsumption; offset: bigint }[],
+  ) {
     const byTopic = groupBy(partitions, ({ partition }) => partition.topic)
     return createOffsetCommitRequest({
       groupId: this.#groupId,
@@ -119,8 +135,16 @@ export class GroupCommitter implements Committer {
   }
 }
 
-const coordinatorErrors: ReadonlySet<string> = new Set(['NOT_COORDINATOR', 'COORDINATOR_NOT_AVAILABLE', 'COORDINATOR_LOAD_IN_PROGRESS'])
-const generationErrors: ReadonlySet<string> = new Set(['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID'])
+const coordinatorErrors: ReadonlySet<string> = new Set([
+  'NOT_COORDINATOR',
+  'COORDINATOR_NOT_AVAILABLE',
+  'COORDINATOR_LOAD_IN_PROGRESS',
+])
+const generationErrors: ReadonlySet<string> = new Set([
+  'REBALANCE_IN_PROGRESS',
+  'ILLEGAL_GENERATION',
+  'UNKNOWN_MEMBER_ID',
+])
 
 /** The group's committed offset of each partition; undefined where there is none. */
 export function fetchCommitted(
@@ -144,15 +168,18 @@ export function fetchCommitted(
     })
     const response = await cluster.exchange(offsetFetch, request, { ...call, nodeId })
     const answer = response.groups[0]
-    if (!answer || answer.errorCode !== 0) {
+    if (answer?.errorCode !== 0) {
       cluster.forgetCoordinator('group', groupId)
       throw errorFrom(answer?.errorCode ?? -1, { group: groupId })
     }
     return partitions.map(({ topic, partition }) => {
       const found = answer.topics
-        .find((candidate) => candidate.name === topic || candidate.topicId === cluster.topicId(topic))
+        .find(
+          (candidate) => candidate.name === topic || candidate.topicId === cluster.topicId(topic),
+        )
         ?.partitions.find((candidate) => candidate.partitionIndex === partition)
-      if (found && found.errorCode !== 0) throw errorFrom(found.errorCode, { group: groupId, topic, partition })
+      if (found && found.errorCode !== 0)
+        throw errorFrom(found.errorCode, { group: groupId, topic, partition })
       return found && found.committedOffset >= 0n ? found.committedOffset : undefined
     })
   })

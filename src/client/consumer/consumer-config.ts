@@ -73,7 +73,11 @@ export function resolveConsumerConfig(input: ConsumerConfig | undefined): Resolv
     'ConsumerConfig',
     {
       group: text(undefined),
-      offset: shaped(Offset.earliest, 'Offset.earliest, Offset.latest, Offset.timestamp(…) or Offset.at(…)', isOffset),
+      offset: shaped(
+        Offset.earliest,
+        'Offset.earliest, Offset.latest, Offset.timestamp(…) or Offset.at(…)',
+        isOffset,
+      ),
       autoCommit: boolean(true),
       autoCommitInterval: duration(1000, { min: 10 }),
       sessionTimeout: duration(30_000, { min: 10 }),

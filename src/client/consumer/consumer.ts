@@ -18,7 +18,9 @@ export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerReco
     const running: { consumption: Consumption<V, K> | undefined } = { consumption: undefined }
     super(() => {
       if (running.consumption) {
-        throw invalid('This consumer is being read already; make another with kafka.consumer() to read in parallel')
+        throw invalid(
+          'This consumer is being read already; make another with kafka.consumer() to read in parallel',
+        )
       }
       running.consumption = new Consumption(cluster, byName, config, () => {
         running.consumption = undefined

@@ -69,12 +69,18 @@ export class Consumption<V, K> implements Source<ConsumerRecord<V, K>> {
       onError: (error) => this.#fail(error),
     })
     if (config.group !== undefined) {
-      const member = new GroupMember(cluster, [...topics.keys()], config, assignors[config.assignor], {
-        assigned: (partitions) => this.#assigned(partitions),
-        revoked: (partitions) => this.#revoked(partitions),
-        lost: (partitions) => this.#lost(partitions),
-        failed: (error) => this.#fail(error),
-      })
+      const member = new GroupMember(
+        cluster,
+        [...topics.keys()],
+        config,
+        assignors[config.assignor],
+        {
+          assigned: (partitions) => this.#assigned(partitions),
+          revoked: (partitions) => this.#revoked(partitions),
+          lost: (partitions) => this.#lost(partitions),
+          failed: (error) => this.#fail(error),
+        },
+      )
       this.#member = member
       this.#committer = new GroupCommitter(cluster, config.group, {
         owned: () => this.#partitions,
@@ -201,7 +207,8 @@ export class Consumption<V, K> implements Source<ConsumerRecord<V, K>> {
 
   async #assigned(assigned: readonly TopicPartition[]): Promise<void> {
     const partitions = assigned.map(
-      ({ topic, partition }) => new PartitionConsumption(topic, partition, this.#committer, this.#config.autoCommit),
+      ({ topic, partition }) =>
+        new PartitionConsumption(topic, partition, this.#committer, this.#config.autoCommit),
     )
     for (const { topic } of assigned) await this.#cluster.ensureTopic(topic)
     if (this.#config.group !== undefined) {
@@ -245,7 +252,10 @@ export class Consumption<V, K> implements Source<ConsumerRecord<V, K>> {
     const deadline = new Promise<void>((resolve) => {
       timer = this.#cluster.runtime.setTimer(waitMs, resolve)
     })
-    await Promise.race([Promise.all(partitions.map((partition) => partition.whenHandled())), deadline])
+    await Promise.race([
+      Promise.all(partitions.map((partition) => partition.whenHandled())),
+      deadline,
+    ])
     timer?.cancel()
   }
 
@@ -258,15 +268,20 @@ export class Consumption<V, K> implements Source<ConsumerRecord<V, K>> {
   #commitLater(): void {
     this.#commitTimer = this.#cluster.runtime.setTimer(this.#config.autoCommitInterval, () => {
       const committing = this.#committer!.commitNow()
-      void committing.catch((error: unknown) => this.#commitFailed(error)).then(() => {
-        if (!this.#stopped) this.#commitLater()
-      })
+      void committing
+        .catch((error: unknown) => this.#commitFailed(error))
+        .then(() => {
+          if (!this.#stopped) this.#commitLater()
+        })
     })
   }
 
   #commitFailed(error: unknown): void {
     // What was not committed is delivered again later; losing the commit loses no record.
-    this.#cluster.runtime.logger.warn({ err: error, group: this.#config.group }, 'offsets were not committed')
+    this.#cluster.runtime.logger.warn(
+      { err: error, group: this.#config.group },
+      'offsets were not committed',
+    )
   }
 
   async #stop(): Promise<void> {
@@ -325,6 +340,7 @@ const decoder = new TextDecoder()
 
 function readHeaders(cursor: RecordCursor): RecordHeaders {
   const headers: { [name: string]: string } = {}
-  for (const [name, value] of cursor.headers()) headers[name] = value === null ? '' : decoder.decode(value)
+  for (const [name, value] of cursor.headers())
+    headers[name] = value === null ? '' : decoder.decode(value)
   return headers
 }

@@ -35,7 +35,12 @@ export class FetchedRecords {
   cursor: RecordCursor | undefined
 
   /** `aborted` is empty for `read_uncommitted`. */
-  constructor(name: string, bytes: Uint8Array, from: bigint, aborted: readonly AbortedTransaction[]) {
+  constructor(
+    name: string,
+    bytes: Uint8Array,
+    from: bigint,
+    aborted: readonly AbortedTransaction[],
+  ) {
     this.sizeInBytes = bytes.length
     this.#name = name
     this.#bytes = bytes
@@ -51,7 +56,9 @@ export class FetchedRecords {
 
   /** The offset after everything read or skipped so far. */
   get position(): bigint {
-    return this.cursor && this.#batch ? this.#batch.baseOffset + BigInt(this.cursor.offsetDelta + 1) : this.#position
+    return this.cursor && this.#batch
+      ? this.#batch.baseOffset + BigInt(this.cursor.offsetDelta + 1)
+      : this.#position
   }
 
   /** Moves to the next record for the consumer; false at the end. Throws `CorruptDataError`. */

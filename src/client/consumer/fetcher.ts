@@ -96,7 +96,10 @@ export class Fetcher {
       if (partition.isFetching || partition.isPaused || partition.isRevoking) continue
       if (now < partition.retryAt) dueAt = Math.min(dueAt, partition.retryAt)
       else if (partition.fetchOffset === undefined) void this.#findStart(partition)
-      else if (partition.bufferedAnswers === 0 || (partition.bufferedAnswers === 1 && roomBytes > 0)) {
+      else if (
+        partition.bufferedAnswers === 0 ||
+        (partition.bufferedAnswers === 1 && roomBytes > 0)
+      ) {
         const leaderId = this.#cluster.leaderOf(partition.topic, partition.partition)
         if (leaderId === undefined) void this.#findLeader(partition)
         else if (!this.#fetches.has(leaderId)) append(byLeader, leaderId, partition)
@@ -108,7 +111,12 @@ export class Fetcher {
 
   async #findStart(partition: PartitionConsumption): Promise<void> {
     await this.#working(partition, async () => {
-      const start = await lookUpOffset(this.#cluster, partition, this.#config.offset, this.#config.isolation)
+      const start = await lookUpOffset(
+        this.#cluster,
+        partition,
+        this.#config.offset,
+        this.#config.isolation,
+      )
       if (partition.fetchOffset === undefined) partition.seek(start)
     })
   }
@@ -116,7 +124,8 @@ export class Fetcher {
   async #findLeader(partition: PartitionConsumption): Promise<void> {
     await this.#working(partition, async () => {
       const topic = await this.#cluster.ensureTopic(partition.topic, { create: false })
-      if (!topic.partitions[partition.partition]) throw errorFrom(3, { topic: partition.topic, partition: partition.partition })
+      if (!topic.partitions[partition.partition])
+        throw errorFrom(3, { topic: partition.topic, partition: partition.partition })
       if (topic.partitions[partition.partition]!.leaderId < 0) {
         this.#cluster.invalidateTopic(partition.topic)
         throw errorFrom(5, { topic: partition.topic, partition: partition.partition })
@@ -154,9 +163,12 @@ export class Fetcher {
           const partition = partitions.find(
             (candidate) =>
               candidate.partition === data.partitionIndex &&
-              (candidate.topic === answer.topic || (answer.topic === '' && this.#cluster.topic(candidate.topic)?.id === answer.topicId)),
+              (candidate.topic === answer.topic ||
+                (answer.topic === '' &&
+                  this.#cluster.topic(candidate.topic)?.id === answer.topicId)),
           )
-          if (partition && partition.fetchOffset === asked.get(partition)) await this.#take(partition, data)
+          if (partition && partition.fetchOffset === asked.get(partition))
+            await this.#take(partition, data)
         }
       }
     } catch (error) {
@@ -226,12 +238,16 @@ export class Fetcher {
     }
     if (next === undefined) {
       return this.#events.onError(
-        new CorruptDataError(`The answer for ${topic}-${index} at offset ${partition.fetchOffset} holds no whole batch`, {
-          code: 'CORRUPT_MESSAGE',
-        }),
+        new CorruptDataError(
+          `The answer for ${topic}-${index} at offset ${partition.fetchOffset} holds no whole batch`,
+          {
+            code: 'CORRUPT_MESSAGE',
+          },
+        ),
       )
     }
-    const aborted = this.#config.isolation === 'read_committed' ? (data.abortedTransactions ?? []) : []
+    const aborted =
+      this.#config.isolation === 'read_committed' ? (data.abortedTransactions ?? []) : []
     const from = partition.fetchOffset!
     partition.add(new FetchedRecords(`${topic}-${index}`, records, from, aborted), next)
   }
@@ -256,7 +272,8 @@ export class Fetcher {
   }
 
   #failed(partition: PartitionConsumption, error: unknown): void {
-    const isPassing = error instanceof KafkaError && (error.retriable || staleErrors.has(error.code))
+    const isPassing =
+      error instanceof KafkaError && (error.retriable || staleErrors.has(error.code))
     partition.failures++
     if (!isPassing || partition.failures > failuresMax) {
       if (!this.#closed) this.#events.onError(error)
@@ -264,8 +281,12 @@ export class Fetcher {
     }
     const { runtime, config } = this.#cluster
     partition.retryAt =
-      runtime.monotonicNow() + backoffDelay(partition.failures, { baseMs: config.retryBackoff, maxMs: 1000 }, runtime)
-    runtime.logger.debug({ err: error, topic: partition.topic, partition: partition.partition }, 'fetch failed; trying again')
+      runtime.monotonicNow() +
+      backoffDelay(partition.failures, { baseMs: config.retryBackoff, maxMs: 1000 }, runtime)
+    runtime.logger.debug(
+      { err: error, topic: partition.topic, partition: partition.partition },
+      'fetch failed; trying again',
+    )
   }
 
   #wakeAt(dueAt: number, now: number): void {
@@ -280,7 +301,12 @@ export class Fetcher {
 }
 
 /** Errors that fresh metadata may cure although Kafka does not call all of them retriable. */
-const staleErrors: ReadonlySet<string> = new Set(['FENCED_LEADER_EPOCH', 'UNKNOWN_LEADER_EPOCH', 'UNKNOWN_TOPIC_ID', 'INCONSISTENT_TOPIC_ID'])
+const staleErrors: ReadonlySet<string> = new Set([
+  'FENCED_LEADER_EPOCH',
+  'UNKNOWN_LEADER_EPOCH',
+  'UNKNOWN_TOPIC_ID',
+  'INCONSISTENT_TOPIC_ID',
+])
 
 function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
   const list = lists.get(key)

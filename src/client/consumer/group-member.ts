@@ -137,7 +137,8 @@ export class GroupMember {
       await beforeLeaving()
     } finally {
       this.#heartbeatTimer?.cancel()
-      if (this.#memberId !== '' && this.#config.groupInstanceId === undefined) await this.#sayGoodbye()
+      if (this.#memberId !== '' && this.#config.groupInstanceId === undefined)
+        await this.#sayGoodbye()
     }
   }
 
@@ -219,16 +220,23 @@ export class GroupMember {
     })
     const timeoutMs = rebalanceTimeout + this.#cluster.config.timeout
     const response = await this.#ask((nodeId) =>
-      this.#cluster.exchange(joinGroup, request, { nodeId, timeoutMs, signal: this.#leaving.signal }),
+      this.#cluster.exchange(joinGroup, request, {
+        nodeId,
+        timeoutMs,
+        signal: this.#leaving.signal,
+      }),
     )
     if (response.memberId !== '') this.#memberId = response.memberId
-    const error = response.errorCode === 0 ? undefined : errorFrom(response.errorCode, { group: this.#groupId })
+    const error =
+      response.errorCode === 0 ? undefined : errorFrom(response.errorCode, { group: this.#groupId })
     if (error?.code === 'MEMBER_ID_REQUIRED') return this.#join()
     if (error) throw error
     return response
   }
 
-  async #assign(joined: JoinGroupResponse): Promise<{ memberId: string; assignment: Uint8Array }[]> {
+  async #assign(
+    joined: JoinGroupResponse,
+  ): Promise<{ memberId: string; assignment: Uint8Array }[]> {
     const members = joined.members.map((member) => {
       const { topics, ownedPartitions, generationId } = decodeSubscription(member.metadata)
       const { memberId, groupInstanceId } = member
@@ -262,20 +270,29 @@ export class GroupMember {
     })
     const timeoutMs = this.#config.rebalanceTimeout + this.#cluster.config.timeout
     const response = await this.#ask((nodeId) =>
-      this.#cluster.exchange(syncGroup, request, { nodeId, timeoutMs, signal: this.#leaving.signal }),
+      this.#cluster.exchange(syncGroup, request, {
+        nodeId,
+        timeoutMs,
+        signal: this.#leaving.signal,
+      }),
     )
     if (response.errorCode !== 0) throw errorFrom(response.errorCode, { group: this.#groupId })
     return response.assignment.length === 0 ? [] : decodeAssignment(response.assignment)
   }
 
   async #ask<T>(exchange: (nodeId: number) => Promise<T>): Promise<T> {
-    const nodeId = await this.#cluster.coordinator('group', this.#groupId, { signal: this.#leaving.signal })
+    const nodeId = await this.#cluster.coordinator('group', this.#groupId, {
+      signal: this.#leaving.signal,
+    })
     return exchange(nodeId)
   }
 
   #scheduleHeartbeat(): void {
     this.#heartbeatTimer?.cancel()
-    this.#heartbeatTimer = this.#cluster.runtime.setTimer(this.#heartbeatDelayMs, () => void this.#heartbeat())
+    this.#heartbeatTimer = this.#cluster.runtime.setTimer(
+      this.#heartbeatDelayMs,
+      () => void this.#heartbeat(),
+    )
     this.#heartbeatDelayMs = Math.min(this.#heartbeatDelayMs * 1.5, this.#config.heartbeatInterval)
   }
 
@@ -288,7 +305,9 @@ export class GroupMember {
       groupInstanceId: this.#config.groupInstanceId ?? null,
     })
     try {
-      const response = await this.#ask((nodeId) => this.#cluster.exchange(heartbeat, request, { nodeId }))
+      const response = await this.#ask((nodeId) =>
+        this.#cluster.exchange(heartbeat, request, { nodeId }),
+      )
       if (generationId !== this.#generationId) return
       if (response.errorCode !== 0) throw errorFrom(response.errorCode, { group: this.#groupId })
       if (this.#isLeader) this.#watchTopics()
@@ -307,7 +326,10 @@ export class GroupMember {
       return this.#rebalance()
     }
     this.#cluster.forgetCoordinator('group', this.#groupId)
-    this.#cluster.runtime.logger.debug({ err: error, group: this.#groupId }, 'heartbeat failed; trying again')
+    this.#cluster.runtime.logger.debug(
+      { err: error, group: this.#groupId },
+      'heartbeat failed; trying again',
+    )
   }
 
   /** The leader notices when a topic has got more partitions. */
@@ -362,7 +384,11 @@ export class GroupMember {
 
   async #pause(failures: number): Promise<void> {
     const { runtime, config } = this.#cluster
-    const waitMs = backoffDelay(failures, { baseMs: Math.min(config.retryBackoff, 100), maxMs: 1000 }, runtime)
+    const waitMs = backoffDelay(
+      failures,
+      { baseMs: Math.min(config.retryBackoff, 100), maxMs: 1000 },
+      runtime,
+    )
     await delay(runtime, waitMs, this.#leaving.signal).catch(() => undefined)
   }
 
@@ -383,7 +409,10 @@ export class GroupMember {
       await this.#cluster.exchange(leaveGroup, request, { nodeId })
     } catch (error) {
       // The session time-out does the same a little later.
-      this.#cluster.runtime.logger.debug({ err: error, group: this.#groupId }, 'could not leave the group')
+      this.#cluster.runtime.logger.debug(
+        { err: error, group: this.#groupId },
+        'could not leave the group',
+      )
     }
   }
 }

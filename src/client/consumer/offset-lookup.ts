@@ -19,7 +19,8 @@ export async function lookUpOffset(
   isolation: 'read_committed' | 'read_uncommitted',
 ): Promise<bigint> {
   if (offset.kind === 'at') return offset.offset
-  if (offset.kind === 'earliest') return ask(cluster, topic, partition, earliestTimestamp, isolation)
+  if (offset.kind === 'earliest')
+    return ask(cluster, topic, partition, earliestTimestamp, isolation)
   if (offset.kind === 'timestamp') {
     const found = await ask(cluster, topic, partition, BigInt(offset.timestampMs), isolation)
     if (found >= 0n) return found
@@ -44,14 +45,18 @@ function ask(
         createListOffsetsRequestListOffsetsTopic({
           name: topic,
           partitions: [
-            createListOffsetsRequestListOffsetsPartition({ partitionIndex: partition, currentLeaderEpoch: -1, timestamp }),
+            createListOffsetsRequestListOffsetsPartition({
+              partitionIndex: partition,
+              currentLeaderEpoch: -1,
+              timestamp,
+            }),
           ],
         }),
       ],
     })
     const response = await cluster.exchange(listOffsets, request, { ...call, nodeId })
     const answer = response.topics[0]?.partitions[0]
-    if (!answer || answer.errorCode !== 0) {
+    if (answer?.errorCode !== 0) {
       cluster.invalidateTopic(topic)
       throw errorFrom(answer?.errorCode ?? -1, { topic, partition })
     }

@@ -18,7 +18,9 @@ export const Offset = {
   timestamp(time: Date | number): Offset {
     const timestampMs = time instanceof Date ? time.getTime() : time
     if (!Number.isSafeInteger(timestampMs) || timestampMs < 0) {
-      throw invalid(`Offset.timestamp takes a valid Date or whole epoch milliseconds; got ${inspectBriefly(time)}`)
+      throw invalid(
+        `Offset.timestamp takes a valid Date or whole epoch milliseconds; got ${inspectBriefly(time)}`,
+      )
     }
     return { kind: 'timestamp', timestampMs }
   },
@@ -34,5 +36,10 @@ export const Offset = {
 }
 
 export function isOffset(value: unknown): value is Offset {
-  return typeof value === 'object' && value !== null && 'kind' in value && ['earliest', 'latest', 'timestamp', 'at'].includes(String(value.kind))
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'kind' in value &&
+    ['earliest', 'latest', 'timestamp', 'at'].includes(String(value.kind))
+  )
 }

@@ -40,7 +40,12 @@ export class PartitionConsumption {
   #inHand = 0
   #handledListeners: (() => void)[] = []
 
-  constructor(topic: string, partition: number, committer: Committer | undefined, autoCommit: boolean) {
+  constructor(
+    topic: string,
+    partition: number,
+    committer: Committer | undefined,
+    autoCommit: boolean,
+  ) {
     this.topic = topic
     this.partition = partition
     this.#committer = committer
@@ -64,7 +69,7 @@ export class PartitionConsumption {
   get committable(): bigint | undefined {
     const limit = this.#pending.peek()?.offset ?? this.position
     if (this.#autoCommit || limit === undefined) return limit
-    return limit < this.#committedByHand ? limit : this.#committedByHand
+    return Math.min(limit, this.#committedByHand)
   }
 
   /** Starts, or starts anew, at `offset`, dropping what was fetched. */
@@ -128,9 +133,12 @@ export class PartitionConsumption {
 
   async commit(record: ConsumerRecord): Promise<void> {
     if (!this.#committer) {
-      throw new ConfigError('commit() needs a group; pass { group: … } to consumer() or consume()', {
-        code: 'INVALID_CONFIG',
-      })
+      throw new ConfigError(
+        'commit() needs a group; pass { group: … } to consumer() or consume()',
+        {
+          code: 'INVALID_CONFIG',
+        },
+      )
     }
     if (this.isLost) throw this.#lostError(record)
     this.#markDone(record)

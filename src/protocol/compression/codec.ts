@@ -7,7 +7,21 @@ import { CorruptDataError, KafkaError } from '../../core/errors.ts'
 export type CompressionName = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
 
 /** By the number that a batch's attributes carry. */
-export const compressionNames: readonly CompressionName[] = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
+export const compressionNames: readonly CompressionName[] = [
+  'none',
+  'gzip',
+  'snappy',
+  'lz4',
+  'zstd',
+]
+
+export const compressionIds: { readonly [name in CompressionName]: number } = {
+  none: 0,
+  gzip: 1,
+  snappy: 2,
+  lz4: 3,
+  zstd: 4,
+}
 
 export interface Codec {
   readonly name: CompressionName
@@ -68,7 +82,10 @@ function guard(codec: Codec): Codec['decompress'] {
     } catch (cause) {
       if (cause instanceof CorruptDataError) throw cause
       const reason = cause instanceof Error ? cause.message : String(cause)
-      throw new CorruptDataError(`${codec.name} data cannot be decompressed: ${reason}`, { code: 'CORRUPT_MESSAGE', cause })
+      throw new CorruptDataError(`${codec.name} data cannot be decompressed: ${reason}`, {
+        code: 'CORRUPT_MESSAGE',
+        cause,
+      })
     }
     if (output.length > bytesMax) throw tooLarge(codec.name, bytesMax)
     return output
@@ -76,7 +93,9 @@ function guard(codec: Codec): Codec['decompress'] {
 }
 
 export function tooLarge(name: CompressionName, bytesMax: number): CorruptDataError {
-  return new CorruptDataError(`${name} data decompresses to more than ${bytesMax} bytes`, { code: 'CORRUPT_MESSAGE' })
+  return new CorruptDataError(`${name} data decompresses to more than ${bytesMax} bytes`, {
+    code: 'CORRUPT_MESSAGE',
+  })
 }
 
 const packages: { readonly [name in CompressionName]?: string } = {
@@ -87,8 +106,11 @@ const packages: { readonly [name in CompressionName]?: string } = {
 }
 
 function missing(name: CompressionName, cause: unknown): KafkaError {
-  return new KafkaError(`${name} compression is not available in this runtime; install it with: npm install ${packages[name]}`, {
-    code: 'UNSUPPORTED_COMPRESSION_TYPE',
-    cause,
-  })
+  return new KafkaError(
+    `${name} compression is not available in this runtime; install it with: npm install ${packages[name]}`,
+    {
+      code: 'UNSUPPORTED_COMPRESSION_TYPE',
+      cause,
+    },
+  )
 }

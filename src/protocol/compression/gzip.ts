@@ -13,7 +13,8 @@ export async function loadGzip(): Promise<Codec> {
         try {
           return zlib.gunzipSync(bytes, { maxOutputLength: bytesMax })
         } catch (error) {
-          if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge('gzip', bytesMax)
+          if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
+            throw tooLarge('gzip', bytesMax)
           throw error
         }
       },
@@ -32,7 +33,8 @@ export async function loadGzip(): Promise<Codec> {
         parts.push(part)
       })
       // In slices, so that a bomb is noticed while it unfolds.
-      for (let at = 0; at < bytes.length; at += 65_536) gunzip.push(bytes.subarray(at, at + 65_536), at + 65_536 >= bytes.length)
+      for (let at = 0; at < bytes.length; at += 65_536)
+        gunzip.push(bytes.subarray(at, at + 65_536), at + 65_536 >= bytes.length)
       return concatBytes(parts)
     },
   }

@@ -30,9 +30,15 @@ export async function loadNative(): Promise<FrameLz4 | undefined> {
 
 export async function loadPortable(): Promise<FrameLz4> {
   const { default: lz4 } = (await import('lz4js' as string)) as {
-    default: { compress(bytes: Uint8Array): Uint8Array; decompress(bytes: Uint8Array, bytesMax: number): Uint8Array }
+    default: {
+      compress(bytes: Uint8Array): Uint8Array
+      decompress(bytes: Uint8Array, bytesMax: number): Uint8Array
+    }
   }
-  return { compress: (bytes) => lz4.compress(bytes), decompress: (bytes, bytesMax) => lz4.decompress(bytes, bytesMax) }
+  return {
+    compress: (bytes) => lz4.compress(bytes),
+    decompress: (bytes, bytesMax) => lz4.decompress(bytes, bytesMax),
+  }
 }
 
 export function lz4Codec(frames: FrameLz4): Codec {
@@ -46,7 +52,8 @@ export function lz4Codec(frames: FrameLz4): Codec {
 /** The most that a frame can decompress to. Throws `CorruptDataError` for a damaged frame or one past `bytesMax`. */
 function outputBound(bytes: Uint8Array, bytesMax: number): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (bytes.length < 11 || view.getUint32(0, true) !== frameMagic) throw corrupt('it has no frame header')
+  if (bytes.length < 11 || view.getUint32(0, true) !== frameMagic)
+    throw corrupt('it has no frame header')
   const flags = bytes[4]!
   const blockMax = [65_536, 262_144, 1_048_576, 4_194_304][((bytes[5]! >> 4) & 7) - 4]
   if (blockMax === undefined) throw corrupt('its block size is not one of the four')
@@ -59,7 +66,8 @@ function outputBound(bytes: Uint8Array, bytesMax: number): number {
     at += 4
     if (word === 0) return bound
     const size = word & 0x7fffffff
-    if (size > blockMax || at + size > bytes.length) throw corrupt('a block is longer than it may be')
+    if (size > blockMax || at + size > bytes.length)
+      throw corrupt('a block is longer than it may be')
     // A match makes at most 255 bytes of one.
     bound += Math.min(blockMax, word >= 0x80000000 ? size : size * 255)
     if (bound > bytesMax + blockMax) throw tooLarge('lz4', bytesMax)

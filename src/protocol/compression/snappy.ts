@@ -77,7 +77,8 @@ function framedBlocks(bytes: Uint8Array): Uint8Array[] {
   const blocks: Uint8Array[] = []
   for (let at = frameHeaderBytes; at < bytes.length; ) {
     const length = at + 4 <= bytes.length ? view.getInt32(at) : -1
-    if (length < 0 || at + 4 + length > bytes.length) throw corrupt('a block is longer than the data')
+    if (length < 0 || at + 4 + length > bytes.length)
+      throw corrupt('a block is longer than the data')
     blocks.push(bytes.subarray(at + 4, at + 4 + length))
     at += 4 + length
   }
@@ -97,7 +98,8 @@ function uncompressedLength(block: Uint8Array): number {
 
 /** No Snappy element makes more than 64 bytes of 3, so a length beyond that is a lie. */
 function checkRatio(length: number, compressedBytes: number): number {
-  if (length > compressedBytes * 64) throw corrupt(`a block of ${compressedBytes} bytes claims to hold ${length}`)
+  if (length > compressedBytes * 64)
+    throw corrupt(`a block of ${compressedBytes} bytes claims to hold ${length}`)
   return length
 }
 

@@ -24,7 +24,8 @@ export function loadBuiltIn(): Codec | undefined {
       try {
         return zstdDecompressSync(bytes, { maxOutputLength: bytesMax })
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge('zstd', bytesMax)
+        if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
+          throw tooLarge('zstd', bytesMax)
         throw error
       }
     },
@@ -37,14 +38,16 @@ export async function loadPortable(): Promise<Codec> {
   return {
     name: 'zstd',
     compress: (bytes) => zstd.compress(bytes, 3),
-    decompress: (bytes, bytesMax) => zstd.decompress(bytes, { defaultHeapSize: outputBound(bytes, bytesMax) }),
+    decompress: (bytes, bytesMax) =>
+      zstd.decompress(bytes, { defaultHeapSize: outputBound(bytes, bytesMax) }),
   }
 }
 
 /** The most that a frame can decompress to. Throws `CorruptDataError` for a damaged frame or one past `bytesMax`. */
 function outputBound(bytes: Uint8Array, bytesMax: number): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (bytes.length < 9 || view.getUint32(0, true) !== frameMagic) throw corrupt('it has no frame header')
+  if (bytes.length < 9 || view.getUint32(0, true) !== frameMagic)
+    throw corrupt('it has no frame header')
   const descriptor = bytes[4]!
   const isSingleSegment = (descriptor & 0x20) !== 0
   const dictionaryBytes = [0, 1, 2, 4][descriptor & 3]!

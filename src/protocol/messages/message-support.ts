@@ -36,7 +36,9 @@ function readItems<T>(
 /** A value that may not be null in the version at hand. */
 export function required<T>(value: T | null, field: string): T {
   if (value !== null) return value
-  throw new KafkaError(`${field} may not be null in this version of the request`, { code: 'INVALID_REQUEST' })
+  throw new KafkaError(`${field} may not be null in this version of the request`, {
+    code: 'INVALID_REQUEST',
+  })
 }
 
 /** A field is set that the version at hand cannot carry. */

@@ -7,7 +7,7 @@
  *
  * `batchLength` counts from byte 12. The CRC covers everything from `attributes` on, so base offset and leader epoch
  * can be changed without a new one. Attributes: bits 0–2 compression, 3 timestamp type, 4 transactional, 5 control,
- * 6 delete horizon.
+ * 6 delete horizon (KIP-534): `baseTimestamp` is then the time from which compaction may drop tombstones and markers.
  */
 import { CorruptDataError } from '../../core/errors.ts'
 import { type CompressionName, compressionNames } from '../compression/codec.ts'
@@ -18,6 +18,12 @@ export const batchOverheadBytes = 61
 export const batchPrefixBytes = 12
 export const crcOffset = 17
 export const attributesOffset = 21
+
+export const compressionMask = 7
+const appendTimeFlag = 8
+export const transactionalFlag = 16
+export const controlFlag = 32
+export const deleteHorizonFlag = 64
 
 export interface BatchHeader {
   /** Where the batch begins in the bytes it was read from. */
@@ -35,7 +41,10 @@ export interface BatchHeader {
   readonly isTransactional: boolean
   readonly isControl: boolean
   readonly lastOffsetDelta: number
+  /** Record timestamps are counted from here. */
   readonly baseTimestamp: bigint
+  /** Epoch milliseconds from which compaction may drop the batch's tombstones and markers, once it has set that. */
+  readonly deleteHorizonMs: bigint | undefined
   readonly maxTimestamp: bigint
   readonly producerId: bigint
   readonly producerEpoch: number
@@ -45,22 +54,39 @@ export interface BatchHeader {
 
 /** Reads the header at `position`. Throws `CorruptDataError` when it cannot be one, or the batch is cut short. */
 export function readBatchHeader(bytes: Uint8Array, position = 0): BatchHeader {
-  if (position + batchOverheadBytes > bytes.length) throw corrupt('is cut short in its header', position)
+  if (position + batchOverheadBytes > bytes.length) {
+    throw corrupt('is cut short in its header', position)
+  }
   const view = viewOf(bytes)
   const batchLength = view.getInt32(position + 8)
   const sizeInBytes = batchPrefixBytes + batchLength
-  if (sizeInBytes < batchOverheadBytes) throw corrupt(`has an impossible length (${batchLength})`, position)
+  if (sizeInBytes < batchOverheadBytes)
+    throw corrupt(`has an impossible length (${batchLength})`, position)
   const magic = view.getInt8(position + 16)
   if (magic !== 2) throw corrupt(`has magic ${magic}; only 2 is supported`, position)
   if (position + sizeInBytes > bytes.length) throw corrupt('is cut short', position)
   const attributes = view.getInt16(position + attributesOffset)
-  const compression = compressionNames[attributes & 7]
-  if (!compression) throw corrupt(`names compression ${attributes & 7}, which does not exist`, position)
+  const compression = compressionNames[attributes & compressionMask]
+  if (!compression) {
+    throw corrupt(
+      `names compression ${attributes & compressionMask}, which does not exist`,
+      position,
+    )
+  }
   const baseOffset = view.getBigInt64(position)
+  const baseTimestamp = view.getBigInt64(position + 27)
   const lastOffsetDelta = view.getInt32(position + 23)
   const recordCount = view.getInt32(position + 57)
-  if (baseOffset < 0n || lastOffsetDelta < 0 || recordCount < 0 || recordCount > lastOffsetDelta + 1) {
-    throw corrupt(`claims ${recordCount} records over ${lastOffsetDelta + 1} offsets from ${baseOffset}`, position)
+  if (
+    baseOffset < 0n ||
+    lastOffsetDelta < 0 ||
+    recordCount < 0 ||
+    recordCount > lastOffsetDelta + 1
+  ) {
+    throw corrupt(
+      `claims ${recordCount} records over ${lastOffsetDelta + 1} offsets from ${baseOffset}`,
+      position,
+    )
   }
   return {
     position,
@@ -72,11 +98,12 @@ export function readBatchHeader(bytes: Uint8Array, position = 0): BatchHeader {
     crc: view.getUint32(position + crcOffset),
     attributes,
     compression,
-    timestampType: attributes & 8 ? 'append' : 'create',
-    isTransactional: (attributes & 16) !== 0,
-    isControl: (attributes & 32) !== 0,
+    timestampType: attributes & appendTimeFlag ? 'append' : 'create',
+    isTransactional: (attributes & transactionalFlag) !== 0,
+    isControl: (attributes & controlFlag) !== 0,
     lastOffsetDelta,
-    baseTimestamp: view.getBigInt64(position + 27),
+    baseTimestamp,
+    deleteHorizonMs: attributes & deleteHorizonFlag ? baseTimestamp : undefined,
     maxTimestamp: view.getBigInt64(position + 35),
     producerId: view.getBigInt64(position + 43),
     producerEpoch: view.getInt16(position + 51),
@@ -109,7 +136,12 @@ export function verifyBatch(bytes: Uint8Array, header: BatchHeader): boolean {
 }
 
 /** Sets base offset and leader epoch in place; the CRC does not cover them. */
-export function assignOffsets(bytes: Uint8Array, position: number, baseOffset: bigint, leaderEpoch: number): void {
+export function assignOffsets(
+  bytes: Uint8Array,
+  position: number,
+  baseOffset: bigint,
+  leaderEpoch: number,
+): void {
   const view = viewOf(bytes)
   view.setBigInt64(position, baseOffset)
   view.setInt32(position + 12, leaderEpoch)
@@ -118,20 +150,31 @@ export function assignOffsets(bytes: Uint8Array, position: number, baseOffset: b
 /** Marks the batch as stamped by the broker (`LogAppendTime`), in place, with a new CRC. */
 export function setAppendTime(bytes: Uint8Array, position: number, timestampMs: number): void {
   const view = viewOf(bytes)
-  view.setInt16(position + attributesOffset, view.getInt16(position + attributesOffset) | 8)
+  view.setInt16(
+    position + attributesOffset,
+    view.getInt16(position + attributesOffset) | appendTimeFlag,
+  )
   view.setBigInt64(position + 35, BigInt(timestampMs))
   renewCrc(bytes, position)
 }
 
-/** Sets the producer's identity and the base sequence in place, with a new CRC. */
+/** Sets the producer's identity and the base sequence (and whether it is in a transaction) in place, with a new CRC. */
 export function assignProducer(
   bytes: Uint8Array,
   position: number,
   producerId: bigint,
   producerEpoch: number,
   baseSequence: number,
+  isTransactional?: boolean,
 ): void {
   const view = viewOf(bytes)
+  if (isTransactional !== undefined) {
+    const attributes = view.getInt16(position + attributesOffset) & ~transactionalFlag
+    view.setInt16(
+      position + attributesOffset,
+      isTransactional ? attributes | transactionalFlag : attributes,
+    )
+  }
   view.setBigInt64(position + 43, producerId)
   view.setInt16(position + 51, producerEpoch)
   view.setInt32(position + 53, baseSequence)
@@ -150,5 +193,7 @@ export function viewOf(bytes: Uint8Array): DataView {
 }
 
 function corrupt(what: string, position: number): CorruptDataError {
-  return new CorruptDataError(`The record batch at byte ${position} ${what}`, { code: 'CORRUPT_MESSAGE' })
+  return new CorruptDataError(`The record batch at byte ${position} ${what}`, {
+    code: 'CORRUPT_MESSAGE',
+  })
 }

@@ -19,8 +19,10 @@ export class RecordCursor {
   readonly #bytes: Uint8Array
   readonly #end: number
   readonly #baseTimestamp: number
+  readonly #appendTime: number | undefined
   #at: number
   #left: number
+  #recordStart = 0
   #keyStart = 0
   #keyLength = -1
   #valueStart = 0
@@ -30,22 +32,31 @@ export class RecordCursor {
   #recordEnd = 0
 
   /** `codec` is needed when the batch is compressed. */
-  constructor(bytes: Uint8Array, header: BatchHeader, codec?: Codec, bytesMax = decompressedBytesMax) {
+  constructor(
+    bytes: Uint8Array,
+    header: BatchHeader,
+    codec?: Codec,
+    bytesMax = decompressedBytesMax,
+  ) {
     this.#header = header
+    this.#appendTime = header.timestampType === 'append' ? Number(header.maxTimestamp) : undefined
     this.#left = header.recordCount
     this.#baseTimestamp = Number(header.baseTimestamp)
     const start = header.position + batchOverheadBytes
     const end = header.position + header.sizeInBytes
-    if (header.compression === 'none') {
+    if (header.compression === 'none' || (header.recordCount === 0 && start === end)) {
       this.#bytes = bytes
       this.#at = start
       this.#end = end
       return
     }
     if (codec?.name !== header.compression) {
-      throw new KafkaError(`The batch is compressed with ${header.compression}, whose codec is not loaded`, {
-        code: 'UNSUPPORTED_COMPRESSION_TYPE',
-      })
+      throw new KafkaError(
+        `The batch is compressed with ${header.compression}, whose codec is not loaded`,
+        {
+          code: 'UNSUPPORTED_COMPRESSION_TYPE',
+        },
+      )
     }
     this.#bytes = codec.decompress(bytes.subarray(start, end), bytesMax)
     this.#at = 0
@@ -67,14 +78,16 @@ export class RecordCursor {
       return false
     }
     this.#left--
+    this.#recordStart = this.#at
     const size = this.#varint()
     const recordEnd = this.#at + size
-    if (size < 0 || recordEnd > this.#end) throw this.#corrupt('has a record that is longer than the batch')
+    if (size < 0 || recordEnd > this.#end) {
+      throw this.#corrupt('has a record that is longer than the batch')
+    }
     this.#recordEnd = recordEnd
     this.#at++
-    const timestampDelta = this.#varlong()
-    this.timestampMs =
-      this.#header.timestampType === 'append' ? Number(this.#header.maxTimestamp) : this.#baseTimestamp + timestampDelta
+    const timestampMs = this.#timestamp()
+    this.timestampMs = this.#appendTime ?? timestampMs
     const offsetDelta = this.#varint()
     if (offsetDelta <= this.offsetDelta || offsetDelta > this.#header.lastOffsetDelta) {
       throw this.#corrupt(`has offset delta ${offsetDelta} after ${this.offsetDelta}`)
@@ -97,18 +110,29 @@ export class RecordCursor {
     return true
   }
 
+  /** The whole current record as it is encoded, its length first; a view. */
+  recordBytes(): Uint8Array {
+    return this.#bytes.subarray(this.#recordStart, this.#recordEnd)
+  }
+
   /** A view into the batch; null for a null key. */
   keyBytes(): Uint8Array | null {
-    return this.#keyLength < 0 ? null : this.#bytes.subarray(this.#keyStart, this.#keyStart + this.#keyLength)
+    return this.#keyLength < 0
+      ? null
+      : this.#bytes.subarray(this.#keyStart, this.#keyStart + this.#keyLength)
   }
 
   keyText(): string | null {
-    return this.#keyLength < 0 ? null : decodeUtf8(this.#bytes, this.#keyStart, this.#keyStart + this.#keyLength)
+    return this.#keyLength < 0
+      ? null
+      : decodeUtf8(this.#bytes, this.#keyStart, this.#keyStart + this.#keyLength)
   }
 
   /** A view into the batch; null for a null value. */
   valueBytes(): Uint8Array | null {
-    return this.#valueLength < 0 ? null : this.#bytes.subarray(this.#valueStart, this.#valueStart + this.#valueLength)
+    return this.#valueLength < 0
+      ? null
+      : this.#bytes.subarray(this.#valueStart, this.#valueStart + this.#valueLength)
   }
 
   valueText(): string | null {
@@ -131,7 +155,10 @@ export class RecordCursor {
       const valueStart = this.#at
       this.#skip(valueLength)
       const name = decodeUtf8(this.#bytes, nameStart, nameStart + nameLength)
-      headers.push([name, valueLength < 0 ? null : this.#bytes.subarray(valueStart, valueStart + valueLength)])
+      headers.push([
+        name,
+        valueLength < 0 ? null : this.#bytes.subarray(valueStart, valueStart + valueLength),
+      ])
     }
     if (this.#at !== this.#recordEnd) throw this.#corrupt('has a record with bytes to spare')
     this.#at = resume
@@ -140,7 +167,8 @@ export class RecordCursor {
 
   #skip(length: number): void {
     if (length > 0) this.#at += length
-    if (length < -1 || this.#at > this.#recordEnd) throw this.#corrupt('has a field that is longer than its record')
+    if (length < -1 || this.#at > this.#recordEnd)
+      throw this.#corrupt('has a field that is longer than its record')
   }
 
   #varint(): number {
@@ -156,23 +184,30 @@ export class RecordCursor {
     throw this.#corrupt('has a varint of more than 5 bytes')
   }
 
-  /** Exact up to 53 bits; larger values, which only hostile bytes hold, come out rounded. */
-  #varlong(): number {
+  /** Reads a timestamp delta and gives the timestamp; rounded past 2^53, which only hostile bytes hold. */
+  #timestamp(): number {
     const bytes = this.#bytes
     const start = this.#at
-    let shift = 0
     let low = 0
-    for (; shift < 28; shift += 7) {
+    for (let shift = 0; shift < 28; shift += 7) {
       const byte = this.#at < this.#end ? bytes[this.#at++]! : this.#cutShort()
       low |= (byte & 0x7f) << shift
-      if (byte < 0x80) return (low >>> 1) ^ -(low & 1)
+      if (byte < 0x80) return this.#baseTimestamp + ((low >>> 1) ^ -(low & 1))
     }
-    let factor = 2 ** 28
-    let zigzag = low
-    for (; this.#at - start < 10; factor *= 128) {
+    let wide = low
+    for (let factor = 2 ** 28; factor < 2 ** 49; factor *= 128) {
       const byte = this.#at < this.#end ? bytes[this.#at++]! : this.#cutShort()
-      zigzag += (byte & 0x7f) * factor
-      if (byte < 0x80) return low & 1 ? -(zigzag + 1) / 2 : zigzag / 2
+      wide += (byte & 0x7f) * factor
+      if (byte < 0x80) return this.#baseTimestamp + (low & 1 ? -(wide + 1) / 2 : wide / 2)
+    }
+    let zigzag = BigInt(wide)
+    for (let shift = 49n; this.#at - start < 10; shift += 7n) {
+      const byte = this.#at < this.#end ? bytes[this.#at++]! : this.#cutShort()
+      zigzag |= BigInt(byte & 0x7f) << shift
+      if (byte < 0x80) {
+        const delta = BigInt.asIntN(64, (zigzag >> 1n) ^ -(zigzag & 1n))
+        return Number(this.#header.baseTimestamp + delta)
+      }
     }
     throw this.#corrupt('has a varlong of more than 10 bytes')
   }

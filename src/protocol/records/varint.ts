@@ -1,4 +1,4 @@
-/** Sizes of the zigzag varints of records (KIP-98), and the 64-bit arithmetic that JavaScript numbers lack. */
+/** Sizes and writing of the zigzag varints of records (KIP-98). */
 
 /** Bytes of a signed 32-bit value as a zigzag varint: 1 to 5. */
 export function varintSize(value: number): number {
@@ -21,23 +21,30 @@ export function writeVarint(target: Uint8Array, at: number, value: number): numb
   return position
 }
 
-const isInt32 = (value: number) => value === (value | 0)
-
-/** Bytes of a signed safe integer as a zigzag varlong: 1 to 8. */
-export function varlongSize(value: number): number {
-  if (isInt32(value)) return varintSize(value)
-  let zigzag = value < 0 ? -2 * value - 1 : 2 * value
-  let size = 1
-  for (; zigzag >= 0x80; zigzag = Math.floor(zigzag / 0x80)) size++
-  return size
-}
-
-/** Writes a signed integer of at most 52 bits; returns the position after it. */
-export function writeVarlong(target: Uint8Array, at: number, value: number): number {
-  if (isInt32(value)) return writeVarint(target, at, value)
-  let zigzag = value < 0 ? -2 * value - 1 : 2 * value
+/** Writes `value - base`, both safe integers, as a varlong of 1 to 8 bytes; returns the position after it. */
+export function writeDifference(
+  target: Uint8Array,
+  at: number,
+  value: number,
+  base: number,
+): number {
+  const difference = value - base
+  if (difference === (difference | 0)) return writeVarint(target, at, difference)
   let position = at
-  for (; zigzag >= 0x80; zigzag = Math.floor(zigzag / 0x80)) target[position++] = (zigzag % 0x80) | 0x80
-  target[position++] = zigzag
+  if (Math.abs(difference) < 2 ** 51) {
+    let zigzag = difference < 0 ? -2 * difference - 1 : 2 * difference
+    // The low four bytes' worth with integers, which are several times faster.
+    for (; zigzag >= 2 ** 28; zigzag = Math.floor(zigzag / 128)) {
+      target[position++] = (zigzag % 128) | 0x80
+    }
+    for (; zigzag >= 0x80; zigzag >>>= 7) target[position++] = (zigzag & 0x7f) | 0x80
+    target[position++] = zigzag
+    return position
+  }
+  // The difference as a number may have been rounded.
+  const exact = BigInt(value) - BigInt(base)
+  let zigzag = exact < 0n ? -2n * exact - 1n : 2n * exact
+  for (; zigzag >= 0x80n; zigzag >>= 7n) target[position++] = Number(zigzag & 0x7fn) | 0x80
+  target[position++] = Number(zigzag)
   return position
 }

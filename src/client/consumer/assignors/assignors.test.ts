@@ -2,20 +2,32 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { AssignmentInput, GroupMemberSubscription, TopicPartition } from './assignor.ts'
 import { assignors } from './assignors.ts'
-import { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription } from './consumer-protocol.ts'
+import {
+  decodeAssignment,
+  decodeSubscription,
+  encodeAssignment,
+  encodeSubscription,
+} from './consumer-protocol.ts'
 
 const topicNames = ['a', 'b', 'c']
 const input: fc.Arbitrary<AssignmentInput> = fc
   .record({
     counts: fc.array(fc.nat(7), { minLength: 3, maxLength: 3 }),
-    subscriptions: fc.array(fc.subarray(topicNames, { minLength: 1 }), { minLength: 1, maxLength: 6 }),
-    claims: fc.array(fc.tuple(fc.nat(5), fc.constantFrom(...topicNames), fc.nat(8)), { maxLength: 20 }),
+    subscriptions: fc.array(fc.subarray(topicNames, { minLength: 1 }), {
+      minLength: 1,
+      maxLength: 6,
+    }),
+    claims: fc.array(fc.tuple(fc.nat(5), fc.constantFrom(...topicNames), fc.nat(8)), {
+      maxLength: 20,
+    }),
   })
   .map(({ counts, subscriptions, claims }) => ({
     partitionsPerTopic: new Map(topicNames.map((name, i) => [name, counts[i]!])),
     members: subscriptions.map((topics, i) => ({
       ...member(`m${i}`, topics),
-      ownedPartitions: claims.filter(([m]) => m === i).map(([, topic, partition]) => ({ topic, partition })),
+      ownedPartitions: claims
+        .filter(([m]) => m === i)
+        .map(([, topic, partition]) => ({ topic, partition })),
       generation: i,
     })),
   }))
@@ -26,7 +38,9 @@ function member(memberId: string, topics: readonly string[]): GroupMemberSubscri
 
 const nameOf = ({ topic, partition }: TopicPartition) => `${topic}-${partition}`
 
-function names(assignment: ReadonlyMap<string, readonly TopicPartition[]>): { [memberId: string]: string[] } {
+function names(assignment: ReadonlyMap<string, readonly TopicPartition[]>): {
+  [memberId: string]: string[]
+} {
   return Object.fromEntries([...assignment].map(([id, partitions]) => [id, partitions.map(nameOf)]))
 }
 
@@ -51,12 +65,19 @@ describe.each(Object.values(assignors))('$name', (assignor) => {
         let current = given
         let assignment = assignor.assign(current)
         for (let round = 0; round < 3; round++) {
-          const members = current.members.map((one) => ({ ...one, ownedPartitions: assignment.get(one.memberId)!, generation: 10 + round }))
+          const members = current.members.map((one) => ({
+            ...one,
+            ownedPartitions: assignment.get(one.memberId)!,
+            generation: 10 + round,
+          }))
           current = { ...current, members }
           assignment = assignor.assign(current)
         }
         const subscribed = new Set(given.members.flatMap(({ topics }) => topics))
-        const expected = [...given.partitionsPerTopic].reduce((sum, [topic, count]) => sum + (subscribed.has(topic) ? count : 0), 0)
+        const expected = [...given.partitionsPerTopic].reduce(
+          (sum, [topic, count]) => sum + (subscribed.has(topic) ? count : 0),
+          0,
+        )
         expect([...assignment.values()].flat().length).toBe(expected)
       }),
     )
@@ -66,7 +87,9 @@ describe.each(Object.values(assignors))('$name', (assignor) => {
 describe('range', () => {
   test('gives the first members one more', () => {
     const members = ['m2', 'm1', 'm0'].map((id) => member(id, ['a']))
-    expect(names(assignors.range.assign({ members, partitionsPerTopic: new Map([['a', 7]]) }))).toEqual({
+    expect(
+      names(assignors.range.assign({ members, partitionsPerTopic: new Map([['a', 7]]) })),
+    ).toEqual({
       m0: ['a-0', 'a-1', 'a-2'],
       m1: ['a-3', 'a-4'],
       m2: ['a-5', 'a-6'],
@@ -77,7 +100,17 @@ describe('range', () => {
 describe('roundrobin', () => {
   test('goes on over topics', () => {
     const members = ['m0', 'm1'].map((id) => member(id, ['a', 'b']))
-    expect(names(assignors.roundrobin.assign({ members, partitionsPerTopic: new Map([['a', 3], ['b', 2]]) }))).toEqual({
+    expect(
+      names(
+        assignors.roundrobin.assign({
+          members,
+          partitionsPerTopic: new Map([
+            ['a', 3],
+            ['b', 2],
+          ]),
+        }),
+      ),
+    ).toEqual({
       m0: ['a-0', 'a-2', 'b-1'],
       m1: ['a-1', 'b-0'],
     })
@@ -93,11 +126,13 @@ describe('cooperative-sticky', () => {
         const claimedBy = new Map<string, string[]>()
         for (const { memberId, ownedPartitions, topics } of given.members) {
           for (const owned of ownedPartitions) {
-            if (topics.includes(owned.topic)) claimedBy.set(nameOf(owned), [...(claimedBy.get(nameOf(owned)) ?? []), memberId])
+            if (topics.includes(owned.topic))
+              claimedBy.set(nameOf(owned), [...(claimedBy.get(nameOf(owned)) ?? []), memberId])
           }
         }
         for (const [memberId, partitions] of assign(given)) {
-          for (const partition of partitions) expect(claimedBy.get(nameOf(partition)) ?? [memberId]).toContain(memberId)
+          for (const partition of partitions)
+            expect(claimedBy.get(nameOf(partition)) ?? [memberId]).toContain(memberId)
         }
       }),
     )
@@ -116,7 +151,11 @@ describe('cooperative-sticky', () => {
           const after = JSON.stringify(names(assignment))
           if (round > 0) expect(after).toBe(before)
           before = after
-          members = members.map((one) => ({ ...one, ownedPartitions: assignment.get(one.memberId)!, generation: round }))
+          members = members.map((one) => ({
+            ...one,
+            ownedPartitions: assignment.get(one.memberId)!,
+            generation: round,
+          }))
         }
       }),
     )
@@ -125,17 +164,34 @@ describe('cooperative-sticky', () => {
   test('a new member gets its share in two rounds, and the others keep theirs', () => {
     const partitionsPerTopic = new Map([['a', 6]])
     const old = member('old', ['a'])
-    const holding = { ...old, ownedPartitions: assign({ members: [old], partitionsPerTopic }).get('old')!, generation: 1 }
+    const holding = {
+      ...old,
+      ownedPartitions: assign({ members: [old], partitionsPerTopic }).get('old')!,
+      generation: 1,
+    }
     const first = assign({ members: [holding, member('young', ['a'])], partitionsPerTopic })
     expect(names(first)).toEqual({ old: ['a-0', 'a-1', 'a-2'], young: [] })
-    const members = [{ ...old, ownedPartitions: first.get('old')!, generation: 2 }, { ...member('young', ['a']), generation: 2 }]
-    expect(names(assign({ members, partitionsPerTopic }))).toEqual({ old: ['a-0', 'a-1', 'a-2'], young: ['a-3', 'a-4', 'a-5'] })
+    const members = [
+      { ...old, ownedPartitions: first.get('old')!, generation: 2 },
+      { ...member('young', ['a']), generation: 2 },
+    ]
+    expect(names(assign({ members, partitionsPerTopic }))).toEqual({
+      old: ['a-0', 'a-1', 'a-2'],
+      young: ['a-3', 'a-4', 'a-5'],
+    })
   })
 })
 
 test('subscriptions and assignments travel as bytes', () => {
-  const subscription = { topics: ['a', 'b'], ownedPartitions: [{ topic: 'a', partition: 3 }], generationId: 7 }
+  const subscription = {
+    topics: ['a', 'b'],
+    ownedPartitions: [{ topic: 'a', partition: 3 }],
+    generationId: 7,
+  }
   expect(decodeSubscription(encodeSubscription(subscription))).toEqual(subscription)
-  const partitions = [{ topic: 'b', partition: 0 }, { topic: 'b', partition: 2 }]
+  const partitions = [
+    { topic: 'b', partition: 0 },
+    { topic: 'b', partition: 2 },
+  ]
   expect(decodeAssignment(encodeAssignment(partitions))).toEqual(partitions)
 })

@@ -24,7 +24,11 @@ export interface Subscription {
   readonly generationId: number
 }
 
-export function encodeSubscription({ topics, ownedPartitions, generationId }: Subscription): Uint8Array {
+export function encodeSubscription({
+  topics,
+  ownedPartitions,
+  generationId,
+}: Subscription): Uint8Array {
   return encode(
     consumerProtocolSubscription,
     createConsumerProtocolSubscription({
@@ -66,18 +70,26 @@ function decode<T>(message: DataMessage<T>, bytes: Uint8Array): T {
   const reader = new ByteReader(bytes)
   const version = reader.readInt16()
   if (version < message.minVersion) {
-    throw new CorruptDataError(`A group member sent ${message.name} with version ${version}`, { code: 'CORRUPT_MESSAGE' })
+    throw new CorruptDataError(`A group member sent ${message.name} with version ${version}`, {
+      code: 'CORRUPT_MESSAGE',
+    })
   }
   return message.decode(reader, Math.min(version, message.maxVersion))
 }
 
-function toTopics(partitions: readonly TopicPartition[]): { topic: string; partitions: number[] }[] {
+function toTopics(
+  partitions: readonly TopicPartition[],
+): { topic: string; partitions: number[] }[] {
   return [...groupBy(partitions, ({ topic }) => topic)].map(([topic, ofTopic]) => ({
     topic,
     partitions: ofTopic.map(({ partition }) => partition).sort((a, b) => a - b),
   }))
 }
 
-function fromTopics(topics: readonly { topic: string; partitions: readonly number[] }[]): TopicPartition[] {
-  return topics.flatMap(({ topic, partitions }) => partitions.map((partition) => ({ topic, partition })))
+function fromTopics(
+  topics: readonly { topic: string; partitions: readonly number[] }[],
+): TopicPartition[] {
+  return topics.flatMap(({ topic, partitions }) =>
+    partitions.map((partition) => ({ topic, partition })),
+  )
 }

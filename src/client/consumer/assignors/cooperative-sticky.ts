@@ -4,7 +4,12 @@
  * A partition that moves between living members is left out of this round: its new owner gets it in the next one, when
  * the old owner has given it up. So no partition ever has two owners.
  */
-import type { AssignmentInput, Assignor, GroupMemberSubscription, TopicPartition } from './assignor.ts'
+import type {
+  AssignmentInput,
+  Assignor,
+  GroupMemberSubscription,
+  TopicPartition,
+} from './assignor.ts'
 import { byIdentity } from './range.ts'
 
 export const cooperativeSticky: Assignor = {
@@ -39,7 +44,10 @@ function currentOwners({ members, partitionsPerTopic }: AssignmentInput): Map<st
 }
 
 /** The assignment to arrive at, as if partitions could move at once. */
-function balance({ members, partitionsPerTopic }: AssignmentInput, owners: ReadonlyMap<string, string>): Map<string, TopicPartition[]> {
+function balance(
+  { members, partitionsPerTopic }: AssignmentInput,
+  owners: ReadonlyMap<string, string>,
+): Map<string, TopicPartition[]> {
   const order = [...members].sort(byIdentity)
   const assignment = new Map<string, TopicPartition[]>(order.map(({ memberId }) => [memberId, []]))
   const subscribers = new Map<string, GroupMemberSubscription[]>()
@@ -55,9 +63,13 @@ function balance({ members, partitionsPerTopic }: AssignmentInput, owners: Reado
     if (owner !== undefined) assignment.get(owner)!.push(partition)
   }
   const loadOf = (member: GroupMemberSubscription) => assignment.get(member.memberId)!.length
-  const lightest = (topic: string) => subscribers.get(topic)!.reduce((best, member) => (loadOf(member) < loadOf(best) ? member : best))
+  const lightest = (topic: string) =>
+    subscribers
+      .get(topic)!
+      .reduce((best, member) => (loadOf(member) < loadOf(best) ? member : best))
   for (const partition of all) {
-    if (!owners.has(nameOf(partition))) assignment.get(lightest(partition.topic).memberId)!.push(partition)
+    if (!owners.has(nameOf(partition)))
+      assignment.get(lightest(partition.topic).memberId)!.push(partition)
   }
   // Move one partition at a time from a fuller member to one with at least two fewer, until there is no such pair.
   for (let moved = true; moved; ) {

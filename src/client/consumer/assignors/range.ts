@@ -2,19 +2,28 @@
  * Kafka's range assignor: each topic by itself, its partitions in consecutive ranges to the members in order of their
  * ids (static members first, by instance id), the first members getting one more where it does not come out even.
  */
-import type { AssignmentInput, Assignor, GroupMemberSubscription, TopicPartition } from './assignor.ts'
+import type {
+  AssignmentInput,
+  Assignor,
+  GroupMemberSubscription,
+  TopicPartition,
+} from './assignor.ts'
 
 export const range: Assignor = {
   name: 'range',
   rebalanceProtocol: 'eager',
   assign({ members, partitionsPerTopic }: AssignmentInput) {
-    const assignment = new Map<string, TopicPartition[]>(members.map(({ memberId }) => [memberId, []]))
+    const assignment = new Map<string, TopicPartition[]>(
+      members.map(({ memberId }) => [memberId, []]),
+    )
     for (const [topic, count] of partitionsPerTopic) {
       const subscribers = members.filter(({ topics }) => topics.includes(topic)).sort(byIdentity)
       let next = 0
       subscribers.forEach(({ memberId }, i) => {
-        const share = Math.floor(count / subscribers.length) + (i < count % subscribers.length ? 1 : 0)
-        for (const end = next + share; next < end; next++) assignment.get(memberId)!.push({ topic, partition: next })
+        const share =
+          Math.floor(count / subscribers.length) + (i < count % subscribers.length ? 1 : 0)
+        for (const end = next + share; next < end; next++)
+          assignment.get(memberId)!.push({ topic, partition: next })
       })
     }
     return assignment
@@ -23,7 +32,8 @@ export const range: Assignor = {
 
 /** Kafka's order of members: those with an instance id first, by it; the others by member id. */
 export function byIdentity(a: GroupMemberSubscription, b: GroupMemberSubscription): number {
-  if (a.groupInstanceId !== null && b.groupInstanceId !== null) return compare(a.groupInstanceId, b.groupInstanceId)
+  if (a.groupInstanceId !== null && b.groupInstanceId !== null)
+    return compare(a.groupInstanceId, b.groupInstanceId)
   if (a.groupInstanceId !== null) return -1
   if (b.groupInstanceId !== null) return 1
   return compare(a.memberId, b.memberId)

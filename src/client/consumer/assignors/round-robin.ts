@@ -6,7 +6,9 @@ export const roundRobin: Assignor = {
   name: 'roundrobin',
   rebalanceProtocol: 'eager',
   assign({ members, partitionsPerTopic }: AssignmentInput) {
-    const assignment = new Map<string, TopicPartition[]>(members.map(({ memberId }) => [memberId, []]))
+    const assignment = new Map<string, TopicPartition[]>(
+      members.map(({ memberId }) => [memberId, []]),
+    )
     const order = [...members].sort(byIdentity)
     let turn = 0
     for (const topic of [...partitionsPerTopic.keys()].sort()) {
