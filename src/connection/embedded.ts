@@ -35,7 +35,12 @@ export class EmbeddedConnection implements Connection {
   #opening: Promise<EmbeddedBroker> | undefined
   #isClosed = false
 
-  constructor(url: string, clientId: string, runtime: Runtime, openBroker: () => Promise<EmbeddedBroker>) {
+  constructor(
+    url: string,
+    clientId: string,
+    runtime: Runtime,
+    openBroker: () => Promise<EmbeddedBroker>,
+  ) {
     this.url = url
     this.#clientId = clientId
     this.#runtime = runtime
@@ -52,8 +57,14 @@ export class EmbeddedConnection implements Connection {
     const broker = this.#broker ?? (await this.#open())
     if (this.#isClosed) throw closedConnection()
     const version = broker.highestVersion(api as Api<never, unknown>)
-    const content = typeof request === 'function' ? (request as (version: number) => Request)(version) : request
-    const context = { version, clientId: this.#clientId, principal: 'User:embedded', host: 'embedded' }
+    const content =
+      typeof request === 'function' ? (request as (version: number) => Request)(version) : request
+    const context = {
+      version,
+      clientId: this.#clientId,
+      principal: 'User:embedded',
+      host: 'embedded',
+    }
     const answer = broker.handle(api, content, signal ? { ...context, signal } : context)
     if (timeoutMs === undefined && !signal) return answer
     return this.#within(answer, api.name, timeoutMs, signal)
@@ -81,7 +92,12 @@ export class EmbeddedConnection implements Connection {
     return this.#opening
   }
 
-  #within<T>(answer: Promise<T>, name: string, timeoutMs: number | undefined, signal: AbortSignal | undefined): Promise<T> {
+  #within<T>(
+    answer: Promise<T>,
+    name: string,
+    timeoutMs: number | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
     return new Promise((resolve, reject) => {
       const onAbort = () => finish(() => reject(abortReason(signal!)))
       const timer =
@@ -90,11 +106,14 @@ export class EmbeddedConnection implements Connection {
           : this.#runtime.setTimer(timeoutMs, () =>
               finish(() =>
                 reject(
-                  new TimeoutError(`The embedded broker did not answer ${name} within ${timeoutMs} ms`, {
-                    code: 'REQUEST_TIMED_OUT',
-                    retriable: true,
-                    outcome: 'unknown',
-                  }),
+                  new TimeoutError(
+                    `The embedded broker did not answer ${name} within ${timeoutMs} ms`,
+                    {
+                      code: 'REQUEST_TIMED_OUT',
+                      retriable: true,
+                      outcome: 'unknown',
+                    },
+                  ),
                 ),
               ),
             )
@@ -113,5 +132,7 @@ export class EmbeddedConnection implements Connection {
 }
 
 function closedConnection(): ClosedError {
-  return new ClosedError('The client is closed; make a new Client to go on', { code: 'CLIENT_CLOSED' })
+  return new ClosedError('The client is closed; make a new Client to go on', {
+    code: 'CLIENT_CLOSED',
+  })
 }

@@ -69,7 +69,9 @@ export class PartitionConsumption {
   get committable(): bigint | undefined {
     const limit = this.#pending.peek()?.offset ?? this.position
     if (this.#autoCommit || limit === undefined) return limit
-    return Math.min(limit, this.#committedByHand)
+    const byHand = this.#committedByHand
+    // biome-ignore lint/complexity/useMathMinMax: Math.min takes no bigints
+    return limit < byHand ? limit : byHand
   }
 
   /** Starts, or starts anew, at `offset`, dropping what was fetched. */
