@@ -7,28 +7,46 @@ import { alterConfigs } from '../protocol/messages/generated/alter-configs.ts'
 import { apiVersions } from '../protocol/messages/generated/api-versions.ts'
 import { createPartitions } from '../protocol/messages/generated/create-partitions.ts'
 import { createTopics } from '../protocol/messages/generated/create-topics.ts'
+import { deleteGroups } from '../protocol/messages/generated/delete-groups.ts'
 import { deleteTopics } from '../protocol/messages/generated/delete-topics.ts'
 import { describeConfigs } from '../protocol/messages/generated/describe-configs.ts'
+import { describeGroups } from '../protocol/messages/generated/describe-groups.ts'
 import { fetch } from '../protocol/messages/generated/fetch.ts'
 import { findCoordinator } from '../protocol/messages/generated/find-coordinator.ts'
+import { heartbeat } from '../protocol/messages/generated/heartbeat.ts'
 import { incrementalAlterConfigs } from '../protocol/messages/generated/incremental-alter-configs.ts'
 import { initProducerId } from '../protocol/messages/generated/init-producer-id.ts'
+import { joinGroup } from '../protocol/messages/generated/join-group.ts'
+import { leaveGroup } from '../protocol/messages/generated/leave-group.ts'
+import { listGroups } from '../protocol/messages/generated/list-groups.ts'
 import { listOffsets } from '../protocol/messages/generated/list-offsets.ts'
 import { metadata } from '../protocol/messages/generated/metadata.ts'
+import { offsetCommit } from '../protocol/messages/generated/offset-commit.ts'
+import { offsetFetch } from '../protocol/messages/generated/offset-fetch.ts'
 import { produce } from '../protocol/messages/generated/produce.ts'
+import { syncGroup } from '../protocol/messages/generated/sync-group.ts'
 import { handleAlterConfigs } from './handlers/alter-configs.ts'
 import { handleApiVersions } from './handlers/api-versions.ts'
 import { handleCreatePartitions } from './handlers/create-partitions.ts'
 import { handleCreateTopics } from './handlers/create-topics.ts'
+import { handleDeleteGroups } from './handlers/delete-groups.ts'
 import { handleDeleteTopics } from './handlers/delete-topics.ts'
 import { handleDescribeConfigs } from './handlers/describe-configs.ts'
+import { handleDescribeGroups } from './handlers/describe-groups.ts'
 import { handleFetch } from './handlers/fetch.ts'
 import { handleFindCoordinator } from './handlers/find-coordinator.ts'
+import { handleHeartbeat } from './handlers/heartbeat.ts'
 import { handleIncrementalAlterConfigs } from './handlers/incremental-alter-configs.ts'
 import { handleInitProducerId } from './handlers/init-producer-id.ts'
+import { handleJoinGroup } from './handlers/join-group.ts'
+import { handleLeaveGroup } from './handlers/leave-group.ts'
+import { handleListGroups } from './handlers/list-groups.ts'
 import { handleListOffsets } from './handlers/list-offsets.ts'
 import { handleMetadata } from './handlers/metadata.ts'
+import { handleOffsetCommit } from './handlers/offset-commit.ts'
+import { handleOffsetFetch } from './handlers/offset-fetch.ts'
 import { handleProduce } from './handlers/produce.ts'
+import { handleSyncGroup } from './handlers/sync-group.ts'
 import type { RequestContext } from './request-context.ts'
 import type { BrokerServices, Handler, VersionRange } from './services.ts'
 
@@ -62,7 +80,15 @@ export const servedApis: readonly ServedApi[] = [
   serve(fetch, handleFetch),
   serve(listOffsets, handleListOffsets),
   serve(metadata, handleMetadata),
+  serve(offsetCommit, handleOffsetCommit),
+  serve(offsetFetch, handleOffsetFetch),
   serve(findCoordinator, handleFindCoordinator),
+  serve(joinGroup, handleJoinGroup),
+  serve(heartbeat, handleHeartbeat),
+  serve(leaveGroup, handleLeaveGroup),
+  serve(syncGroup, handleSyncGroup),
+  serve(describeGroups, handleDescribeGroups),
+  serve(listGroups, handleListGroups),
   serve(apiVersions, handleApiVersions),
   serve(createTopics, handleCreateTopics),
   serve(deleteTopics, handleDeleteTopics),
@@ -70,6 +96,7 @@ export const servedApis: readonly ServedApi[] = [
   serve(describeConfigs, handleDescribeConfigs),
   serve(alterConfigs, handleAlterConfigs),
   serve(createPartitions, handleCreatePartitions),
+  serve(deleteGroups, handleDeleteGroups),
   serve(incrementalAlterConfigs, handleIncrementalAlterConfigs),
 ]
 

@@ -6,12 +6,13 @@
  * are answered, requests in flight finish, the logs are synced and the folder is marked as clean.
  */
 import { ClosedError, KafkaError } from '../core/errors.ts'
-import type { Runtime } from '../core/runtime.ts'
+import type { Runtime, Timer } from '../core/runtime.ts'
 import type { Api } from '../protocol/api.ts'
 import { apiVersions } from '../protocol/messages/generated/api-versions.ts'
 import type { FileSystem } from '../storage/file-system.ts'
 import { servedApi, servedApis } from './api-table.ts'
 import { type BrokerConfig, type BrokerConfigInput, resolveBrokerConfig } from './config.ts'
+import { GroupCoordinator } from './group/group-coordinator.ts'
 import { LogStore } from './log/log-store.ts'
 import { LongPolls } from './long-polls.ts'
 import { ProducerIds } from './producer-ids.ts'
@@ -36,6 +37,7 @@ export interface BrokerOptions {
 const embeddedEndpoint: Endpoint = { host: 'embedded', port: 0 }
 const cleanupIntervalMs = 300_000
 const producerIdExpirationMs = 86_400_000
+const offsetsExpiryIntervalMs = 600_000
 
 export class Broker {
   readonly clusterId: string
@@ -46,11 +48,14 @@ export class Broker {
   #onIdle: (() => void) | undefined
   #closing: Promise<void> | undefined
 
+  #expiryTimer: Timer
+
   private constructor(services: BrokerServices, store: LogStore) {
     this.clusterId = services.clusterId
     this.nodeId = services.config.nodeId
     this.#services = services
     this.#store = store
+    this.#expiryTimer = this.#expireOffsetsLater()
   }
 
   /**
@@ -116,8 +121,21 @@ export class Broker {
     return this.#closing
   }
 
+  #expireOffsetsLater(): Timer {
+    const { runtime, groups } = this.#services
+    const expire = () => {
+      groups.expireOffsets().catch((error: unknown) => {
+        runtime.logger.error({ err: error }, 'old offsets could not be removed')
+      })
+      this.#expiryTimer = this.#expireOffsetsLater()
+    }
+    return runtime.setTimer(offsetsExpiryIntervalMs, expire, { background: true })
+  }
+
   async #close(): Promise<void> {
+    this.#expiryTimer.cancel()
     this.#services.longPolls.close()
+    await this.#services.groups.close()
     if (this.#inFlight > 0) {
       await new Promise<void>((resolve) => {
         this.#onIdle = resolve
@@ -138,21 +156,47 @@ async function openServices(
   const folders = new TopicFolders(store, fileSystem)
   const recovered = await recoverTopics({ folders, metadata, config, runtime })
   const topics = new TopicRegistry({ folders, metadata, config, runtime }, recovered)
-  if (!topics.byName(offsetsTopic)) {
-    await topics.create({ name: offsetsTopic, partitions: 1, overrides: offsetsTopicOverrides })
-  }
+  const groups = await openGroups(topics, config, runtime)
   const longPolls = new LongPolls(runtime, config.waitingFetchesMax)
-  topics.onDelete(() => longPolls.wakeAll())
+  topics.onDelete(async (topic) => {
+    longPolls.wakeAll()
+    await groups.onTopicDeleted(topic.name)
+  })
   return {
     config,
     runtime,
     clusterId: store.clusterId,
     topics,
+    groups,
     producerIds: new ProducerIds(metadata),
     longPolls,
     advertisedApis: servedApis.map(({ api, advertised }) => ({ key: api.key, ...advertised })),
     advertised: advertised ?? (() => embeddedEndpoint),
   }
+}
+
+/** The coordinator with what `__consumer_offsets` holds, which is created where it is missing. */
+async function openGroups(
+  topics: TopicRegistry,
+  config: BrokerConfig,
+  runtime: Runtime,
+): Promise<GroupCoordinator> {
+  const topic =
+    topics.byName(offsetsTopic) ??
+    (await topics.create({ name: offsetsTopic, partitions: 1, overrides: offsetsTopicOverrides }))
+  const log = new KeyedLog(topic.partitions[0]!, runtime)
+  const groups = new GroupCoordinator({
+    runtime,
+    limits: {
+      initialRebalanceDelayMs: config.groupInitialRebalanceDelay,
+      maxSize: config.groupMaxSize,
+    },
+    append: (records) => log.append(records),
+    offsetsRetentionMs: config.offsetsRetention,
+  })
+  await log.replay((key, value) => groups.load(key, value))
+  groups.loaded()
+  return groups
 }
 
 function notServed(name: string, version: number): KafkaError {

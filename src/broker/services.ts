@@ -1,6 +1,7 @@
 /** What handlers work with: the parts of one broker. */
 import type { Runtime } from '../core/runtime.ts'
 import type { BrokerConfig } from './config.ts'
+import type { GroupCoordinator } from './group/group-coordinator.ts'
 import type { LongPolls } from './long-polls.ts'
 import type { ProducerIds } from './producer-ids.ts'
 import type { RequestContext } from './request-context.ts'
@@ -27,6 +28,7 @@ export interface BrokerServices {
   readonly runtime: Runtime
   readonly clusterId: string
   readonly topics: TopicRegistry
+  readonly groups: GroupCoordinator
   readonly producerIds: ProducerIds
   readonly longPolls: LongPolls
   readonly advertisedApis: readonly AdvertisedApi[]

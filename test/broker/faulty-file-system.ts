@@ -69,7 +69,8 @@ export class FaultyFileSystem implements FileSystem {
   async beforeSync(path: string): Promise<void> {
     this.syncs++
     if (this.#held) await new Promise<void>((resolve) => this.#held!.push(resolve))
-    if (this.failSyncs) throw new StorageError(`Cannot sync '${path}': made to fail`, { code: 'STORAGE_IO' })
+    if (this.failSyncs)
+      throw new StorageError(`Cannot sync '${path}': made to fail`, { code: 'STORAGE_IO' })
   }
 }
 

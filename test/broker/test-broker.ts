@@ -95,7 +95,8 @@ export async function createTopic(
     }),
   )
   const [topic] = response.topics
-  if (topic!.errorCode !== 0) throw new Error(`${errorName(topic!.errorCode)}: ${topic!.errorMessage}`)
+  if (topic!.errorCode !== 0)
+    throw new Error(`${errorName(topic!.errorCode)}: ${topic!.errorMessage}`)
   return topic!.topicId
 }
 
@@ -200,7 +201,7 @@ export async function offsetAt(
 /** Metadata of the named topics; all when none is named. */
 export async function metadataOf({ ask }: TestBroker, names: string[] | null, mayCreate = false) {
   const request = createMetadataRequest({
-    topics: names && names.map((name) => createMetadataRequestTopic({ name })),
+    topics: names?.map((name) => createMetadataRequestTopic({ name })) ?? null,
     allowAutoTopicCreation: mayCreate,
   })
   const response = await ask(metadata, request)

@@ -22,7 +22,7 @@ const replayBytes = 1024 * 1024
 export class KeyedLog {
   readonly #log: PartitionLog
   readonly #runtime: Runtime
-  readonly #builder = new BatchBuilder()
+  #builder = new BatchBuilder()
 
   constructor(log: PartitionLog, runtime: Runtime) {
     this.#log = log
@@ -35,10 +35,20 @@ export class KeyedLog {
    */
   async append(records: readonly KeyedRecord[]): Promise<void> {
     if (records.length === 0) return
-    const now = this.#runtime.now()
-    for (const { key, value } of records) this.#builder.append(now, key, value)
-    const { lastOffset } = this.#log.append(this.#builder.build(), 'broker')
+    const { lastOffset } = this.#log.append(this.#encode(records), 'broker')
     await this.#log.whenSynced(lastOffset + 1n)
+  }
+
+  #encode(records: readonly KeyedRecord[]): Uint8Array {
+    const now = this.#runtime.now()
+    try {
+      for (const { key, value } of records) this.#builder.append(now, key, value)
+      return this.#builder.build()
+    } catch (error) {
+      // It holds half of the records.
+      this.#builder = new BatchBuilder()
+      throw error
+    }
   }
 
   /** Visits every record that is left, oldest first. Key and value are views, good during the call. */

@@ -1,0 +1,37 @@
+/** LeaveGroup v0–5: one member before v3, any number from then on (KIP-345). As in Apache Kafka. */
+import { errorCode } from '../../protocol/error-codes.ts'
+import {
+  createLeaveGroupResponse,
+  createLeaveGroupResponseMemberResponse,
+  type LeaveGroupRequest,
+  type LeaveGroupResponse,
+  type LeaveGroupResponseMemberResponse,
+} from '../../protocol/messages/generated/leave-group.ts'
+import { errorCodes } from '../error-code.ts'
+import type { RequestContext } from '../request-context.ts'
+import type { BrokerServices } from '../services.ts'
+
+export async function handleLeaveGroup(
+  { groups }: BrokerServices,
+  request: LeaveGroupRequest,
+  { version }: RequestContext,
+): Promise<LeaveGroupResponse> {
+  const { groupId } = request
+  if (groupId === '') return createLeaveGroupResponse({ errorCode: errorCodes.INVALID_GROUP_ID })
+  if (version < 3) {
+    const error = await groups.leave(groupId, request.memberId, null)
+    return createLeaveGroupResponse({ errorCode: errorCode(error) })
+  }
+  const members: LeaveGroupResponseMemberResponse[] = []
+  for (const { memberId, groupInstanceId } of request.members) {
+    const error = await groups.leave(groupId, memberId, groupInstanceId)
+    members.push(
+      createLeaveGroupResponseMemberResponse({
+        memberId,
+        groupInstanceId,
+        errorCode: errorCode(error),
+      }),
+    )
+  }
+  return createLeaveGroupResponse({ members })
+}

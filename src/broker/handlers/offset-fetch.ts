@@ -1,0 +1,95 @@
+/**
+ * OffsetFetch v1–10: one group before v8, any number from then on; by topic id from v10 on. What was never committed has
+ * offset -1.
+ *
+ * Differs from Apache Kafka: member id and epoch (v9+) are not checked; they belong to the KIP-848 protocol.
+ */
+import {
+  createOffsetFetchResponse,
+  createOffsetFetchResponseGroup,
+  createOffsetFetchResponsePartitions,
+  createOffsetFetchResponseTopics,
+  type OffsetFetchRequest,
+  type OffsetFetchRequestTopics,
+  type OffsetFetchResponse,
+  type OffsetFetchResponsePartitions,
+  type OffsetFetchResponseTopics,
+} from '../../protocol/messages/generated/offset-fetch.ts'
+import { zeroUuid } from '../../protocol/uuid.ts'
+import { errorCodes } from '../error-code.ts'
+import type { RequestContext } from '../request-context.ts'
+import type { BrokerServices } from '../services.ts'
+
+type WantedTopic = Pick<OffsetFetchRequestTopics, 'name' | 'topicId' | 'partitionIndexes'>
+
+export function handleOffsetFetch(
+  services: BrokerServices,
+  request: OffsetFetchRequest,
+  { version }: RequestContext,
+): OffsetFetchResponse {
+  if (version < 8) {
+    const wanted = request.topics?.map((topic) => ({ ...topic, topicId: zeroUuid })) ?? null
+    const topics = fetchTopics(services, request.groupId, wanted, version)
+    return createOffsetFetchResponse({ topics })
+  }
+  return createOffsetFetchResponse({
+    groups: request.groups.map(({ groupId, topics }) =>
+      createOffsetFetchResponseGroup({
+        groupId,
+        topics: fetchTopics(services, groupId, topics, version),
+      }),
+    ),
+  })
+}
+
+function fetchTopics(
+  services: BrokerServices,
+  groupId: string,
+  wanted: readonly WantedTopic[] | null,
+  version: number,
+): OffsetFetchResponseTopics[] {
+  if (wanted === null) return everything(services, groupId, version)
+  return wanted.map(({ name, topicId, partitionIndexes }) => {
+    const known = version >= 10 ? services.topics.byId(topicId)?.name : name
+    const partitions = partitionIndexes.map((partitionIndex) =>
+      known === undefined
+        ? answer(partitionIndex, undefined, errorCodes.UNKNOWN_TOPIC_ID)
+        : answer(partitionIndex, services.groups.committed(groupId, known, partitionIndex)),
+    )
+    return createOffsetFetchResponseTopics({ name: known ?? name, topicId, partitions })
+  })
+}
+
+/** All that the group has committed; with ids, what still exists. */
+function everything(
+  { groups, topics }: BrokerServices,
+  groupId: string,
+  version: number,
+): OffsetFetchResponseTopics[] {
+  const byName = new Map<string, OffsetFetchResponseTopics>()
+  for (const [name, partition, committed] of groups.allCommitted(groupId)) {
+    const topicId = topics.byName(name)?.id
+    if (topicId === undefined && version >= 10) continue
+    let topic = byName.get(name)
+    if (!topic) {
+      topic = createOffsetFetchResponseTopics({ name, topicId, partitions: [] })
+      byName.set(name, topic)
+    }
+    topic.partitions.push(answer(partition, committed))
+  }
+  return [...byName.values()]
+}
+
+function answer(
+  partitionIndex: number,
+  committed: { offset: bigint; leaderEpoch: number; metadata: string } | undefined,
+  errorCode: number = errorCodes.NONE,
+): OffsetFetchResponsePartitions {
+  return createOffsetFetchResponsePartitions({
+    partitionIndex,
+    committedOffset: committed?.offset ?? -1n,
+    committedLeaderEpoch: committed?.leaderEpoch ?? -1,
+    metadata: committed?.metadata ?? '',
+    errorCode,
+  })
+}
