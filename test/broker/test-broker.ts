@@ -2,6 +2,8 @@
 import { Broker, type BrokerOptions } from '../../src/broker/broker.ts'
 import type { RequestContext } from '../../src/broker/request-context.ts'
 import type { Api } from '../../src/protocol/api.ts'
+import { ByteReader } from '../../src/protocol/byte-reader.ts'
+import { ByteWriter } from '../../src/protocol/byte-writer.ts'
 import { errorName } from '../../src/protocol/error-codes.ts'
 import {
   createCreateTopicsRequest,
@@ -45,10 +47,13 @@ export interface TestBroker {
   readonly broker: Broker
   readonly runtime: ManualRuntime
   readonly fileSystem: FaultyFileSystem
+  /** Both ways through the wire format, so what a version cannot carry is a failure. */
   ask<Q, R>(api: Api<Q, R>, request: Q, context?: Partial<RequestContext>): Promise<R>
   /** Closes the broker and opens another on the same files. */
   restart(): Promise<TestBroker>
 }
+
+const testContext = { clientId: 'test', principal: 'User:test', host: 'localhost' }
 
 export async function openTestBroker(
   options: Partial<BrokerOptions> & { runtime?: ManualRuntime; fileSystem?: FaultyFileSystem } = {},
@@ -60,14 +65,16 @@ export async function openTestBroker(
     broker,
     runtime,
     fileSystem,
-    ask: (api, request, context) =>
-      broker.handle(api, request, {
-        version: broker.highestVersion(api),
-        clientId: 'test',
-        principal: 'User:test',
-        host: 'localhost',
-        ...context,
-      }),
+    async ask(api, request, context = {}) {
+      const version = context.version ?? broker.highestVersion(api)
+      const writer = new ByteWriter()
+      api.encodeRequest(writer, request, version)
+      const received = api.decodeRequest(new ByteReader(writer.finish()), version)
+      const response = await broker.handle(api, received, { ...testContext, ...context, version })
+      const answer = new ByteWriter()
+      api.encodeResponse(answer, response, version)
+      return api.decodeResponse(new ByteReader(answer.finish()), version)
+    },
     async restart() {
       await broker.close()
       return openTestBroker({ ...options, runtime, fileSystem })
