@@ -109,7 +109,9 @@ class Compaction {
     let isChanged = false
     try {
       for await (const scanned of segment.scan()) {
-        const kept = await this.#keep(scanned)
+        // The last batch stays, empty if need be: segments leave no gap between them, so recovery sees what is lost.
+        const isLast = scanned.header.lastOffset + 1n === segment.nextOffset
+        const kept = await this.#keep(scanned, isLast)
         isChanged ||= kept === undefined || kept.length !== scanned.header.sizeInBytes
         if (kept) file.write(kept, file.size)
       }
@@ -148,7 +150,7 @@ class Compaction {
   }
 
   /** The batch as it stays; undefined when nothing of it does. */
-  async #keep({ header, bytes }: ScannedBatch): Promise<Uint8Array | undefined> {
+  async #keep({ header, bytes }: ScannedBatch, isLast: boolean): Promise<Uint8Array | undefined> {
     const whole = bytes.subarray(header.position, header.position + header.sizeInBytes)
     // Markers stay: they say which transactions were aborted.
     if (header.isControl) return whole
@@ -162,7 +164,7 @@ class Compaction {
     })
     if (rebuilt.keptCount === header.recordCount) return whole
     const holdsLastSequence = this.#log.lastOffsetOf(header.producerId) === header.lastOffset
-    return rebuilt.keptCount > 0 || holdsLastSequence ? rebuilt.bytes : undefined
+    return rebuilt.keptCount > 0 || holdsLastSequence || isLast ? rebuilt.bytes : undefined
   }
 
   #isAborted(producerId: bigint, isTransactional: boolean, offset: bigint): boolean {

@@ -126,10 +126,15 @@ class Recovery {
         await file.sync()
         file.close()
       }
-      if (soundBytes === segment.sizeInBytes) continue
+      const next = segments[i + 1]
+      // A segment that ends before the next begins has lost its end without a trace.
+      if (soundBytes === segment.sizeInBytes && (!next || next.baseOffset === segment.nextOffset))
+        continue
       const cutBytes = segment.sizeInBytes - soundBytes
-      segment.file.truncate(soundBytes)
-      await segment.file.sync()
+      if (cutBytes > 0) {
+        segment.file.truncate(soundBytes)
+        await segment.file.sync()
+      }
       const dropped = segments.splice(i + 1)
       this.#options.runtime.logger.warn(
         {
