@@ -29,7 +29,9 @@ async function withTopic(partitions = 1): Promise<TestBroker> {
 async function fetchPartition(broker: TestBroker, fields: Partial<FetchRequestFetchPartition>) {
   const partition = createFetchRequestFetchPartition({ partitionMaxBytes: 1_000_000, ...fields })
   const topics = [createFetchRequestFetchTopic({ topic: 'orders', partitions: [partition] })]
-  const response = await broker.ask(fetch, createFetchRequest({ minBytes: 1, topics }), { version: 12 })
+  const response = await broker.ask(fetch, createFetchRequest({ minBytes: 1, topics }), {
+    version: 12,
+  })
   const answer = response.responses[0]!.partitions[0]!
   return { ...answer, error: errorName(answer.errorCode) }
 }
@@ -98,7 +100,9 @@ describe('a long poll', () => {
   test('brings what acks=1 had appended before it came', async () => {
     const broker = await withTopic()
     await produceTo(broker, 'orders', batch('a'), { acks: 1 })
-    expect(await fetchFrom(broker, 'orders', 0n, { maxWaitMs: 5000 })).toMatchObject({ values: ['a'] })
+    expect(await fetchFrom(broker, 'orders', 0n, { maxWaitMs: 5000 })).toMatchObject({
+      values: ['a'],
+    })
   })
 
   test('ends when its topic is deleted', async () => {
@@ -162,7 +166,8 @@ describe('limits', () => {
   test('partitionMaxBytes bounds each partition', async () => {
     const broker = await withTopic(2)
     for (const partition of [0, 1]) {
-      for (const value of ['a', 'b', 'c']) await produceTo(broker, 'orders', batch(value), { partition })
+      for (const value of ['a', 'b', 'c'])
+        await produceTo(broker, 'orders', batch(value), { partition })
     }
     const partitionMaxBytes = 2 * batch('a').length
     const wanted = [
@@ -203,7 +208,9 @@ describe('errors', () => {
 
   test('a topic that does not exist', async () => {
     const broker = await withTopic()
-    expect(await fetchFrom(broker, 'nowhere')).toMatchObject({ error: 'UNKNOWN_TOPIC_OR_PARTITION' })
+    expect(await fetchFrom(broker, 'nowhere')).toMatchObject({
+      error: 'UNKNOWN_TOPIC_OR_PARTITION',
+    })
   })
 
   test('a leader epoch that is not the current one', async () => {

@@ -97,7 +97,13 @@ async function answer(
     const log = onlinePartition(services.topics.byName(name) ?? unknownTopic(name), partitionIndex)
     checkLeaderEpoch(log, wanted.currentLeaderEpoch)
     const found = await lookUp(log, wanted.timestamp, isolationLevel, version)
-    return createListOffsetsResponseListOffsetsPartitionResponse({ partitionIndex, ...found })
+    // Before v4 there is no place for the epoch.
+    const leaderEpoch = version >= 4 ? found.leaderEpoch : -1
+    return createListOffsetsResponseListOffsetsPartitionResponse({
+      partitionIndex,
+      ...found,
+      leaderEpoch,
+    })
   } catch (error) {
     const errorCode = toErrorCode(services.runtime.logger, error)
     return createListOffsetsResponseListOffsetsPartitionResponse({ partitionIndex, errorCode })

@@ -53,8 +53,12 @@ function fetchTopics(
     const known = version >= 10 ? services.topics.byId(topicId)?.name : name
     const partitions = partitionIndexes.map((partitionIndex) =>
       known === undefined
-        ? answer(partitionIndex, undefined, errorCodes.UNKNOWN_TOPIC_ID)
-        : answer(partitionIndex, services.groups.committed(groupId, known, partitionIndex)),
+        ? answer(version, partitionIndex, undefined, errorCodes.UNKNOWN_TOPIC_ID)
+        : answer(
+            version,
+            partitionIndex,
+            services.groups.committed(groupId, known, partitionIndex),
+          ),
     )
     return createOffsetFetchResponseTopics({ name: known ?? name, topicId, partitions })
   })
@@ -75,12 +79,13 @@ function everything(
       topic = createOffsetFetchResponseTopics({ name, topicId, partitions: [] })
       byName.set(name, topic)
     }
-    topic.partitions.push(answer(partition, committed))
+    topic.partitions.push(answer(version, partition, committed))
   }
   return [...byName.values()]
 }
 
 function answer(
+  version: number,
   partitionIndex: number,
   committed: { offset: bigint; leaderEpoch: number; metadata: string } | undefined,
   errorCode: number = errorCodes.NONE,
@@ -88,7 +93,8 @@ function answer(
   return createOffsetFetchResponsePartitions({
     partitionIndex,
     committedOffset: committed?.offset ?? -1n,
-    committedLeaderEpoch: committed?.leaderEpoch ?? -1,
+    // Before v5 there is no place for the epoch.
+    committedLeaderEpoch: version >= 5 ? committed?.leaderEpoch : -1,
     metadata: committed?.metadata ?? '',
     errorCode,
   })

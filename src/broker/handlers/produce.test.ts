@@ -26,7 +26,9 @@ describe('acks', () => {
       logAppendTimeMs: -1n,
       logStartOffset: 0n,
     })
-    expect(await produceTo(broker, 'orders', batch('b'), { acks })).toMatchObject({ baseOffset: 1n })
+    expect(await produceTo(broker, 'orders', batch('b'), { acks })).toMatchObject({
+      baseOffset: 1n,
+    })
   })
 
   test('acks=all is answered only when the records are on stable storage', async () => {
@@ -43,7 +45,9 @@ describe('acks', () => {
     const broker = await openTestBroker()
     await createTopic(broker, 'orders')
     broker.fileSystem.holdSyncs()
-    expect(await produceTo(broker, 'orders', batch('a'), { acks: 1 })).toMatchObject({ error: 'NONE' })
+    expect(await produceTo(broker, 'orders', batch('a'), { acks: 1 })).toMatchObject({
+      error: 'NONE',
+    })
     broker.fileSystem.releaseSyncs()
   })
 
@@ -80,7 +84,9 @@ describe('acks', () => {
     const broker = await openTestBroker()
     await createTopic(broker, 'orders')
     const before = broker.fileSystem.syncs
-    await Promise.all(Array.from({ length: 50 }, (_, i) => produceTo(broker, 'orders', batch(`${i}`))))
+    await Promise.all(
+      Array.from({ length: 50 }, (_, i) => produceTo(broker, 'orders', batch(`${i}`))),
+    )
     expect(broker.fileSystem.syncs - before).toBeLessThanOrEqual(3)
   })
 })
@@ -122,7 +128,10 @@ describe('what cannot be stored', () => {
     expect(await produceTo(broker, 'orders', batch('x'.repeat(200)))).toMatchObject({
       error: 'MESSAGE_TOO_LARGE',
     })
-    expect(await produceTo(broker, 'orders', batch('small'))).toMatchObject({ error: 'NONE', baseOffset: 0n })
+    expect(await produceTo(broker, 'orders', batch('small'))).toMatchObject({
+      error: 'NONE',
+      baseOffset: 0n,
+    })
   })
 
   test('a batch that was damaged on the way', async () => {
@@ -144,13 +153,19 @@ describe('what cannot be stored', () => {
   test('zstd before version 7', async () => {
     const broker = await openTestBroker()
     await createTopic(broker, 'orders')
-    const codec = { name: 'zstd' as const, compress: (b: Uint8Array) => b, decompress: (b: Uint8Array) => b }
+    const codec = {
+      name: 'zstd' as const,
+      compress: (b: Uint8Array) => b,
+      decompress: (b: Uint8Array) => b,
+    }
     const builder = new BatchBuilder()
     builder.append(0, null, 'a')
     const records = builder.build({ codec })
     const answer = await produceTo(broker, 'orders', records.slice(), { version: 6 })
     expect(answer).toMatchObject({ error: 'UNSUPPORTED_COMPRESSION_TYPE' })
-    expect(await produceTo(broker, 'orders', records, { version: 7 })).toMatchObject({ error: 'NONE' })
+    expect(await produceTo(broker, 'orders', records, { version: 7 })).toMatchObject({
+      error: 'NONE',
+    })
   })
 
   test('transactional batches and transactional ids, for now', async () => {
@@ -158,7 +173,12 @@ describe('what cannot be stored', () => {
     await createTopic(broker, 'orders')
     const builder = new BatchBuilder()
     builder.append(0, null, 'a')
-    const records = builder.build({ producerId: 1n, producerEpoch: 0, baseSequence: 0, isTransactional: true })
+    const records = builder.build({
+      producerId: 1n,
+      producerEpoch: 0,
+      baseSequence: 0,
+      isTransactional: true,
+    })
     expect(await produceTo(broker, 'orders', records)).toMatchObject({ error: 'INVALID_TXN_STATE' })
     expect(await fetchFrom(broker, 'orders')).toMatchObject({ highWatermark: 0n })
   })
@@ -185,18 +205,28 @@ test('one partition that fails leaves the others alone', async () => {
     }),
     { version: 12 },
   )
-  const errors = response.responses[0]!.partitionResponses.map(({ errorCode }) => errorName(errorCode))
+  const errors = response.responses[0]!.partitionResponses.map(({ errorCode }) =>
+    errorName(errorCode),
+  )
   expect(errors).toEqual(['CORRUPT_MESSAGE', 'NONE'])
-  expect(await fetchFrom(broker, 'orders', 0n, { partition: 1 })).toMatchObject({ values: ['good'] })
+  expect(await fetchFrom(broker, 'orders', 0n, { partition: 1 })).toMatchObject({
+    values: ['good'],
+  })
 })
 
 test('version 13 names topics by id', async () => {
   const broker = await openTestBroker()
   const topicId = await createTopic(broker, 'orders')
   const ask = async (id: string) => {
-    const partitionData = [createProduceRequestPartitionProduceData({ index: 0, records: batch('a') })]
+    const partitionData = [
+      createProduceRequestPartitionProduceData({ index: 0, records: batch('a') }),
+    ]
     const topicData = [createProduceRequestTopicProduceData({ topicId: id, partitionData })]
-    const response = await broker.ask(produce, createProduceRequest({ acks: -1, timeoutMs: 1000, topicData }), { version: 13 })
+    const response = await broker.ask(
+      produce,
+      createProduceRequest({ acks: -1, timeoutMs: 1000, topicData }),
+      { version: 13 },
+    )
     const [topic] = response.responses
     return { topicId: topic!.topicId, error: errorName(topic!.partitionResponses[0]!.errorCode) }
   }
@@ -215,8 +245,13 @@ test('a batch that is sent again gets its first offset and is stored once', asyn
   }
   expect(await produceTo(broker, 'orders', build(0))).toMatchObject({ baseOffset: 0n })
   expect(await produceTo(broker, 'orders', build(1))).toMatchObject({ baseOffset: 1n })
-  expect(await produceTo(broker, 'orders', build(0))).toMatchObject({ error: 'NONE', baseOffset: 0n })
-  expect(await produceTo(broker, 'orders', build(5))).toMatchObject({ error: 'OUT_OF_ORDER_SEQUENCE_NUMBER' })
+  expect(await produceTo(broker, 'orders', build(0))).toMatchObject({
+    error: 'NONE',
+    baseOffset: 0n,
+  })
+  expect(await produceTo(broker, 'orders', build(5))).toMatchObject({
+    error: 'OUT_OF_ORDER_SEQUENCE_NUMBER',
+  })
   expect(await fetchFrom(broker, 'orders')).toMatchObject({ values: ['0', '1'] })
 })
 
@@ -233,10 +268,15 @@ describe('a disk that refuses', () => {
     await createTopic(broker, 'orders')
     await produceTo(broker, 'orders', batch('kept'))
     broker.fileSystem.failWrites = 'STORAGE_FULL'
-    expect(await produceTo(broker, 'orders', batch('lost'))).toMatchObject({ error: 'KAFKA_STORAGE_ERROR' })
+    expect(await produceTo(broker, 'orders', batch('lost'))).toMatchObject({
+      error: 'KAFKA_STORAGE_ERROR',
+    })
     expect(await fetchFrom(broker, 'orders')).toMatchObject({ values: ['kept'] })
     broker.fileSystem.failWrites = undefined
-    expect(await produceTo(broker, 'orders', batch('later'))).toMatchObject({ error: 'NONE', baseOffset: 1n })
+    expect(await produceTo(broker, 'orders', batch('later'))).toMatchObject({
+      error: 'NONE',
+      baseOffset: 1n,
+    })
     const again = await broker.restart()
     expect(await fetchFrom(again, 'orders')).toMatchObject({ values: ['kept', 'later'] })
   })
@@ -246,11 +286,17 @@ describe('a disk that refuses', () => {
     await createTopic(broker, 'orders', 2)
     await produceTo(broker, 'orders', batch('kept'))
     broker.fileSystem.failSyncs = true
-    expect(await produceTo(broker, 'orders', batch('unknown'))).toMatchObject({ error: 'KAFKA_STORAGE_ERROR' })
+    expect(await produceTo(broker, 'orders', batch('unknown'))).toMatchObject({
+      error: 'KAFKA_STORAGE_ERROR',
+    })
     broker.fileSystem.failSyncs = false
-    expect(await produceTo(broker, 'orders', batch('refused'))).toMatchObject({ error: 'KAFKA_STORAGE_ERROR' })
+    expect(await produceTo(broker, 'orders', batch('refused'))).toMatchObject({
+      error: 'KAFKA_STORAGE_ERROR',
+    })
     expect(await fetchFrom(broker, 'orders')).toMatchObject({ error: 'KAFKA_STORAGE_ERROR' })
-    expect(await produceTo(broker, 'orders', batch('other'), { partition: 1 })).toMatchObject({ error: 'NONE' })
+    expect(await produceTo(broker, 'orders', batch('other'), { partition: 1 })).toMatchObject({
+      error: 'NONE',
+    })
     const again = await broker.restart()
     expect((await fetchFrom(again, 'orders')).values[0]).toBe('kept')
   })
