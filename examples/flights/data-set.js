@@ -3,6 +3,7 @@
  * file in chunks. Each becomes one event, with the airport of origin as its key and the departure as its event time.
  */
 import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
 
@@ -19,9 +20,9 @@ const rowsPerChunk = 100_000
  * @returns {AsyncGenerator<Departure[]>}
  */
 export async function* readFlights(count) {
-  const require = createRequire(import.meta.url)
-  const path = require.resolve('vega-datasets/data/flights-3m.parquet')
-  const file = await asyncBufferFromFile(path)
+  // The package exports only its index of addresses, which lies one folder below its root.
+  const index = createRequire(import.meta.url).resolve('vega-datasets')
+  const file = await asyncBufferFromFile(join(dirname(index), '..', 'data', 'flights-3m.parquet'))
   for (let start = 0; start < count; start += rowsPerChunk) {
     const rowEnd = Math.min(count, start + rowsPerChunk)
     const rows = await parquetReadObjects({ file, compressors, rowStart: start, rowEnd })

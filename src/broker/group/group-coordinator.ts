@@ -22,6 +22,9 @@ import {
   type StoredGroup,
 } from './offset-records.ts'
 
+/** The host of members in the broker's own process: they die with it, so none of them is waited for after a start. */
+const embeddedHost = 'embedded'
+
 export interface OffsetsRecord {
   readonly key: Uint8Array
   readonly value: Uint8Array | null
@@ -86,7 +89,9 @@ export class GroupCoordinator {
   /** Ends loading: members that were there get a fresh session. */
   loaded(): void {
     const { runtime, limits } = this.#options
-    for (const [id, { snapshot, storedAtMs }] of this.#loaded) {
+    for (const [id, { snapshot: stored, storedAtMs }] of this.#loaded) {
+      const isGone = stored.members.every(({ clientHost }) => clientHost === embeddedHost)
+      const snapshot = isGone ? { ...stored, members: [] } : stored
       const offsets = this.#groups.get(id)?.offsets ?? new CommittedOffsets()
       const group = Group.restore(id, limits, snapshot, runtime.monotonicNow())
       this.#groups.set(id, newHosted(group, offsets, storedAtMs, true))
