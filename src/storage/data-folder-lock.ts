@@ -1,168 +1,195 @@
 /**
- * The lock that gives a data folder to one broker at a time: a file that names its holder.
+ * The lock that gives a data folder to one broker at a time: a file `.lock` that names its holder.
  *
- * Taking it: the complete content is written to a file of its own, which is then hard-linked to `.lock`. Linking is
- * atomic and fails when the name is taken, so there is never a half-written lock. A lock whose holder is dead is moved
- * aside by a rename, which only one of several contenders can do for the very file that was found stale.
+ * Making it: the complete content is written to a file of its own, which is then hard-linked to `.lock`. Linking is
+ * atomic and fails when the name is taken, so there is never a half-written lock.
  *
- * A holder counts as alive by process id, boot and start time of the process (so a reused process id deceives nobody).
- * A lock from another host or container cannot be judged from here: it is refused, and the message says which
- * file to remove.
+ * Taking over the lock of a dead holder: two contenders that both found it stale must not both get it, and a slow one
+ * must not take away what a fast one has made meanwhile:
+ *
+ *   1. A and B read `.lock` and find its holder S dead
+ *   2. A takes the right to replace S: the lock `.lock.<token of S>`, by this same procedure
+ *   3. A reads `.lock` again: still S, so A renames its own file over it, and gives the right back
+ *   4. B, however late, gets that right too, but reads that `.lock` is no longer S's, and begins again
+ *
+ * Only who holds the right of S replaces S, and no token is used twice. If A dies at 3, the right itself is a stale
+ * lock, and is taken over in the same way. `.lock` is never absent meanwhile.
  */
 import {
+  closeSync,
+  fsyncSync,
   linkSync,
   mkdirSync,
+  openSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
-import { hostname } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { DataFolderLockedError, StorageError } from '../core/errors.ts'
 import type { Lock } from './file-system.ts'
+import {
+  currentHolder,
+  describeHolder,
+  isAlive,
+  type LockHolder,
+  parseHolder,
+} from './lock-holder.ts'
 
-interface Holder {
-  readonly version: 1
-  readonly pid: number
-  readonly host: string
-  /** Identifies the boot and the process's start; empty where the system does not tell. */
-  readonly bootId: string
-  readonly startedAt: string
-  readonly since: string
+interface FoundLock {
+  readonly text: string
+  /** Undefined when the text is damaged. */
+  readonly holder: LockHolder | undefined
 }
 
 /** Folders held by this process: its own lock files look alive, whoever asks. */
 const heldHere = new Set<string>()
-let attempt = 0
 
-/** Throws `DataFolderLockedError` when a living process, or another broker of this one, has the folder. */
+const triesMax = 10
+/** Without hard links a lock is half-written for a moment: a damaged one this young may be in the making. */
+const youngMs = 5_000
+const noHardLinks = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']
+
+/**
+ * Takes `root`, creating it durably if needed. Throws `DataFolderLockedError` when a living process, or another broker
+ * of this one, has it, and `StorageError` when the lock cannot be written.
+ */
 export function acquireLock(root: string): Lock {
-  mkdirSync(root, { recursive: true })
-  const folder = realpathSync(root)
-  if (heldHere.has(folder)) throw locked(folder, 'another broker of this process')
-  const path = join(folder, '.lock')
-  const own = `${path}.${process.pid}.${attempt++}`
-  const content = JSON.stringify(self())
   try {
-    writeFileSync(own, content, { flag: 'wx' })
-    for (let tries = 0; !tryLink(own, path); tries++) {
-      const found = readHolder(path)
-      if (found && isAlive(found.holder)) throw locked(folder, describe(found.holder, path))
-      if (tries >= 10) throw locked(folder, 'processes that come and go; try again')
-      if (found) setAside(path, found.text)
-    }
+    createDurably(resolve(root))
+    const folder = realpathSync(root)
+    if (heldHere.has(folder)) throw locked(folder, 'another broker of this process')
+    const path = join(folder, '.lock')
+    const content = take(folder, path)
+    heldHere.add(folder)
+    removeLeftovers(folder)
+    return heldLock(folder, path, content)
   } catch (error) {
     if (error instanceof DataFolderLockedError) throw error
-    throw new StorageError(`Cannot lock the data folder ${folder}: ${String(error)}`, {
-      code: 'STORAGE_DENIED',
-      cause: error,
-    })
-  } finally {
-    rmSync(own, { force: true })
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new StorageError(
+      `Cannot lock the data folder ${root}: ${reason}. Check that the folder can be written to and that its disk is not full`,
+      { code: codeOf(error) === 'ENOSPC' ? 'STORAGE_FULL' : 'STORAGE_DENIED', cause: error },
+    )
   }
-  heldHere.add(folder)
+}
+
+function heldLock(folder: string, path: string, content: string): Lock {
   let isReleased = false
   return {
     release() {
       if (isReleased) return
       isReleased = true
       heldHere.delete(folder)
-      if (readHolder(path)?.text === content) rmSync(path, { force: true })
+      // Somebody may have removed the lock by hand and taken the folder since.
+      if (read(path)?.text === content) rmSync(path, { force: true })
     },
   }
 }
 
-function tryLink(own: string, path: string): boolean {
+/** Makes the lock at `path`; returns its content. */
+function take(folder: string, path: string): string {
+  const holder = currentHolder()
+  const content = JSON.stringify(holder)
+  const own = join(folder, `.lock.new-${holder.token}`)
+  writeFileSync(own, content, { flag: 'wx' })
+  try {
+    for (let tries = 0; tries < triesMax; tries++) {
+      if (tryCreate(path, own, content)) return content
+      const found = read(path)
+      if (!found) continue
+      if (isInUse(found, path, own)) throw locked(folder, describeHolder(found.holder, path))
+      if (tryReplace(folder, path, found, own)) return content
+    }
+  } finally {
+    rmSync(own, { force: true })
+  }
+  throw locked(folder, 'processes that come and go; try again')
+}
+
+function tryCreate(path: string, own: string, content: string): boolean {
   try {
     linkSync(own, path)
     return true
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    if (codeOf(error) === 'EEXIST') return false
+    if (!noHardLinks.includes(codeOf(error))) throw error
+  }
+  try {
+    writeFileSync(path, content, { flag: 'wx' })
+    return true
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false
     throw error
   }
 }
 
-/**
- * Two contenders may both have found the stale lock; the second one's rename could then take away the lock that the
- * first has just made. So what was moved is compared with what was found, and put back when it is another.
- */
-function setAside(path: string, staleText: string): void {
-  const aside = `${path}.stale.${process.pid}.${attempt++}`
+function tryReplace(folder: string, path: string, stale: FoundLock, own: string): boolean {
+  const right = join(folder, `.lock.${stale.holder?.token ?? 'damaged'}`)
+  take(folder, right)
   try {
-    renameSync(path, aside)
+    if (read(path)?.text !== stale.text) return false
+    renameSync(own, path)
+    return true
+  } finally {
+    rmSync(right, { force: true })
+  }
+}
+
+/** `own` was written just now: its time is that of the file system, whose clock may be another machine's. */
+function isInUse({ holder }: FoundLock, path: string, own: string): boolean {
+  return holder ? isAlive(holder) : modifiedMs(own) - modifiedMs(path) < youngMs
+}
+
+/** What contenders that were killed left beside the lock. Only the holder tidies up. */
+function removeLeftovers(folder: string): void {
+  const lock = join(folder, '.lock')
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name)
+    const found = name.startsWith('.lock.') ? read(path) : undefined
+    if (found && !isInUse(found, path, lock)) rmSync(path, { force: true })
+  }
+}
+
+/** A new folder that a crash of the machine takes away again would take along all that was synced inside. */
+function createDurably(folder: string): void {
+  const first = mkdirSync(folder, { recursive: true })
+  if (first === undefined || process.platform === 'win32') return
+  for (let created = folder; created.length >= first.length; created = dirname(created)) {
+    syncFolder(dirname(created))
+  }
+}
+
+function syncFolder(folder: string): void {
+  try {
+    const descriptor = openSync(folder, 'r')
+    try {
+      fsyncSync(descriptor)
+    } finally {
+      closeSync(descriptor)
+    }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+    // A parent that may be written to but not read, or a file system whose folders need no sync.
+    if (!['EACCES', 'EINVAL'].includes(codeOf(error))) throw error
+  }
+}
+
+function read(path: string): FoundLock | undefined {
+  try {
+    const text = readFileSync(path, 'utf8')
+    return { text, holder: parseHolder(text) }
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined
     throw error
   }
-  if (readHolder(aside)?.text !== staleText) tryLink(aside, path)
-  rmSync(aside, { force: true })
 }
 
-function readHolder(path: string): { holder: Holder | undefined; text: string } | undefined {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch {
-    return undefined
-  }
-  try {
-    return { holder: JSON.parse(text) as Holder, text }
-  } catch {
-    return { holder: undefined, text }
-  }
-}
-
-function isAlive(holder: Holder | undefined): boolean {
-  // Nobody writes a lock in place, so an unreadable one was damaged by a crash of the machine.
-  if (!holder || typeof holder.pid !== 'number') return false
-  if (holder.host !== hostname()) return true
-  if (holder.bootId !== '' && holder.bootId !== bootId()) return false
-  try {
-    process.kill(holder.pid, 0)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
-  }
-  const startedAt = startOf(holder.pid)
-  return holder.startedAt === '' || startedAt === '' || holder.startedAt === startedAt
-}
-
-function self(): Holder {
-  const { pid } = process
-  return {
-    version: 1,
-    pid,
-    host: hostname(),
-    bootId: bootId(),
-    startedAt: startOf(pid),
-    since: new Date().toISOString(),
-  }
-}
-
-function bootId(): string {
-  return readOr('/proc/sys/kernel/random/boot_id')
-}
-
-/** Start time of a process in clock ticks since boot: field 22 of /proc/PID/stat, counted after the name in brackets. */
-function startOf(pid: number): string {
-  const stat = readOr(`/proc/${pid}/stat`)
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
-}
-
-function readOr(path: string): string {
-  try {
-    return readFileSync(path, 'utf8').trim()
-  } catch {
-    return ''
-  }
-}
-
-function describe(holder: Holder | undefined, path: string): string {
-  if (!holder) return 'an unknown process'
-  const since = `process ${holder.pid} since ${holder.since}`
-  if (holder.host === hostname()) return since
-  return `${since} on host '${holder.host}'. If that process is gone for certain, remove ${path}`
+function modifiedMs(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
 }
 
 function locked(folder: string, holder: string): DataFolderLockedError {
@@ -170,4 +197,8 @@ function locked(folder: string, holder: string): DataFolderLockedError {
     `The data folder ${folder} is in use by ${holder}. Close it there, share one Client, or choose another folder with new Client('file:./other')`,
     { code: 'DATA_FOLDER_LOCKED' },
   )
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException | undefined)?.code ?? ''
 }

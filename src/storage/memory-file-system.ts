@@ -4,6 +4,7 @@ import { DataFolderLockedError, StorageError } from '../core/errors.ts'
 import type { File, FileSystem, Lock } from './file-system.ts'
 
 const chunkBytes = 256 * 1024
+const firstBytes = 1024
 
 export function createMemoryFileSystem(): FileSystem {
   return new MemoryFileSystem()
@@ -16,6 +17,7 @@ class MemoryFileSystem implements FileSystem {
   #isLocked = false
 
   open(path: string, options: { create?: boolean } = {}): File {
+    if (this.#folders.has(path)) throw inTheWay('open', path)
     let content = this.#files.get(path)
     if (!content) {
       if (!options.create || !this.#folders.has(parentOf(path))) throw notFound(path)
@@ -41,17 +43,23 @@ class MemoryFileSystem implements FileSystem {
   }
 
   makeDirectory(path: string): void {
+    for (let folder = path; folder !== ''; folder = parentOf(folder)) {
+      if (this.#files.has(folder)) throw inTheWay('create', path)
+    }
     for (let folder = path; folder !== ''; folder = parentOf(folder)) this.#folders.add(folder)
   }
 
   rename(from: string, to: string): void {
     const content = this.#files.get(from)
+    if (!this.#folders.has(parentOf(to))) throw notFound(to)
     if (content) {
+      if (this.#folders.has(to)) throw inTheWay('rename', from)
       this.#files.delete(from)
       this.#files.set(to, content)
       return
     }
     if (!this.#folders.has(from)) throw notFound(from)
+    if (this.#files.has(to) || this.list(to).length > 0) throw inTheWay('rename', from)
     for (const [path, moved] of [...this.#files]) {
       if (!isInside(path, from)) continue
       this.#files.delete(path)
@@ -73,8 +81,8 @@ class MemoryFileSystem implements FileSystem {
     }
   }
 
-  syncDirectory(): Promise<void> {
-    return Promise.resolve()
+  async syncDirectory(path: string): Promise<void> {
+    if (!this.#folders.has(path)) throw notFound(path)
   }
 
   lock(): Lock {
@@ -84,15 +92,17 @@ class MemoryFileSystem implements FileSystem {
       })
     }
     this.#isLocked = true
+    let isReleased = false
     return {
       release: () => {
-        this.#isLocked = false
+        if (!isReleased) this.#isLocked = false
+        isReleased = true
       },
     }
   }
 }
 
-/** Bytes in chunks, so that a growing file is never copied. */
+/** Bytes in chunks, so that a growing file is never copied; the first one begins small, for most files stay small. */
 class Content {
   size = 0
   readonly #chunks: Uint8Array[] = []
@@ -101,11 +111,10 @@ class Content {
     if (position > this.size) this.#fill(position)
     for (let written = 0; written < bytes.length; ) {
       const at = position + written
-      const index = Math.floor(at / chunkBytes)
-      this.#chunks[index] ??= allocateBytes(chunkBytes)
       const start = at % chunkBytes
       const count = Math.min(bytes.length - written, chunkBytes - start)
-      this.#chunks[index]!.set(bytes.subarray(written, written + count), start)
+      const chunk = this.#chunkFor(Math.floor(at / chunkBytes), start + count)
+      chunk.set(bytes.subarray(written, written + count), start)
       written += count
     }
     this.size = Math.max(this.size, position + bytes.length)
@@ -131,6 +140,18 @@ class Content {
 
   #fill(size: number): void {
     this.write(new Uint8Array(size - this.size), this.size)
+  }
+
+  /** Chunk number `index`, with room for at least `bytes` bytes. */
+  #chunkFor(index: number, bytes: number): Uint8Array {
+    const chunk = this.#chunks[index]
+    if (chunk && chunk.length >= bytes) return chunk
+    let room = index === 0 ? firstBytes : chunkBytes
+    while (room < bytes) room *= 2
+    const grown = allocateBytes(room)
+    if (chunk) grown.set(chunk)
+    this.#chunks[index] = grown
+    return grown
   }
 }
 
@@ -186,6 +207,15 @@ function parentOf(path: string): string {
 
 function isInside(path: string, folder: string): boolean {
   return path.startsWith(`${folder}/`)
+}
+
+function inTheWay(action: string, path: string): StorageError {
+  return new StorageError(
+    `Cannot ${action} '${path}': a file is where a folder should be, or the reverse`,
+    {
+      code: 'STORAGE_DENIED',
+    },
+  )
 }
 
 function notFound(path: string): StorageError {

@@ -20,6 +20,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { allocateBytes } from '../core/bytes.ts'
 import { StorageError } from '../core/errors.ts'
 import { acquireLock } from './data-folder-lock.ts'
 import type { File, FileSystem, Lock, StorageErrorCode } from './file-system.ts'
@@ -83,7 +84,6 @@ class NodeFileSystem implements FileSystem {
   }
 
   lock(): Lock {
-    guarded('', 'create', () => mkdirSync(this.description, { recursive: true }))
     return acquireLock(this.description)
   }
 
@@ -113,13 +113,15 @@ class NodeFile implements File {
     this.#checkOpen()
     guarded(this.path, 'write to', () => {
       for (let written = 0; written < bytes.length; ) {
-        written += writeSync(
+        const count = writeSync(
           this.#descriptor,
           bytes,
           written,
           bytes.length - written,
           position + written,
         )
+        if (count === 0) throw new Error('the system wrote nothing and gave no reason')
+        written += count
         this.#size = Math.max(this.#size, position + written)
       }
     })
@@ -128,7 +130,7 @@ class NodeFile implements File {
   async read(position: number, length: number): Promise<Uint8Array> {
     this.#checkOpen()
     const wanted = Math.max(0, Math.min(length, this.#size - position))
-    const bytes = Buffer.allocUnsafeSlow(wanted)
+    const bytes = allocateBytes(wanted)
     this.#inFlight++
     try {
       let filled = 0
@@ -148,7 +150,7 @@ class NodeFile implements File {
   readSync(position: number, length: number): Uint8Array {
     this.#checkOpen()
     const wanted = Math.max(0, Math.min(length, this.#size - position))
-    const bytes = Buffer.allocUnsafeSlow(wanted)
+    const bytes = allocateBytes(wanted)
     return guarded(this.path, 'read', () => {
       let filled = 0
       while (filled < wanted) {
@@ -179,11 +181,15 @@ class NodeFile implements File {
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    if (this.#inFlight === 0) closeSync(this.#descriptor)
+    if (this.#inFlight === 0) this.#closeDescriptor()
   }
 
   #finished(): void {
-    if (--this.#inFlight === 0 && this.#isClosed) closeSync(this.#descriptor)
+    if (--this.#inFlight === 0 && this.#isClosed) this.#closeDescriptor()
+  }
+
+  #closeDescriptor(): void {
+    guarded(this.path, 'close', () => closeSync(this.#descriptor))
   }
 
   #checkOpen(): void {
@@ -214,31 +220,55 @@ function guarded<T>(path: string, action: string, act: () => T): T {
   }
 }
 
-const codes: { readonly [errno: string]: StorageErrorCode } = {
-  ENOENT: 'STORAGE_NOT_FOUND',
-  ENOSPC: 'STORAGE_FULL',
-  EDQUOT: 'STORAGE_FULL',
-  EFBIG: 'STORAGE_FULL',
-  EACCES: 'STORAGE_DENIED',
-  EPERM: 'STORAGE_DENIED',
-  EROFS: 'STORAGE_DENIED',
+interface Meaning {
+  readonly code: StorageErrorCode
+  readonly advice: string
 }
 
-const advice: { readonly [code in StorageErrorCode]: string } = {
-  STORAGE_NOT_FOUND: 'it is not there',
-  STORAGE_FULL:
-    'the disk is full; free space or lower retention.ms or retention.bytes of large topics',
-  STORAGE_IO: 'the disk failed; check it before going on',
-  STORAGE_DENIED: 'permission is missing; check the owner and mode of the data folder',
-  STORAGE_CLOSED: 'it is closed',
+const isMissing: Meaning = { code: 'STORAGE_NOT_FOUND', advice: 'it is not there' }
+const isFull: Meaning = {
+  code: 'STORAGE_FULL',
+  advice: 'the disk is full; free space, or lower retention.ms or retention.bytes of large topics',
+}
+const isDenied: Meaning = {
+  code: 'STORAGE_DENIED',
+  advice: 'permission is missing; check the owner and mode of the data folder',
+}
+const isLimited: Meaning = {
+  code: 'STORAGE_DENIED',
+  advice: 'too many files are open; raise the limit (ulimit -n) or have fewer partitions',
+}
+const isInTheWay: Meaning = {
+  code: 'STORAGE_DENIED',
+  advice: 'a file is where a folder should be, or the reverse; move it out of the data folder',
+}
+const isFailing: Meaning = {
+  code: 'STORAGE_IO',
+  advice: 'the disk failed; check it before going on',
+}
+
+const meanings: { readonly [errno: string]: Meaning } = {
+  ENOENT: isMissing,
+  ENOSPC: isFull,
+  EDQUOT: isFull,
+  EFBIG: isFull,
+  EACCES: isDenied,
+  EPERM: isDenied,
+  EROFS: isDenied,
+  EMFILE: isLimited,
+  ENFILE: isLimited,
+  EISDIR: isInTheWay,
+  ENOTDIR: isInTheWay,
+  EEXIST: isInTheWay,
+  ENOTEMPTY: isInTheWay,
 }
 
 function storageError(path: string, action: string, cause: unknown): StorageError {
   if (cause instanceof StorageError) return cause
   const errno = (cause as NodeJS.ErrnoException).code ?? ''
-  const code = codes[errno] ?? 'STORAGE_IO'
-  return new StorageError(
-    `Cannot ${action} '${path}': ${advice[code]} (${errno || String(cause)})`,
-    { code, cause },
-  )
+  const { code, advice } = meanings[errno] ?? isFailing
+  return new StorageError(`Cannot ${action} '${path}': ${advice} (${errno || String(cause)})`, {
+    code,
+    cause,
+  })
 }
