@@ -1,4 +1,4 @@
-/** A file system in front of another, whose writes and syncs a test can make fail or hold up. */
+/** A file system in front of another, whose writes and syncs a test can watch, make fail or hold up. */
 import { StorageError } from '../../src/core/errors.ts'
 import type { File, FileSystem, Lock, StorageErrorCode } from '../../src/storage/file-system.ts'
 
@@ -9,6 +9,8 @@ export class FaultyFileSystem implements FileSystem {
   /** While set, syncs fail. */
   failSyncs = false
   syncs = 0
+  /** Called after every change to a file or folder. */
+  onChange: (() => void) | undefined
   readonly #inner: FileSystem
   #held: (() => void)[] | undefined
 
@@ -29,7 +31,10 @@ export class FaultyFileSystem implements FileSystem {
 
   open(path: string, options?: { create?: boolean }): File {
     if (this.failWrites && options?.create && !this.#inner.stat(path)) throw this.refused(path)
-    return new FaultyFile(this.#inner.open(path, options), this)
+    const isNew = !this.#inner.stat(path)
+    const file = new FaultyFile(this.#inner.open(path, options), this)
+    if (isNew) this.onChange?.()
+    return file
   }
 
   stat(path: string): { size: number; isDirectory: boolean; modifiedMs: number } | undefined {
@@ -43,14 +48,17 @@ export class FaultyFileSystem implements FileSystem {
   makeDirectory(path: string): void {
     if (this.failWrites) throw this.refused(path)
     this.#inner.makeDirectory(path)
+    this.onChange?.()
   }
 
   rename(from: string, to: string): void {
     this.#inner.rename(from, to)
+    this.onChange?.()
   }
 
   remove(path: string): void {
     this.#inner.remove(path)
+    this.onChange?.()
   }
 
   async syncDirectory(path: string): Promise<void> {
@@ -92,6 +100,7 @@ class FaultyFile implements File {
   write(bytes: Uint8Array, position: number): void {
     if (this.#owner.failWrites) throw this.#owner.refused(this.path)
     this.#inner.write(bytes, position)
+    this.#owner.onChange?.()
   }
 
   read(position: number, length: number): Promise<Uint8Array> {
@@ -104,6 +113,7 @@ class FaultyFile implements File {
 
   truncate(size: number): void {
     this.#inner.truncate(size)
+    this.#owner.onChange?.()
   }
 
   async sync(): Promise<void> {
@@ -113,5 +123,23 @@ class FaultyFile implements File {
 
   close(): void {
     this.#inner.close()
+  }
+}
+
+/** A copy of all files as they are, as a process that dies now would leave them. */
+export function copyFiles(from: FileSystem, to: FileSystem, folder = ''): void {
+  for (const name of from.list(folder)) {
+    const path = folder === '' ? name : `${folder}/${name}`
+    const found = from.stat(path)!
+    if (found.isDirectory) {
+      to.makeDirectory(path)
+      copyFiles(from, to, path)
+    } else {
+      const source = from.open(path)
+      const target = to.open(path, { create: true })
+      target.write(source.readSync(0, found.size), 0)
+      source.close()
+      target.close()
+    }
   }
 }

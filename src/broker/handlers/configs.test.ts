@@ -51,7 +51,11 @@ async function describeOne(
   return { ...result!, error: errorName(result!.errorCode) }
 }
 
-async function valueOf(broker: TestBroker, topic: string, name: string): Promise<string | null> {
+async function configValue(
+  broker: TestBroker,
+  topic: string,
+  name: string,
+): Promise<string | null> {
   return (await describeOne(broker, topic, { keys: [name] })).configs[0]!.value
 }
 
@@ -149,8 +153,8 @@ describe('IncrementalAlterConfigs', () => {
     ]
     expect(await alter(broker, 'orders', changes)).toBe('NONE')
     const again = await broker.restart()
-    expect(await valueOf(again, 'orders', 'segment.ms')).toBe('7')
-    expect(await valueOf(again, 'orders', 'retention.ms')).toBe('604800000')
+    expect(await configValue(again, 'orders', 'segment.ms')).toBe('7')
+    expect(await configValue(again, 'orders', 'retention.ms')).toBe('604800000')
   })
 
   test('appends to lists and subtracts from them', async () => {
@@ -159,11 +163,11 @@ describe('IncrementalAlterConfigs', () => {
     expect(await alter(broker, 'orders', [['cleanup.policy', operations.append, 'compact']])).toBe(
       'NONE',
     )
-    expect(await valueOf(broker, 'orders', 'cleanup.policy')).toBe('delete,compact')
+    expect(await configValue(broker, 'orders', 'cleanup.policy')).toBe('delete,compact')
     expect(await alter(broker, 'orders', [['cleanup.policy', operations.subtract, 'delete']])).toBe(
       'NONE',
     )
-    expect(await valueOf(broker, 'orders', 'cleanup.policy')).toBe('compact')
+    expect(await configValue(broker, 'orders', 'cleanup.policy')).toBe('compact')
   })
 
   test('takes effect at once', async () => {
@@ -181,7 +185,7 @@ describe('IncrementalAlterConfigs', () => {
     expect(
       await alter(broker, 'orders', [['segment.ms', operations.set, '7']], { validateOnly: true }),
     ).toBe('NONE')
-    expect(await valueOf(broker, 'orders', 'segment.ms')).toBe('604800000')
+    expect(await configValue(broker, 'orders', 'segment.ms')).toBe('604800000')
   })
 
   test.each<[string, Change[], string]>([
@@ -198,7 +202,7 @@ describe('IncrementalAlterConfigs', () => {
     await createTopic(broker, 'orders')
     const all: Change[] = [['retention.bytes', operations.set, '1'], ...changes]
     expect(await alter(broker, name, all)).toBe(error)
-    expect(await valueOf(broker, 'orders', 'retention.bytes')).toBe('-1')
+    expect(await configValue(broker, 'orders', 'retention.bytes')).toBe('-1')
   })
 
   test('one config twice is INVALID_REQUEST', async () => {
@@ -232,6 +236,6 @@ test('AlterConfigs replaces all that the topic had', async () => {
     createAlterConfigsRequest({ resources: [resource] }),
   )
   expect(responses).toMatchObject([{ errorCode: 0, resourceName: 'orders' }])
-  expect(await valueOf(broker, 'orders', 'segment.ms')).toBe('7')
-  expect(await valueOf(broker, 'orders', 'retention.ms')).toBe('604800000')
+  expect(await configValue(broker, 'orders', 'segment.ms')).toBe('7')
+  expect(await configValue(broker, 'orders', 'retention.ms')).toBe('604800000')
 })
