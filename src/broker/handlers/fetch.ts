@@ -21,6 +21,7 @@ import {
   type FetchResponse,
   type FetchResponsePartitionData,
 } from '../../protocol/messages/generated/fetch.ts'
+import { readBatches } from '../../protocol/records/record-batch.ts'
 import { errorCodes, toErrorCode } from '../error-code.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import { checkLeaderEpoch, onlinePartition, topicOf } from '../partition-lookup.ts'
@@ -143,11 +144,20 @@ async function read(
   if (!records) return answer
   answer.records = records
   if (request.isolationLevel === readCommitted) {
-    answer.abortedTransactions = log
-      .abortedTransactions(fetchOffset, visibleEnd)
-      .map((aborted) => createFetchResponseAbortedTransaction(aborted))
+    answer.abortedTransactions = abortedIn(log, fetchOffset, visibleEnd, records)
   }
   return answer
+}
+
+/** The aborted transactions that touch these records. */
+function abortedIn(log: PartitionLog, from: bigint, visibleEnd: bigint, records: Uint8Array) {
+  const aborted = log.abortedTransactions(from, visibleEnd)
+  if (aborted.length === 0) return []
+  let lastOffset = -1n
+  for (const header of readBatches(records)) lastOffset = header.lastOffset
+  return aborted
+    .filter(({ firstOffset }) => firstOffset <= lastOffset)
+    .map((one) => createFetchResponseAbortedTransaction(one))
 }
 
 /** The end of the log that the reader's last epoch shares with ours, when they have parted (KIP-595). */

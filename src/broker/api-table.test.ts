@@ -1,0 +1,253 @@
+import { expect, test } from 'vitest'
+import {
+  batch,
+  createTopic,
+  openTestBroker,
+  produceTo,
+  type TestBroker,
+} from '../../test/broker/test-broker.ts'
+import type { Api } from '../protocol/api.ts'
+import * as alterConfigs from '../protocol/messages/generated/alter-configs.ts'
+import * as apiVersions from '../protocol/messages/generated/api-versions.ts'
+import * as createPartitions from '../protocol/messages/generated/create-partitions.ts'
+import * as createTopics from '../protocol/messages/generated/create-topics.ts'
+import * as deleteGroups from '../protocol/messages/generated/delete-groups.ts'
+import * as deleteTopics from '../protocol/messages/generated/delete-topics.ts'
+import * as describeConfigs from '../protocol/messages/generated/describe-configs.ts'
+import * as describeGroups from '../protocol/messages/generated/describe-groups.ts'
+import * as fetch from '../protocol/messages/generated/fetch.ts'
+import * as findCoordinator from '../protocol/messages/generated/find-coordinator.ts'
+import * as heartbeat from '../protocol/messages/generated/heartbeat.ts'
+import * as incrementalAlter from '../protocol/messages/generated/incremental-alter-configs.ts'
+import * as initProducerId from '../protocol/messages/generated/init-producer-id.ts'
+import * as joinGroup from '../protocol/messages/generated/join-group.ts'
+import * as leaveGroup from '../protocol/messages/generated/leave-group.ts'
+import * as listGroups from '../protocol/messages/generated/list-groups.ts'
+import * as listOffsets from '../protocol/messages/generated/list-offsets.ts'
+import * as metadata from '../protocol/messages/generated/metadata.ts'
+import * as offsetCommit from '../protocol/messages/generated/offset-commit.ts'
+import * as offsetFetch from '../protocol/messages/generated/offset-fetch.ts'
+import * as produce from '../protocol/messages/generated/produce.ts'
+import * as syncGroup from '../protocol/messages/generated/sync-group.ts'
+import { servedApis } from './api-table.ts'
+
+/** For each API, a request that asks for one thing that is there and one that is not. */
+type Asks = Map<number, (version: number, topicId: string) => unknown>
+const asks: Asks = new Map()
+
+function ask<Q>(api: Api<Q, unknown>, request: (version: number, topicId: string) => Q): void {
+  asks.set(api.key, request)
+}
+
+const names = ['orders', 'nowhere']
+const unknownId = 'AAAAAAAAAAAAAAAAAAAAAQ'
+
+ask(produce.produce, (version, topicId) =>
+  produce.createProduceRequest({
+    acks: -1,
+    timeoutMs: 1000,
+    topicData: names.map((name) =>
+      produce.createProduceRequestTopicProduceData({
+        ...(version >= 13 ? { topicId: name === 'orders' ? topicId : unknownId } : { name }),
+        partitionData: [produce.createProduceRequestPartitionProduceData({ records: batch('a') })],
+      }),
+    ),
+  }),
+)
+ask(fetch.fetch, (version, topicId) =>
+  fetch.createFetchRequest({
+    isolationLevel: 1,
+    topics: names.map((name) =>
+      fetch.createFetchRequestFetchTopic({
+        ...(version >= 13 ? { topicId: name === 'orders' ? topicId : unknownId } : { topic: name }),
+        partitions: [fetch.createFetchRequestFetchPartition({ partitionMaxBytes: 1000 })],
+      }),
+    ),
+  }),
+)
+ask(listOffsets.listOffsets, () =>
+  listOffsets.createListOffsetsRequest({
+    replicaId: -1,
+    topics: names.map((name) =>
+      listOffsets.createListOffsetsRequestListOffsetsTopic({
+        name,
+        partitions: [listOffsets.createListOffsetsRequestListOffsetsPartition({ timestamp: 0n })],
+      }),
+    ),
+  }),
+)
+ask(metadata.metadata, (version) =>
+  metadata.createMetadataRequest({
+    allowAutoTopicCreation: version < 4,
+    topics: names.map((name) => metadata.createMetadataRequestTopic({ name })),
+  }),
+)
+ask(offsetCommit.offsetCommit, (version, topicId) =>
+  offsetCommit.createOffsetCommitRequest({
+    groupId: 'g',
+    topics: names.map((name) =>
+      offsetCommit.createOffsetCommitRequestTopic({
+        ...(version >= 10 ? { topicId: name === 'orders' ? topicId : unknownId } : { name }),
+        partitions: [offsetCommit.createOffsetCommitRequestPartition({ committedOffset: 1n })],
+      }),
+    ),
+  }),
+)
+ask(offsetFetch.offsetFetch, (version, topicId) => {
+  if (version < 8) {
+    const topics = names.map((name) =>
+      offsetFetch.createOffsetFetchRequestTopic({ name, partitionIndexes: [0] }),
+    )
+    return offsetFetch.createOffsetFetchRequest({ groupId: 'g', topics })
+  }
+  const topics = names.map((name) =>
+    offsetFetch.createOffsetFetchRequestTopics({
+      ...(version >= 10 ? { topicId: name === 'orders' ? topicId : unknownId } : { name }),
+      partitionIndexes: [0],
+    }),
+  )
+  const groups = [offsetFetch.createOffsetFetchRequestGroup({ groupId: 'g', topics })]
+  return offsetFetch.createOffsetFetchRequest({ groups })
+})
+ask(findCoordinator.findCoordinator, (version) =>
+  findCoordinator.createFindCoordinatorRequest(
+    version >= 4 ? { coordinatorKeys: ['g', 'h'] } : { key: 'g' },
+  ),
+)
+ask(joinGroup.joinGroup, () =>
+  joinGroup.createJoinGroupRequest({
+    groupId: 'new',
+    sessionTimeoutMs: 10_000,
+    rebalanceTimeoutMs: 10_000,
+    protocolType: 'consumer',
+    protocols: [joinGroup.createJoinGroupRequestProtocol({ name: 'range' })],
+  }),
+)
+ask(heartbeat.heartbeat, () => heartbeat.createHeartbeatRequest({ groupId: 'g' }))
+ask(leaveGroup.leaveGroup, (version) =>
+  leaveGroup.createLeaveGroupRequest({
+    groupId: 'g',
+    ...(version < 3
+      ? { memberId: 'm' }
+      : { members: [leaveGroup.createLeaveGroupRequestMemberIdentity()] }),
+  }),
+)
+ask(syncGroup.syncGroup, () => syncGroup.createSyncGroupRequest({ groupId: 'g' }))
+ask(describeGroups.describeGroups, () =>
+  describeGroups.createDescribeGroupsRequest({ groups: ['g', 'none'] }),
+)
+ask(listGroups.listGroups, () => listGroups.createListGroupsRequest())
+ask(apiVersions.apiVersions, () =>
+  apiVersions.createApiVersionsRequest({ clientSoftwareName: 'a', clientSoftwareVersion: '1' }),
+)
+ask(createTopics.createTopics, () =>
+  createTopics.createCreateTopicsRequest({
+    topics: ['orders', 'new'].map((name) =>
+      createTopics.createCreateTopicsRequestCreatableTopic({
+        name,
+        numPartitions: 1,
+        replicationFactor: 1,
+      }),
+    ),
+  }),
+)
+ask(deleteTopics.deleteTopics, (version) =>
+  deleteTopics.createDeleteTopicsRequest(
+    version < 6
+      ? { topicNames: names }
+      : {
+          topics: names.map((name) =>
+            deleteTopics.createDeleteTopicsRequestDeleteTopicState({ name }),
+          ),
+        },
+  ),
+)
+ask(initProducerId.initProducerId, () =>
+  initProducerId.createInitProducerIdRequest({ transactionalId: null }),
+)
+ask(describeConfigs.describeConfigs, (version) =>
+  describeConfigs.createDescribeConfigsRequest({
+    includeSynonyms: true,
+    includeDocumentation: version >= 3,
+    resources: names.map((resourceName) =>
+      describeConfigs.createDescribeConfigsRequestDescribeConfigsResource({
+        resourceType: 2,
+        resourceName,
+        configurationKeys: null,
+      }),
+    ),
+  }),
+)
+ask(alterConfigs.alterConfigs, () =>
+  alterConfigs.createAlterConfigsRequest({
+    resources: names.map((resourceName) =>
+      alterConfigs.createAlterConfigsRequestAlterConfigsResource({ resourceType: 2, resourceName }),
+    ),
+  }),
+)
+ask(createPartitions.createPartitions, () =>
+  createPartitions.createCreatePartitionsRequest({
+    topics: names.map((name) =>
+      createPartitions.createCreatePartitionsRequestCreatePartitionsTopic({
+        name,
+        count: 2,
+        assignments: null,
+      }),
+    ),
+  }),
+)
+ask(deleteGroups.deleteGroups, () =>
+  deleteGroups.createDeleteGroupsRequest({ groupsNames: ['g', 'none'] }),
+)
+ask(incrementalAlter.incrementalAlterConfigs, () =>
+  incrementalAlter.createIncrementalAlterConfigsRequest({
+    resources: names.map((resourceName) =>
+      incrementalAlter.createIncrementalAlterConfigsRequestAlterConfigsResource({
+        resourceType: 2,
+        resourceName,
+      }),
+    ),
+  }),
+)
+
+const versions = servedApis.flatMap((served) => {
+  const { minVersion, maxVersion } = served.accepted
+  const count = maxVersion - minVersion + 1
+  return Array.from(
+    { length: count },
+    (_, i) => [served.api.name, minVersion + i, served.api] as const,
+  )
+})
+
+async function withTopicAndGroup(): Promise<{ broker: TestBroker; topicId: string }> {
+  const broker = await openTestBroker()
+  const topicId = await createTopic(broker, 'orders')
+  await produceTo(broker, 'orders', batch('a'))
+  const request = asks.get(offsetCommit.offsetCommit.key)!(
+    9,
+    topicId,
+  ) as offsetCommit.OffsetCommitRequest
+  await broker.ask(offsetCommit.offsetCommit, request, { version: 9 })
+  return { broker, topicId }
+}
+
+test('every API is there once', () => {
+  const keys = servedApis.map(({ api }) => api.key)
+  expect(new Set(keys).size).toBe(keys.length)
+})
+
+test('nothing is advertised that is not accepted, but Produce 0 to 2', () => {
+  const wider = servedApis.filter(
+    ({ accepted, advertised }) =>
+      advertised.minVersion < accepted.minVersion || advertised.maxVersion > accepted.maxVersion,
+  )
+  expect(wider.map(({ api, advertised }) => [api.name, advertised])).toEqual([
+    ['Produce', { minVersion: 0, maxVersion: 13 }],
+  ])
+})
+
+test.each(versions)('%s version %i answers in that version', async (_name, version, api) => {
+  const { broker, topicId } = await withTopicAndGroup()
+  const request = asks.get(api.key)!(version, topicId)
+  expect(await broker.ask(api, request, { version })).toBeTypeOf('object')
+})
