@@ -4,23 +4,34 @@
  * Fault model
  * - A write, truncation, creation, rename or removal is visible to the process at once, and durable only after the
  *   matching sync: `File.sync` for content and length, `syncDirectory` for names.
- * - When the power fails, each unsynced write of a file is kept, lost, or torn at a 512-byte boundary; a lost one under a
- *   kept one leaves zeros. Unsynced changes of a folder's names survive as a beginning of their sequence, so a new
- *   file may vanish with its synced content, and a rename is undone or done, never half.
+ * - When the power fails, each unsynced write of a file is kept, lost, or torn at 512-byte sectors (its first ones, or
+ *   any); a lost one under a kept one leaves zeros, and the length may be kept without the content. Unsynced changes
+ *   of a folder's names survive as a beginning of their sequence, or name by name: a new file may vanish with its
+ *   synced content, and a rename is undone or done, never half. Removing a folder is one removal for each name in it.
  * - When only the process dies, everything it had handed over survives, but for the call it died in: a write may be
- *   cut short.
- * - A sync takes effect when it completes; what is written meanwhile is not covered. A sync that fails drops what it was
- *   to make durable: trying again succeeds and proves nothing.
+ *   cut short, and a folder removed in part.
+ * - A sync takes effect when it completes, and covers what was written before it began. It is two calls: death may come
+ *   before the effect, or after it but before anybody is told.
+ * - A sync that fails may have written some of it; the rest is dropped from what later syncs make durable: trying
+ *   again succeeds and proves nothing. The process goes on seeing what it wrote.
  * - The disk can be full (writes are cut short and fail), fail with EIO, and flip bits.
  * - With `syncWorks: false` syncs succeed and do nothing: the negative control of the simulation.
  *
- * Every call counts; `crashAtCall` makes that call, and all later ones, throw `SimulatedCrash`.
+ * Every call that can change the disk counts; `crashAtCall` makes that call, and all later ones of any kind, throw
+ * `SimulatedCrash`. Asynchronous calls finish after a number of microtasks that the seed decides; nothing here uses
+ * real time, so equal seeds give equal runs.
  */
-import { StorageError } from '../../src/core/errors.ts'
+import { DataFolderLockedError, StorageError } from '../../src/core/errors.ts'
 import type { File, FileSystem, Lock, StorageErrorCode } from '../../src/storage/file-system.ts'
+import {
+  afterPowerFailure,
+  applySurviving,
+  type DiskNode,
+  FileNode,
+  FolderNode,
+  usedBytes,
+} from './disk-state.ts'
 import type { SeededRandom } from './random.ts'
-
-const sectorBytes = 512
 
 export class SimulatedCrash extends Error {
   constructor() {
@@ -28,28 +39,15 @@ export class SimulatedCrash extends Error {
   }
 }
 
-type Change = { readonly at: number; readonly bytes: Uint8Array } | { readonly size: number }
-type NameChange =
-  | { readonly type: 'link'; readonly name: string; readonly node: Node }
-  | { readonly type: 'unlink'; readonly name: string }
-  | { readonly type: 'rename'; readonly from: string; readonly to: string }
-
-class FileNode {
-  readonly kind = 'file'
-  live = new Uint8Array(0)
-  durable = new Uint8Array(0)
-  unsynced: Change[] = []
-}
-
-class FolderNode {
-  readonly kind = 'folder'
-  live = new Map<string, Node>()
-  durable = new Map<string, Node>()
-  unsynced: NameChange[] = []
-}
-
-type Node = FileNode | FolderNode
-type Operation = 'write' | 'sync' | 'read' | 'open'
+export type DiskOperation =
+  | 'open'
+  | 'write'
+  | 'truncate'
+  | 'read'
+  | 'sync'
+  | 'rename'
+  | 'remove'
+  | 'mkdir'
 
 export interface SimulatedDiskOptions {
   readonly random: SeededRandom
@@ -63,14 +61,14 @@ export class SimulatedDisk implements FileSystem {
   readonly description = 'simulated:'
   /** Calls so far. */
   calls = 0
-  /** Names of the calls so far, for golden files that show the order of syncs. */
+  /** The calls so far, for golden files that show the order of syncs: `sync` begins one, `synced` ends it. */
   readonly trace: string[] = []
   /** Bytes the disk holds at most, over all files. */
   capacityBytes = Number.POSITIVE_INFINITY
   readonly #random: SeededRandom
   #crashAtCall: number
   readonly #syncWorks: boolean
-  readonly #failures: { operation: Operation; pattern: RegExp; code: StorageErrorCode }[] = []
+  readonly #failures: { operation: DiskOperation; pattern: RegExp; code: StorageErrorCode }[] = []
   #root = new FolderNode()
   #isDead = false
   #isLocked = false
@@ -94,22 +92,25 @@ export class SimulatedDisk implements FileSystem {
     this.#crashAtCall = Number.POSITIVE_INFINITY
   }
 
-  /** The next such operation on a path that matches fails with `code`. */
-  failNext(operation: Operation, pattern: RegExp, code: StorageErrorCode): void {
+  /** The next such operation on a path that matches fails with `code`. A folder's path ends in `/` for `sync`. */
+  failNext(operation: DiskOperation, pattern: RegExp, code: StorageErrorCode): void {
     this.#failures.push({ operation, pattern, code })
   }
 
   /** Flips one bit of a file, on the disk and in the cache. */
   flipBit(path: string, at: number): void {
-    const file = this.#fileAt(path)
-    file.live[at]! ^= 1
-    if (at < file.durable.length) file.durable[at]! ^= 1
+    const node = this.#find(path)
+    if (node?.kind !== 'file') throw notFound(path)
+    node.live.flipBit(at)
+    node.durable.flipBit(at)
   }
 
   /** The disk as the next process finds it, after the power failed or only the process died. */
   afterDeath(kind: 'power' | 'process', options: SimulatedDiskOptions): SimulatedDisk {
     const next = new SimulatedDisk(options)
-    next.#root = kind === 'power' ? powerFailed(this.#root, this.#random) : this.#root
+    next.capacityBytes = this.capacityBytes
+    next.#root = kind === 'power' ? afterPowerFailure(this.#root, this.#random) : this.#root
+    this.#isDead = true
     return next
   }
 
@@ -121,23 +122,18 @@ export class SimulatedDisk implements FileSystem {
     if (!node) {
       if (!create) throw notFound(path)
       node = new FileNode()
-      folder.live.set(name, node)
-      folder.unsynced.push({ type: 'link', name, node })
+      folder.change({ type: 'link', name, node })
     }
-    if (node.kind !== 'file') throw notFound(path)
+    if (node.kind !== 'file') throw inTheWay(path)
     return this.#handle(path, node)
   }
 
   stat(path: string): { size: number; isDirectory: boolean; modifiedMs: number } | undefined {
     this.#checkAlive()
     const node = this.#find(path)
-    return (
-      node && {
-        size: node.kind === 'file' ? node.live.length : 0,
-        isDirectory: node.kind === 'folder',
-        modifiedMs: 0,
-      }
-    )
+    if (!node) return undefined
+    const size = node.kind === 'file' ? node.live.size : 0
+    return { size, isDirectory: node.kind === 'folder', modifiedMs: 0 }
   }
 
   list(path: string): string[] {
@@ -148,58 +144,70 @@ export class SimulatedDisk implements FileSystem {
 
   makeDirectory(path: string): void {
     this.#call(`mkdir ${path}`)
+    this.#failIfTold('mkdir', path)
     let folder = this.#root
-    for (const name of path.split('/')) {
+    for (const name of path === '' ? [] : path.split('/')) {
       let next = folder.live.get(name)
       if (!next) {
         next = new FolderNode()
-        folder.live.set(name, next)
-        folder.unsynced.push({ type: 'link', name, node: next })
+        folder.change({ type: 'link', name, node: next })
       }
-      if (next.kind !== 'folder') throw notFound(path)
+      if (next.kind !== 'folder') throw inTheWay(path)
       folder = next
     }
   }
 
   rename(from: string, to: string): void {
     this.#call(`rename ${from} ${to}`)
+    this.#failIfTold('rename', from)
     const [folder, name] = this.#parentOf(from)
     const [target, newName] = this.#parentOf(to)
-    if (folder !== target) throw new Error('the simulation renames only within a folder')
     const node = folder.live.get(name)
     if (!node) throw notFound(from)
-    folder.live.delete(name)
-    folder.live.set(newName, node)
-    folder.unsynced.push({ type: 'rename', from: name, to: newName })
+    if (folder !== target) throw new Error('the simulation renames only within a folder')
+    const replaced = target.live.get(newName)
+    if (replaced?.kind === 'folder' || (replaced && node.kind === 'folder')) throw inTheWay(to)
+    folder.change({ type: 'rename', from: name, to: newName, node })
   }
 
   remove(path: string): void {
-    this.#call(`remove ${path}`)
     const node = this.#find(path)
-    if (!node) return
-    const [folder, name] = this.#parentOf(path)
-    folder.live.delete(name)
-    folder.unsynced.push({ type: 'unlink', name })
+    const [folder, name] = node ? this.#parentOf(path) : []
+    const unlinks: (() => void)[] = []
+    if (node?.kind === 'folder') unlinks.push(...unlinksWithin(node))
+    if (folder && name) unlinks.push(() => folder.change({ type: 'unlink', name }))
+    this.#call(`remove ${path}`, () => {
+      for (const unlink of unlinks.slice(0, this.#random.below(unlinks.length + 1))) unlink()
+    })
+    this.#failIfTold('remove', path)
+    for (const unlink of unlinks) unlink()
   }
 
   async syncDirectory(path: string): Promise<void> {
-    const node = path === '' ? this.#root : this.#find(path)
-    if (node?.kind !== 'folder') throw notFound(path)
-    const covered = node.unsynced.length
-    await this.#wait()
     this.#call(`sync ${path}/`)
-    this.#failIfTold('sync', path)
-    if (!this.#syncWorks) return
-    applyNames(node.durable, node.unsynced.splice(0, covered))
+    const node = this.#find(path)
+    if (node?.kind !== 'folder') throw notFound(path)
+    const mark = node.unsynced.mark()
+    await this.#wait()
+    const changes = this.#syncWorks ? node.unsynced.take(mark) : []
+    const failure = this.#toldFailure('sync', `${path}/`)
+    node.makeDurable(failure ? changes.slice(0, this.#random.below(changes.length + 1)) : changes)
+    if (failure) throw failure
+    this.#call(`synced ${path}/`)
   }
 
   lock(): Lock {
     this.#checkAlive()
-    if (this.#isLocked) throw new Error('the simulated disk is locked')
+    if (this.#isLocked)
+      throw new DataFolderLockedError('The simulated disk is in use', {
+        code: 'DATA_FOLDER_LOCKED',
+      })
     this.#isLocked = true
+    let isReleased = false
     return {
       release: () => {
-        this.#isLocked = false
+        if (!isReleased) this.#isLocked = false
+        isReleased = true
       },
     }
   }
@@ -211,38 +219,37 @@ export class SimulatedDisk implements FileSystem {
       if (isClosed) throw new StorageError(`${path} is closed`, { code: 'STORAGE_CLOSED' })
     }
     const read = (position: number, length: number) => {
-      check()
+      this.#checkAlive()
       this.#failIfTold('read', path)
       return node.live.slice(position, position + length)
     }
     return {
       path,
       get size() {
-        return node.live.length
+        return node.live.size
       },
       write: (bytes, position) => {
         check()
         this.#write(path, node, bytes, position)
       },
       read: async (position, length) => {
+        check()
         await this.#wait()
         return read(position, length)
       },
-      readSync: read,
+      readSync: (position, length) => {
+        check()
+        return read(position, length)
+      },
       truncate: (size) => {
         check()
         this.#call(`truncate ${path}`)
-        node.live = resized(node.live, size)
-        node.unsynced.push({ size })
+        this.#failIfTold('truncate', path)
+        node.change({ type: 'truncate', size })
       },
       sync: async () => {
         check()
-        const covered = node.unsynced.length
-        await this.#wait()
-        this.#call(`sync ${path}`)
-        const changes = node.unsynced.splice(0, this.#syncWorks ? covered : 0)
-        this.#failIfTold('sync', path)
-        for (const change of changes) node.durable = applied(node.durable, change)
+        await this.#sync(path, node)
       },
       close: () => {
         isClosed = true
@@ -251,36 +258,57 @@ export class SimulatedDisk implements FileSystem {
   }
 
   #write(path: string, node: FileNode, bytes: Uint8Array, position: number): void {
-    const change = (count: number) => {
-      // A copy: the log's bytes belong to the log, but a disk keeps what it was given.
-      const written = { at: position, bytes: bytes.slice(0, count) }
-      node.live = applied(node.live, written)
-      node.unsynced.push(written)
+    // A copy: the caller may go on using its bytes, but a disk keeps what it was given.
+    const write = (count: number) =>
+      node.change({ type: 'write', at: position, bytes: bytes.slice(0, count) })
+    this.#call(`write ${path}`, () => write(this.#random.below(bytes.length + 1)))
+    const failure = this.#toldFailure('write', path)
+    if (failure) {
+      write(this.#random.below(bytes.length))
+      throw failure
     }
-    if (this.calls + 1 === this.#crashAtCall) change(this.#random.below(bytes.length + 1))
-    this.#call(`write ${path}`)
-    const free = this.capacityBytes - usedBytes(this.#root)
-    const growth = Math.max(0, position + bytes.length - node.live.length)
-    if (growth > free) {
-      change(Math.max(0, bytes.length - growth + free))
+    const room = this.#roomFor(node, bytes.length, position)
+    write(room)
+    if (room < bytes.length)
       throw new StorageError(`Cannot write to '${path}': the disk is full`, {
         code: 'STORAGE_FULL',
       })
+  }
+
+  /** How many of `length` bytes fit. */
+  #roomFor(node: FileNode, length: number, position: number): number {
+    if (this.capacityBytes === Number.POSITIVE_INFINITY) return length
+    const free = Math.max(0, this.capacityBytes - usedBytes(this.#root))
+    return Math.max(0, Math.min(length, node.live.size + free - position))
+  }
+
+  async #sync(path: string, node: FileNode): Promise<void> {
+    this.#call(`sync ${path}`)
+    const mark = node.unsynced.mark()
+    await this.#wait()
+    const changes = this.#syncWorks ? node.unsynced.take(mark) : []
+    const failure = this.#toldFailure('sync', path)
+    if (failure) {
+      applySurviving(node.durable, changes, this.#random)
+      throw failure
     }
-    this.#failIfTold('write', path)
-    change(bytes.length)
+    for (const change of changes) node.durable.apply(change)
+    this.#call(`synced ${path}`)
   }
 
   /** Lets others run in between, by a number of turns that the seed decides. */
   async #wait(): Promise<void> {
     for (let turns = 1 + this.#random.below(3); turns > 0; turns--) await Promise.resolve()
+    this.#checkAlive()
   }
 
-  #call(name: string): void {
+  /** Counts a call. `inPart` is what of it happens when the process dies in it. */
+  #call(name: string, inPart?: () => void): void {
     this.#checkAlive()
     this.calls++
     this.trace.push(name)
     if (this.calls >= this.#crashAtCall) {
+      inPart?.()
       this.#isDead = true
       throw new SimulatedCrash()
     }
@@ -290,109 +318,51 @@ export class SimulatedDisk implements FileSystem {
     if (this.#isDead) throw new SimulatedCrash()
   }
 
-  #failIfTold(operation: Operation, path: string): void {
+  #failIfTold(operation: DiskOperation, path: string): void {
+    const failure = this.#toldFailure(operation, path)
+    if (failure) throw failure
+  }
+
+  #toldFailure(operation: DiskOperation, path: string): StorageError | undefined {
     const index = this.#failures.findIndex(
       (failure) => failure.operation === operation && failure.pattern.test(path),
     )
-    if (index < 0) return
-    const { code } = this.#failures.splice(index, 1)[0]!
-    throw new StorageError(`Simulated: ${operation} of '${path}' failed`, { code })
+    const [failure] = index < 0 ? [] : this.#failures.splice(index, 1)
+    return (
+      failure &&
+      new StorageError(`Simulated: ${operation} of '${path}' failed`, { code: failure.code })
+    )
   }
 
-  #find(path: string): Node | undefined {
-    if (path === '') return this.#root
-    let node: Node | undefined = this.#root
-    for (const name of path.split('/'))
+  #find(path: string): DiskNode | undefined {
+    let node: DiskNode | undefined = this.#root
+    for (const name of path === '' ? [] : path.split('/'))
       node = node?.kind === 'folder' ? node.live.get(name) : undefined
-    return node
-  }
-
-  #fileAt(path: string): FileNode {
-    const node = this.#find(path)
-    if (node?.kind !== 'file') throw notFound(path)
     return node
   }
 
   #parentOf(path: string): [folder: FolderNode, name: string] {
     const slash = path.lastIndexOf('/')
-    const folder = slash < 0 ? this.#root : this.#find(path.slice(0, slash))
+    const folder = this.#find(slash < 0 ? '' : path.slice(0, slash))
     if (folder?.kind !== 'folder') throw notFound(path)
     return [folder, path.slice(slash + 1)]
   }
 }
 
-function applied(content: Uint8Array<ArrayBuffer>, change: Change): Uint8Array<ArrayBuffer> {
-  if ('size' in change) return resized(content, change.size)
-  const grown =
-    content.length < change.at + change.bytes.length
-      ? resized(content, change.at + change.bytes.length)
-      : content
-  // Copies on write would make long runs slow; nobody else holds the array.
-  grown.set(change.bytes, change.at)
-  return grown
-}
-
-function resized(content: Uint8Array, size: number): Uint8Array<ArrayBuffer> {
-  const next = new Uint8Array(size)
-  next.set(content.subarray(0, size))
-  return next
-}
-
-function applyNames(names: Map<string, Node>, changes: readonly NameChange[]): void {
-  for (const change of changes) {
-    if (change.type === 'link') names.set(change.name, change.node)
-    else if (change.type === 'unlink') names.delete(change.name)
-    else {
-      const node = names.get(change.from)
-      names.delete(change.from)
-      if (node) names.set(change.to, node)
-    }
-  }
-}
-
-function powerFailed(folder: FolderNode, random: SeededRandom): FolderNode {
-  const names = new Map(folder.durable)
-  applyNames(names, folder.unsynced.slice(0, random.below(folder.unsynced.length + 1)))
-  const next = new FolderNode()
-  for (const [name, node] of names) {
-    const survivor =
-      node.kind === 'folder' ? powerFailed(node, random) : fileAfterPowerFailure(node, random)
-    next.live.set(name, survivor)
-    next.durable.set(name, survivor)
-  }
-  return next
-}
-
-function fileAfterPowerFailure(file: FileNode, random: SeededRandom): FileNode {
-  const next = new FileNode()
-  next.durable = file.durable.slice()
-  // Some machines lose everything, some nothing, some a bit of each.
-  const keptShare = [0, 0.5, 1][random.below(3)]!
-  for (const change of file.unsynced) {
-    if (!random.chance(keptShare)) {
-      const end = 'size' in change ? 0 : change.at + change.bytes.length
-      // The length may have reached the disk without the content.
-      if (end > next.durable.length && random.chance(0.3)) next.durable = resized(next.durable, end)
-    } else if ('size' in change || random.chance(0.7)) next.durable = applied(next.durable, change)
-    else {
-      const sectors = Math.ceil(change.bytes.length / sectorBytes)
-      next.durable = applied(next.durable, {
-        at: change.at,
-        bytes: change.bytes.slice(0, random.below(sectors + 1) * sectorBytes),
-      })
-    }
-  }
-  next.live = next.durable.slice()
-  return next
-}
-
-function usedBytes(folder: FolderNode): number {
-  let sum = 0
-  for (const node of folder.live.values())
-    sum += node.kind === 'file' ? node.live.length : usedBytes(node)
-  return sum
+/** Removing all that a folder holds, children before their parents. */
+function unlinksWithin(folder: FolderNode): (() => void)[] {
+  return [...folder.live].flatMap(([name, node]) => [
+    ...(node.kind === 'folder' ? unlinksWithin(node) : []),
+    () => folder.change({ type: 'unlink', name }),
+  ])
 }
 
 function notFound(path: string): StorageError {
   return new StorageError(`'${path}' is not there`, { code: 'STORAGE_NOT_FOUND' })
+}
+
+function inTheWay(path: string): StorageError {
+  return new StorageError(`'${path}': a file is where a folder should be, or the reverse`, {
+    code: 'STORAGE_DENIED',
+  })
 }
