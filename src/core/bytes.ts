@@ -43,6 +43,12 @@ export function allocateBytes(size: number): Uint8Array {
   return NodeBuffer ? new Uint8Array(NodeBuffer.allocUnsafeSlow(size).buffer) : new Uint8Array(size)
 }
 
+/** The same memory as a plain Uint8Array: a Buffer's `slice` shares memory where that of a Uint8Array copies. */
+export function plainBytes(bytes: Uint8Array): Uint8Array {
+  if (!NodeBuffer || !(bytes instanceof NodeBuffer)) return bytes
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
 export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
   if (parts.length === 1) return parts[0]!
   let size = 0

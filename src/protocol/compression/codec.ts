@@ -1,8 +1,9 @@
 /**
- * The compressions of Kafka's record batches. A codec is loaded once, asynchronously, when it is first needed: the
- * fastest that this runtime has. Then it is synchronous. See docs/decisions/0003-compression-libraries.md.
+ * The compressions of Kafka's record batches. A codec is loaded once, asynchronously, when it is first needed; then it
+ * is synchronous. Which library does which, and why: docs/decisions/0003-compression-libraries.md.
  */
 import { CorruptDataError, KafkaError } from '../../core/errors.ts'
+import { damaged, tooLarge } from './damaged-data.ts'
 
 export type CompressionName = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
 
@@ -25,6 +26,7 @@ export const compressionIds: { readonly [name in CompressionName]: number } = {
 
 export interface Codec {
   readonly name: CompressionName
+  /** May return a view of a larger array. */
   compress(bytes: Uint8Array): Uint8Array
   /** Throws `CorruptDataError` for bad input, and when the output would pass `bytesMax`. */
   decompress(bytes: Uint8Array, bytesMax: number): Uint8Array
@@ -33,19 +35,22 @@ export interface Codec {
 const loads = new Map<CompressionName, Promise<Codec>>()
 const loaded = new Map<CompressionName, Codec>()
 
-/** Loads a codec. Throws `KafkaError` (`UNSUPPORTED_COMPRESSION_TYPE`), naming the package to install. */
+/**
+ * Loads a codec. Throws `KafkaError` (`UNSUPPORTED_COMPRESSION_TYPE`), naming the package to install, when this runtime
+ * has nothing for it.
+ */
 export function loadCodec(name: CompressionName): Promise<Codec> {
   let load = loads.get(name)
   if (!load) {
     load = importCodec(name).then(
       (codec) => {
-        const guarded = { ...codec, decompress: guard(codec) }
+        const guarded = guard(codec)
         loaded.set(name, guarded)
         return guarded
       },
       (cause: unknown) => {
         loads.delete(name)
-        throw cause instanceof KafkaError ? cause : missing(name, cause)
+        throw missing(name, cause)
       },
     )
     loads.set(name, load)
@@ -65,52 +70,43 @@ async function importCodec(name: CompressionName): Promise<Codec> {
     case 'gzip':
       return (await import('./gzip.ts')).loadGzip()
     case 'snappy':
-      return (await import('./snappy.ts')).loadSnappy()
+      return (await import('./snappy.ts')).snappyCodec
     case 'lz4':
-      return (await import('./lz4.ts')).loadLz4()
+      return (await import('./lz4.ts')).lz4Codec
     case 'zstd':
       return (await import('./zstd.ts')).loadZstd()
   }
 }
 
 /** Whatever a library throws about bad input becomes the one error type of bad bytes. */
-function guard(codec: Codec): Codec['decompress'] {
-  return (bytes, bytesMax) => {
-    let output: Uint8Array
-    try {
-      output = codec.decompress(bytes, bytesMax)
-    } catch (cause) {
-      if (cause instanceof CorruptDataError) throw cause
-      const reason = cause instanceof Error ? cause.message : String(cause)
-      throw new CorruptDataError(`${codec.name} data cannot be decompressed: ${reason}`, {
-        code: 'CORRUPT_MESSAGE',
-        cause,
-      })
-    }
-    if (output.length > bytesMax) throw tooLarge(codec.name, bytesMax)
-    return output
+export function guard(codec: Codec): Codec {
+  const { name } = codec
+  return {
+    name,
+    compress: codec.compress,
+    decompress(bytes, bytesMax) {
+      let output: Uint8Array
+      try {
+        output = codec.decompress(bytes, bytesMax)
+      } catch (cause) {
+        if (cause instanceof CorruptDataError) throw cause
+        throw damaged(name, cause instanceof Error ? cause.message : String(cause), cause)
+      }
+      if (output.length > bytesMax) throw tooLarge(name, bytesMax)
+      return output
+    },
   }
-}
-
-export function tooLarge(name: CompressionName, bytesMax: number): CorruptDataError {
-  return new CorruptDataError(`${name} data decompresses to more than ${bytesMax} bytes`, {
-    code: 'CORRUPT_MESSAGE',
-  })
 }
 
 const packages: { readonly [name in CompressionName]?: string } = {
   gzip: 'fflate',
-  snappy: 'snappy or snappyjs',
-  lz4: 'lz4-napi or lz4js',
   zstd: '@bokuweb/zstd-wasm',
 }
 
 function missing(name: CompressionName, cause: unknown): KafkaError {
-  return new KafkaError(
-    `${name} compression is not available in this runtime; install it with: npm install ${packages[name]}`,
-    {
-      code: 'UNSUPPORTED_COMPRESSION_TYPE',
-      cause,
-    },
-  )
+  const advice = packages[name] ? `; install it with: npm install ${packages[name]}` : ''
+  return new KafkaError(`${name} compression is not available in this runtime${advice}`, {
+    code: 'UNSUPPORTED_COMPRESSION_TYPE',
+    cause,
+  })
 }

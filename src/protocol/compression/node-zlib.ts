@@ -12,3 +12,10 @@ export function nodeZlib(): NodeZlib | undefined {
   const { process } = globalThis as { process?: { getBuiltinModule?(name: string): unknown } }
   return process?.getBuiltinModule?.('node:zlib') as NodeZlib | undefined
 }
+
+/** Whether zlib stopped at `maxOutputLength`. */
+export function isOutputTooLarge(error: unknown): boolean {
+  return (
+    error instanceof RangeError && (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE'
+  )
+}

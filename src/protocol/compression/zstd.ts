@@ -1,80 +1,122 @@
 /**
- * Zstandard (RFC 8878): the runtime's own from Node 22.15, else a WebAssembly build. The WebAssembly one is told how
- * much room the output needs: the frame's content size where it is given, else blocks times their largest size.
+ * Zstandard (RFC 8878): the runtime's own from Node 22.15, else a WebAssembly build. That one is told how much room each
+ * frame needs: its content size where it is given, else what its blocks can hold at most. Both are checked against the
+ * limit first, and a content size against the blocks, so nothing is allocated for a size that is only claimed.
  */
-import { CorruptDataError } from '../../core/errors.ts'
-import { type Codec, tooLarge } from './codec.ts'
-import { nodeZlib } from './node-zlib.ts'
+import { concatBytes, emptyBytes, plainBytes } from '../../core/bytes.ts'
+import type { Codec } from './codec.ts'
+import { damaged, tooLarge } from './damaged-data.ts'
+import { isOutputTooLarge, nodeZlib } from './node-zlib.ts'
 
+const level = 3
 const frameMagic = 0xfd2fb528
+const skippableMagic = 0x184d2a50
 const blockBytesMax = 128 * 1024
 
 export async function loadZstd(): Promise<Codec> {
-  return loadBuiltIn() ?? (await loadPortable())
+  return builtInZstd() ?? (await loadPortableZstd())
 }
 
-export function loadBuiltIn(): Codec | undefined {
-  const zlib = nodeZlib()
-  const { zstdCompressSync, zstdDecompressSync } = zlib ?? {}
+function builtInZstd(): Codec | undefined {
+  const { zstdCompressSync, zstdDecompressSync } = nodeZlib() ?? {}
   if (!zstdCompressSync || !zstdDecompressSync) return undefined
   return {
     name: 'zstd',
-    compress: (bytes) => zstdCompressSync(bytes),
+    compress: (bytes) => plainBytes(zstdCompressSync(bytes)),
     decompress(bytes, bytesMax) {
+      // zlib takes no data, and data that stops early, for an empty result.
+      readFrames(bytes)
       try {
-        return zstdDecompressSync(bytes, { maxOutputLength: bytesMax })
+        return plainBytes(zstdDecompressSync(bytes, { maxOutputLength: Math.max(1, bytesMax) }))
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
-          throw tooLarge('zstd', bytesMax)
-        throw error
+        throw isOutputTooLarge(error) ? tooLarge('zstd', bytesMax) : error
       }
     },
   }
 }
 
-export async function loadPortable(): Promise<Codec> {
+export async function loadPortableZstd(): Promise<Codec> {
   const zstd = await import('@bokuweb/zstd-wasm')
   await zstd.init()
   return {
     name: 'zstd',
-    compress: (bytes) => zstd.compress(bytes, 3),
-    decompress: (bytes, bytesMax) =>
-      zstd.decompress(bytes, { defaultHeapSize: outputBound(bytes, bytesMax) }),
+    compress: (bytes) => zstd.compress(bytes, level),
+    decompress(bytes, bytesMax) {
+      let left = bytesMax
+      const parts = readFrames(bytes).map(({ start, end, contentBytes, boundBytes }) => {
+        if ((contentBytes ?? 0) > left) throw tooLarge('zstd', bytesMax)
+        if (contentBytes === 0) return emptyBytes
+        const part = zstd.decompress(bytes.subarray(start, end), {
+          defaultHeapSize: contentBytes ?? Math.min(boundBytes, left + 1),
+        })
+        left -= part.length
+        if (left < 0) throw tooLarge('zstd', bytesMax)
+        return part
+      })
+      return concatBytes(parts)
+    },
   }
 }
 
-/** The most that a frame can decompress to. Throws `CorruptDataError` for a damaged frame or one past `bytesMax`. */
-function outputBound(bytes: Uint8Array, bytesMax: number): number {
+interface Frame {
+  readonly start: number
+  readonly end: number
+  /** What the frame says that it holds, when it does. */
+  readonly contentBytes: number | undefined
+  /** What its blocks can hold at most. */
+  readonly boundBytes: number
+}
+
+/** Where the frames of `bytes` are and what they hold. Throws `CorruptDataError`. */
+function readFrames(bytes: Uint8Array): Frame[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (bytes.length < 9 || view.getUint32(0, true) !== frameMagic)
-    throw corrupt('it has no frame header')
-  const descriptor = bytes[4]!
+  const frames: Frame[] = []
+  let at = 0
+  do {
+    if (at + 8 > bytes.length) throw cutShort()
+    const magic = view.getUint32(at, true)
+    if (magic >>> 4 === skippableMagic >>> 4) {
+      at += 8 + view.getUint32(at + 4, true)
+      if (at > bytes.length) throw cutShort()
+      continue
+    }
+    if (magic !== frameMagic) throw damaged('zstd', 'it is not a frame')
+    const frame = readFrame(bytes, at)
+    frames.push(frame)
+    at = frame.end
+  } while (at < bytes.length)
+  return frames
+}
+
+function readFrame(bytes: Uint8Array, start: number): Frame {
+  const descriptor = bytes[start + 4]!
   const isSingleSegment = (descriptor & 0x20) !== 0
   const dictionaryBytes = [0, 1, 2, 4][descriptor & 3]!
   const sizeBytes = [isSingleSegment ? 1 : 0, 2, 4, 8][descriptor >> 6]!
-  const sizeAt = 5 + (isSingleSegment ? 0 : 1) + dictionaryBytes
+  const sizeAt = start + 5 + (isSingleSegment ? 0 : 1) + dictionaryBytes
   let at = sizeAt + sizeBytes
-  if (at > bytes.length) throw corrupt('it is cut short')
-  let declared = 0
-  for (let i = sizeBytes - 1; i >= 0; i--) declared = declared * 256 + bytes[sizeAt + i]!
-  if (sizeBytes === 2) declared += 256
-  if (declared > bytesMax) throw tooLarge('zstd', bytesMax)
-  let bound = 0
+  if (at > bytes.length) throw cutShort()
+  let contentBytes = sizeBytes === 2 ? 256 : 0
+  for (let i = 0; i < sizeBytes; i++) contentBytes += bytes[sizeAt + i]! * 256 ** i
+  let boundBytes = 0
   for (let isLast = false; !isLast; ) {
-    if (at + 3 > bytes.length) throw corrupt('it is cut short')
-    const header = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16)
-    isLast = (header & 1) === 1
-    const type = (header >> 1) & 3
-    const size = header >> 3
-    if (type === 3) throw corrupt('a block has a reserved type')
-    bound += type === 2 ? blockBytesMax : size
+    if (at + 3 > bytes.length) throw cutShort()
+    const block = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16)
+    isLast = (block & 1) === 1
+    const type = (block >> 1) & 3
+    const size = block >> 3
+    if (type === 3 || size > blockBytesMax) throw damaged('zstd', 'a block is of no known kind')
+    // A block of type 1 is one byte repeated.
+    boundBytes += type === 2 ? blockBytesMax : size
     at += 3 + (type === 1 ? 1 : size)
-    if (at > bytes.length) throw corrupt('it is cut short')
   }
-  if (sizeBytes > 0 && declared > bound) throw corrupt('it claims to hold more than its blocks can')
-  return sizeBytes > 0 ? Math.max(1, declared) : Math.min(bound, bytesMax + 1)
+  if (descriptor & 4) at += 4
+  if (at > bytes.length) throw cutShort()
+  if (sizeBytes === 0) return { start, end: at, contentBytes: undefined, boundBytes }
+  if (contentBytes > boundBytes) throw damaged('zstd', 'it says that it holds more than it can')
+  return { start, end: at, contentBytes, boundBytes }
 }
 
-function corrupt(what: string): CorruptDataError {
-  return new CorruptDataError(`zstd data is damaged: ${what}`, { code: 'CORRUPT_MESSAGE' })
+function cutShort(): Error {
+  return damaged('zstd', 'it is cut short')
 }

@@ -2,7 +2,7 @@
  * Reads the records of one batch with a cursor: nothing is allocated for a record until its parts are asked for.
  * Lengths and counts are checked against the bytes that are there; whatever is wrong is a `CorruptDataError`.
  */
-import { decodeUtf8 } from '../../core/bytes.ts'
+import { decodeUtf8, plainBytes } from '../../core/bytes.ts'
 import { CorruptDataError, KafkaError } from '../../core/errors.ts'
 import type { Codec } from '../compression/codec.ts'
 import { type BatchHeader, batchOverheadBytes } from './record-batch.ts'
@@ -45,7 +45,7 @@ export class RecordCursor {
     const start = header.position + batchOverheadBytes
     const end = header.position + header.sizeInBytes
     if (header.compression === 'none' || (header.recordCount === 0 && start === end)) {
-      this.#bytes = bytes
+      this.#bytes = plainBytes(bytes)
       this.#at = start
       this.#end = end
       return
