@@ -5,6 +5,7 @@
 import { abortReason } from '../core/backoff.ts'
 import { ClosedError, TimeoutError } from '../core/errors.ts'
 import type { Runtime } from '../core/runtime.ts'
+import { nextTurn } from '../core/turn.ts'
 import type { Api } from '../protocol/api.ts'
 import type { Connection, ExchangeOptions } from './connection.ts'
 
@@ -26,6 +27,12 @@ export interface EmbeddedBroker {
   close(): Promise<void>
 }
 
+/**
+ * A broker that answers from memory takes no turn of the event loop, and an application that awaits answer after answer
+ * would starve timers and I/O. So every so many answers come a turn later.
+ */
+const answersPerTurn = 64
+
 export class EmbeddedConnection implements Connection {
   readonly url: string
   readonly #clientId: string
@@ -34,6 +41,7 @@ export class EmbeddedConnection implements Connection {
   #broker: EmbeddedBroker | undefined
   #opening: Promise<EmbeddedBroker> | undefined
   #isClosed = false
+  #answers = 0
 
   constructor(
     url: string,
@@ -65,7 +73,8 @@ export class EmbeddedConnection implements Connection {
       principal: 'User:embedded',
       host: 'embedded',
     }
-    const answer = broker.handle(api, content, signal ? { ...context, signal } : context)
+    const handled = broker.handle(api, content, signal ? { ...context, signal } : context)
+    const answer = ++this.#answers % answersPerTurn === 0 ? this.#aTurnLater(handled) : handled
     if (timeoutMs === undefined && !signal) return answer
     return this.#within(answer, api.name, timeoutMs, signal)
   }
@@ -75,6 +84,14 @@ export class EmbeddedConnection implements Connection {
     this.#isClosed = true
     const broker = await this.#opening?.catch(() => undefined)
     await broker?.close()
+  }
+
+  async #aTurnLater<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await answer
+    } finally {
+      await nextTurn()
+    }
   }
 
   #open(): Promise<EmbeddedBroker> {

@@ -51,6 +51,8 @@ export class ProducerEngine {
   #admitting = false
   #bufferedBytes = 0
   #unsettled = 0
+  /** While positive, nothing lingers. */
+  #flushes = 0
   #settledListeners: (() => void)[] = []
   #codec: Codec | undefined
   #prepared: Promise<void> | undefined
@@ -77,11 +79,12 @@ export class ProducerEngine {
 
   /** Resolves once every record enqueued so far has its outcome. */
   async flush(): Promise<void> {
-    for (const topic of this.#topics.values()) for (const queue of topic.queues) queue.seal()
+    this.#flushes++
     this.#scheduleDrain()
     while (this.#unsettled > 0) {
       await new Promise<void>((resolve) => this.#settledListeners.push(resolve))
     }
+    this.#flushes--
   }
 
   /** Sends what is queued, then refuses more. Idempotent. */
@@ -216,7 +219,10 @@ export class ProducerEngine {
     const now = this.#now()
     for (;;) {
       const byLeader = new Map<number, PendingBatch[]>()
-      for (const queue of this.#active) this.#takeFrom(queue, now, byLeader)
+      for (const queue of this.#active) {
+        if (this.#flushes > 0) queue.seal()
+        this.#takeFrom(queue, now, byLeader)
+      }
       if (byLeader.size === 0) break
       for (const [leaderId, batches] of byLeader) {
         for (const part of splitBySize(batches, this.#config.maxRequestSize))
