@@ -93,7 +93,8 @@ export class Broker {
 
   /**
    * Answers a request. A client's mistake is an error code in the response. Rejects with `ClosedError` once the broker
-   * is closing, and with `KafkaError` UNSUPPORTED_VERSION for what no response could express.
+   * is closing, and with `KafkaError` for what no response could express: UNSUPPORTED_VERSION, and
+   * UNKNOWN_SERVER_ERROR for a fault of the broker's own.
    */
   async handle<Request, Response>(
     api: Api<Request, Response>,
@@ -109,6 +110,8 @@ export class Broker {
     this.#inFlight++
     try {
       return (await served!.handle(this.#services, request, context)) as Response
+    } catch (error) {
+      throw this.#unexpected(api.name, error)
     } finally {
       this.#inFlight--
       if (this.#inFlight === 0) this.#onIdle?.()
@@ -119,6 +122,20 @@ export class Broker {
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
+  }
+
+  /** Handlers answer what they foresee; the rest is a fault of ours, and the effect of the request is not known. */
+  #unexpected(api: string, cause: unknown): KafkaError {
+    this.#services.runtime.logger.error(
+      { err: cause, api },
+      'a request failed in a way that was not expected',
+    )
+    if (cause instanceof KafkaError) return cause
+    return new KafkaError(`The broker failed to answer ${api}; its log says more`, {
+      code: 'UNKNOWN_SERVER_ERROR',
+      outcome: 'unknown',
+      cause,
+    })
   }
 
   #expireOffsetsLater(): Timer {
@@ -158,9 +175,9 @@ async function openServices(
   const topics = new TopicRegistry({ folders, metadata, config, runtime }, recovered)
   const groups = await openGroups(topics, config, runtime)
   const longPolls = new LongPolls(runtime, config.waitingFetchesMax)
-  topics.onDelete(async (topic) => {
+  topics.onDelete(async (name) => {
     longPolls.wakeAll()
-    await groups.onTopicDeleted(topic.name)
+    await groups.onTopicDeleted(name)
   })
   return {
     config,
@@ -196,7 +213,17 @@ async function openGroups(
   })
   await log.replay((key, value) => groups.load(key, value))
   groups.loaded()
+  await forgetOffsetsOfGoneTopics(groups, topics)
   return groups
+}
+
+/** Offsets of a topic whose deletion was cut off would otherwise hold for the next topic of that name. */
+async function forgetOffsetsOfGoneTopics(
+  groups: GroupCoordinator,
+  topics: TopicRegistry,
+): Promise<void> {
+  const named = groups.groups().flatMap(({ id }) => groups.allCommitted(id).map(([topic]) => topic))
+  for (const name of new Set(named)) if (!topics.byName(name)) await groups.onTopicDeleted(name)
 }
 
 function notServed(name: string, version: number): KafkaError {

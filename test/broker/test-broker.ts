@@ -30,6 +30,18 @@ import {
   metadata,
 } from '../../src/protocol/messages/generated/metadata.ts'
 import {
+  createOffsetCommitRequest,
+  createOffsetCommitRequestPartition,
+  createOffsetCommitRequestTopic,
+  offsetCommit,
+} from '../../src/protocol/messages/generated/offset-commit.ts'
+import {
+  createOffsetFetchRequest,
+  createOffsetFetchRequestGroup,
+  createOffsetFetchRequestTopics,
+  offsetFetch,
+} from '../../src/protocol/messages/generated/offset-fetch.ts'
+import {
   createProduceRequest,
   createProduceRequestPartitionProduceData,
   createProduceRequestTopicProduceData,
@@ -213,4 +225,25 @@ export async function metadataOf({ ask }: TestBroker, names: string[] | null, ma
   })
   const response = await ask(metadata, request)
   return response.topics.map((topic) => ({ ...topic, error: errorName(topic.errorCode) }))
+}
+
+/** Commits an offset of partition 0 for group `g`, as a consumer that is no member. */
+export async function commitOffset(
+  { ask }: TestBroker,
+  name: string,
+  offset: bigint,
+): Promise<string> {
+  const partitions = [createOffsetCommitRequestPartition({ committedOffset: offset })]
+  const topics = [createOffsetCommitRequestTopic({ name, partitions })]
+  const request = createOffsetCommitRequest({ groupId: 'g', topics })
+  const response = await ask(offsetCommit, request, { version: 9 })
+  return errorName(response.topics[0]!.partitions[0]!.errorCode)
+}
+
+/** What group `g` has committed for partition 0; -1 for nothing. */
+export async function committedOffset({ ask }: TestBroker, name: string): Promise<bigint> {
+  const topics = [createOffsetFetchRequestTopics({ name, partitionIndexes: [0] })]
+  const groups = [createOffsetFetchRequestGroup({ groupId: 'g', topics })]
+  const response = await ask(offsetFetch, createOffsetFetchRequest({ groups }), { version: 9 })
+  return response.groups[0]!.topics[0]!.partitions[0]!.committedOffset
 }

@@ -1,8 +1,9 @@
 /**
  * Metadata v0–13. Creates topics that are asked for by name and missing, where request (v4+) and broker allow it.
  *
- * Differs from Apache Kafka: a created topic is ready in the same answer, not after LEADER_NOT_AVAILABLE; the broker's
- * own metadata log is not listed.
+ * Differs from Apache Kafka: a created topic is ready in the same answer, not after LEADER_NOT_AVAILABLE; a partition
+ * that the disk has failed keeps its leader, so that clients are told why (KAFKA_STORAGE_ERROR) when they use it; the
+ * broker's own metadata log is not listed.
  */
 
 import {
@@ -86,11 +87,10 @@ function describe(
     partitions: topic.partitions.map((log, partitionIndex) =>
       createMetadataResponsePartition({
         partitionIndex,
-        leaderId: log.offline ? -1 : config.nodeId,
-        errorCode: log.offline ? errorCodes.LEADER_NOT_AVAILABLE : errorCodes.NONE,
+        leaderId: config.nodeId,
         leaderEpoch: log.leaderEpoch,
         replicaNodes: nodes,
-        isrNodes: log.offline ? [] : nodes,
+        isrNodes: nodes,
         offlineReplicas: log.offline ? nodes : [],
       }),
     ),

@@ -260,6 +260,17 @@ describe('DeleteTopics', () => {
     expect(await fetchFrom(await broker.restart(), 'orders')).toMatchObject({ values: ['new'] })
   })
 
+  test('with a full disk nothing is deleted; it can be tried again', async () => {
+    const broker = await openTestBroker()
+    await createTopic(broker, 'orders')
+    await produceTo(broker, 'orders', batch('a'))
+    broker.fileSystem.failWrites = 'STORAGE_FULL'
+    expect(await remove(broker, 'orders')).toMatchObject([{ error: 'KAFKA_STORAGE_ERROR' }])
+    expect(await fetchFrom(broker, 'orders')).toMatchObject({ values: ['a'] })
+    broker.fileSystem.failWrites = undefined
+    expect(await remove(broker, 'orders')).toMatchObject([{ error: 'NONE' }])
+  })
+
   test('takes topic ids', async () => {
     const broker = await openTestBroker()
     const topicId = await createTopic(broker, 'orders')

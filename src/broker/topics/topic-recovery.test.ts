@@ -4,6 +4,8 @@ import { copyFiles, FaultyFileSystem } from '../../../test/broker/faulty-file-sy
 import { ManualRuntime } from '../../../test/broker/manual-runtime.ts'
 import {
   batch,
+  commitOffset,
+  committedOffset,
   createTopic,
   fetchFrom,
   metadataOf,
@@ -77,6 +79,7 @@ test('a deletion that was cut off anywhere is finished, or has not begun and los
   const broker = await openTestBroker()
   await createTopic(broker, 'orders', 2)
   await produceTo(broker, 'orders', batch('a'), { partition: 1 })
+  await commitOffset(broker, 'orders', 1n)
   const crashes = await crashesDuring(broker, () => remove(broker, 'orders'))
   const found = new Set<number>()
   for (const fileSystem of crashes) {
@@ -84,11 +87,13 @@ test('a deletion that was cut off anywhere is finished, or has not begun and los
     const count = await partitionsOf(after, 'orders')
     found.add(count)
     expect(folders(fileSystem, 'orders')).toHaveLength(count)
-    if (count > 0)
-      expect(await fetchFrom(after, 'orders', 0n, { partition: 1 })).toMatchObject({
-        values: ['a'],
-      })
-    else await createTopic(after, 'orders', 1)
+    if (count > 0) {
+      const { values } = await fetchFrom(after, 'orders', 0n, { partition: 1 })
+      expect([values, await committedOffset(after, 'orders')]).toEqual([['a'], 1n])
+    } else {
+      await createTopic(after, 'orders', 1)
+      expect(await committedOffset(after, 'orders')).toBe(-1n)
+    }
     await after.broker.close()
   }
   expect(found.has(0)).toBe(true)

@@ -54,7 +54,7 @@ export class TopicRegistry {
   readonly #runtime: Runtime
   readonly #byName = new Map<string, Topic>()
   readonly #byId = new Map<string, Topic>()
-  readonly #deleteListeners = new Set<(topic: Topic) => Promise<void> | void>()
+  readonly #deleteListeners = new Set<(name: string) => Promise<void>>()
   #lastChange: Promise<unknown> = Promise.resolve()
 
   constructor(options: TopicRegistryOptions, topics: Iterable<Topic>) {
@@ -77,8 +77,11 @@ export class TopicRegistry {
     return [...this.#byName.values()]
   }
 
-  /** `listener` runs when clients can no longer see the topic, before its name is free again. */
-  onDelete(listener: (topic: Topic) => Promise<void> | void): void {
+  /**
+   * `listener` runs when clients can no longer see the topic, before its name is free again. When it fails, it runs
+   * again before the name is used again.
+   */
+  onDelete(listener: (name: string) => Promise<void>): void {
     this.#deleteListeners.add(listener)
   }
 
@@ -148,9 +151,8 @@ export class TopicRegistry {
       await this.#metadata.saveTopic(name, { ...record, state: 'deleting' })
       this.#byName.delete(name)
       this.#byId.delete(topic.id)
-      for (const listener of this.#deleteListeners) await listener(topic)
       await this.#finishDeletion(name).catch((error: unknown) => {
-        // The topic is gone for clients; its folders go at the next start, or when its name is used again.
+        // The topic is gone for clients; the rest goes at the next start, or when its name is used again.
         this.#runtime.logger.error(
           { err: error, topic: name },
           'the folders of a deleted topic are still there',
@@ -289,6 +291,7 @@ export class TopicRegistry {
   /** Removes what is left of a topic in state `deleting`. */
   async #finishDeletion(name: string): Promise<void> {
     if (this.#metadata.topics.get(name)?.state !== 'deleting') return
+    for (const listener of this.#deleteListeners) await listener(name)
     await this.#folders.removeTopic(name)
     await this.#metadata.removeTopic(name)
   }
