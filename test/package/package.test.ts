@@ -103,7 +103,7 @@ test('it brings no tests, and nothing but what runs', () => {
 test('a second process on the same folder is told what to do', () => {
   const holder = `import { Client } from 'kafka-do'
 import { spawnSync } from 'node:child_process'
-await using kafka = new Client('file:./shared')
+const kafka = new Client('file:./shared')
 await kafka.produce('orders', 1)
 const other = "import { Client } from 'kafka-do'; await new Client('file:./shared').produce('orders', 2).catch((error) => console.log(error.name, error.message))"
 console.log(spawnSync(process.execPath, ['--input-type=module', '-e', other], { encoding: 'utf8' }).stdout)

@@ -3,7 +3,7 @@
  * frame needs: its content size where it is given, else what its blocks can hold at most. Both are checked against the
  * limit first, and a content size against the blocks, so nothing is allocated for a size that is only claimed.
  */
-import { concatBytes, emptyBytes, plainBytes } from '../../core/bytes.ts'
+import { concatBytes, plainBytes } from '../../core/bytes.ts'
 import type { Codec } from './codec.ts'
 import { damaged, tooLarge } from './damaged-data.ts'
 import { isOutputTooLarge, nodeZlib } from './node-zlib.ts'
@@ -23,15 +23,14 @@ function builtInZstd(): Codec | undefined {
   return {
     name: 'zstd',
     compress: (bytes) => plainBytes(zstdCompressSync(bytes)),
-    decompress(bytes, bytesMax) {
-      // zlib takes no data, and data that stops early, for an empty result.
-      readFrames(bytes)
-      try {
-        return plainBytes(zstdDecompressSync(bytes, { maxOutputLength: Math.max(1, bytesMax) }))
-      } catch (error) {
-        throw isOutputTooLarge(error) ? tooLarge('zstd', bytesMax) : error
-      }
-    },
+    decompress: (bytes, bytesMax) =>
+      decompressFrames(bytes, bytesMax, (frame, roomBytes) => {
+        try {
+          return plainBytes(zstdDecompressSync(frame, { maxOutputLength: roomBytes }))
+        } catch (error) {
+          throw isOutputTooLarge(error) ? tooLarge('zstd', bytesMax) : error
+        }
+      }),
   }
 }
 
@@ -41,21 +40,31 @@ export async function loadPortableZstd(): Promise<Codec> {
   return {
     name: 'zstd',
     compress: (bytes) => zstd.compress(bytes, level),
-    decompress(bytes, bytesMax) {
-      let left = bytesMax
-      const parts = readFrames(bytes).map(({ start, end, contentBytes, boundBytes }) => {
-        if ((contentBytes ?? 0) > left) throw tooLarge('zstd', bytesMax)
-        if (contentBytes === 0) return emptyBytes
-        const part = zstd.decompress(bytes.subarray(start, end), {
-          defaultHeapSize: contentBytes ?? Math.min(boundBytes, left + 1),
-        })
-        left -= part.length
-        if (left < 0) throw tooLarge('zstd', bytesMax)
-        return part
-      })
-      return concatBytes(parts)
-    },
+    decompress: (bytes, bytesMax) =>
+      decompressFrames(bytes, bytesMax, (frame, roomBytes) =>
+        zstd.decompress(frame, { defaultHeapSize: roomBytes }),
+      ),
   }
+}
+
+/** `decompress` is given a frame and the most that it may decompress to; both implementations read only one frame. */
+function decompressFrames(
+  bytes: Uint8Array,
+  bytesMax: number,
+  decompress: (frame: Uint8Array, roomBytes: number) => Uint8Array,
+): Uint8Array {
+  let left = bytesMax
+  const parts: Uint8Array[] = []
+  for (const { start, end, contentBytes, boundBytes } of readFrames(bytes)) {
+    if ((contentBytes ?? 0) > left) throw tooLarge('zstd', bytesMax)
+    const roomBytes = contentBytes ?? Math.min(boundBytes, left + 1)
+    if (roomBytes === 0) continue
+    const part = decompress(bytes.subarray(start, end), roomBytes)
+    left -= part.length
+    if (left < 0) throw tooLarge('zstd', bytesMax)
+    parts.push(part)
+  }
+  return concatBytes(parts)
 }
 
 interface Frame {
