@@ -1,155 +1,142 @@
 /**
- * Reads Kafka's message definitions (JSON with comments) into a checked model that the emitters use.
+ * Reads Kafka's message definitions: JSON with comment lines, from a folder or straight from a `kafka-clients` jar.
  *
- * @typedef {import('./versions.js').VersionRange} VersionRange
- *
- * @typedef {object} Type
- * @property {'primitive' | 'array' | 'struct'} kind
- * @property {string} name             of a primitive, or the struct's TypeScript name
- * @property {Type} [element]          of an array
- * @property {Struct} [struct]
- *
- * @typedef {object} Field
- * @property {string} name             as in TypeScript
- * @property {Type} type
- * @property {VersionRange} versions
- * @property {VersionRange | null} nullable
- * @property {number | null} tag       null: not a tagged field
- * @property {boolean} ignorable
- * @property {string | null} fallback  the default as written in the definition; null: the type's own
- *
- * @typedef {object} Struct
- * @property {string} name             as in TypeScript
- * @property {VersionRange | null} within  versions in which it can occur
- * @property {Field[]} fields
- *
- * @typedef {object} Message
- * @property {string} name
- * @property {string} type             'request' | 'response' | 'data'
- * @property {number} apiKey
- * @property {VersionRange} versions   that can be encoded
- * @property {number} stableMax
- * @property {VersionRange | null} flexible
- * @property {Struct} root
- * @property {Struct[]} structs        root first, each before the structs inside it
+ * @typedef {{ from: number, to: number }} Versions  An empty range has from > to.
+ * @typedef {{
+ *   name: string, property: string, type: string, isArray: boolean, struct: Struct | undefined,
+ *   versions: Versions, nullable: Versions, tagged: Versions, tag: number | undefined,
+ *   ignorable: boolean, fallback: string | undefined, about: string,
+ * }} Field
+ * @typedef {{ name: string, fields: Field[] }} Struct
+ * @typedef {{
+ *   type: string, name: string, apiKey: number | undefined, listeners: string[], versions: Versions, stable: Versions,
+ *   flexibleFrom: number, root: Struct, structs: Struct[],
+ * }} Message
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
-import { lowerCamel, nameStructs } from './names.js'
-import { hull, intersect, parseVersions } from './versions.js'
-import { readZip } from './zip.js'
+import { inflateRawSync } from 'node:zlib'
 
-const primitives = new Set(
-  'bool int8 int16 int32 int64 uint16 uint32 float64 string bytes records uuid'.split(' '),
-)
+const unbounded = 32_767
 
-/**
- * @param {string} source a kafka-clients jar, or a folder of its `common/message/*.json`
- * @returns {Map<string, object>} raw definitions by name
- */
-export function loadDefinitions(source) {
+/** @param {string} source a folder of JSON files, or a jar @returns {Map<string, Message>} by name */
+export function readMessages(source) {
   const texts = statSync(source).isDirectory()
     ? readdirSync(source)
-        .filter((name) => name.endsWith('.json'))
-        .map((name) => readFileSync(join(source, name), 'utf8'))
-    : [...readZip(readFileSync(source), isDefinition).values()].map((bytes) => bytes.toString())
-  const definitions = new Map()
-  for (const text of texts) {
-    const definition = JSON.parse(text.replace(/^\s*\/\/.*$/gm, ''))
-    definitions.set(definition.name, definition)
-  }
-  if (definitions.size === 0) throw new Error(`${source} holds no common/message/*.json`)
-  return definitions
+        .filter((file) => file.endsWith('.json'))
+        .map((file) => readFileSync(`${source}/${file}`, 'utf8'))
+    : readJar(source)
+  const messages = texts.map((text) => toMessage(JSON.parse(text.replaceAll(/^\s*\/\/.*$/gm, ''))))
+  return new Map(messages.map((message) => [message.name, message]))
 }
 
-function isDefinition(name) {
-  return name.startsWith('common/message/') && name.endsWith('.json')
+/** The message definitions in a jar, which is a zip file: its central directory lists every entry. @param {string} path */
+function readJar(path) {
+  const zip = readFileSync(path)
+  const end = zip.lastIndexOf(Buffer.from([0x50, 0x4b, 5, 6]))
+  if (end < 0) throw new Error(`${path} is not a jar`)
+  const texts = []
+  let at = zip.readUInt32LE(end + 16)
+  for (let left = zip.readUInt16LE(end + 10); left > 0; left--) {
+    const method = zip.readUInt16LE(at + 10)
+    const size = zip.readUInt32LE(at + 20)
+    const nameLength = zip.readUInt16LE(at + 28)
+    const local = zip.readUInt32LE(at + 42)
+    const name = zip.toString('utf8', at + 46, at + 46 + nameLength)
+    if (/^common\/message\/\w+\.json$/.test(name)) {
+      const start = local + 30 + zip.readUInt16LE(local + 26) + zip.readUInt16LE(local + 28)
+      const content = zip.subarray(start, start + size)
+      texts.push((method === 0 ? content : inflateRawSync(content)).toString('utf8'))
+    }
+    at += 46 + nameLength + zip.readUInt16LE(at + 30) + zip.readUInt16LE(at + 32)
+  }
+  return texts
 }
 
-/** @returns {Message} */
-export function readMessage(definition) {
-  const { name } = definition
-  const versions = parseVersions(definition.validVersions)
-  if (!versions) throw new Error(`${name} has no valid versions`)
-  const common = new Map((definition.commonStructs ?? []).map((struct) => [struct.name, struct]))
-  const raw = new Map()
-  collectStructs(definition.fields, common, raw)
-  const names = nameStructs(name, [...raw.keys()])
-  const structs = new Map()
-  for (const [own, fields] of raw) {
-    structs.set(own, { name: names.get(own), within: null, rawFields: fields, fields: [] })
+/** @param {any} json @returns {Message} */
+function toMessage(json) {
+  const versions = parseVersions(json.validVersions)
+  const flexible = parseVersions(json.flexibleVersions ?? 'none')
+  /** @type {Struct[]} */
+  const structs = []
+  /** @type {Map<string, Struct>} */
+  const shared = new Map()
+  /** @type {Context} */
+  const context = { message: json.name, versions, structs, shared, common: new Map() }
+  /** @type {Map<string, any>} */
+  const common = new Map(
+    (json.commonStructs ?? []).map((/** @type {any} */ struct) => [struct.name, struct]),
+  )
+  context.common = common
+  const root = {
+    name: json.name,
+    fields: (json.fields ?? []).map((/** @type {any} */ field) => toField(field, context)),
   }
-  const root = { name, within: versions, rawFields: definition.fields, fields: [] }
-  for (const struct of [root, ...structs.values()]) {
-    struct.fields = struct.rawFields.map((field) => readField(field, structs))
-    delete struct.rawFields
-  }
-  spreadVersions(root)
+  const isUnstable = json.latestVersionUnstable === true
   return {
-    name,
-    type: definition.type,
-    apiKey: definition.apiKey ?? -1,
+    type: json.type,
+    name: json.name,
+    apiKey: json.apiKey,
+    listeners: json.listeners ?? [],
     versions,
-    stableMax: versions.max - (definition.latestVersionUnstable ? 1 : 0),
-    flexible: intersect(parseVersions(definition.flexibleVersions), versions),
+    stable: isUnstable ? { from: versions.from, to: versions.to - 1 } : versions,
+    flexibleFrom: flexible.from > flexible.to ? unbounded : flexible.from,
     root,
-    structs: [root, ...structs.values()].filter((struct) => struct.within),
+    structs,
   }
 }
 
-function collectStructs(fields, common, found) {
-  for (const field of fields) {
-    const name = field.type.replace('[]', '')
-    if (primitives.has(name) || found.has(name)) continue
-    const inner = field.fields ?? common.get(name)?.fields
-    if (!inner) throw new Error(`struct ${name} is not defined`)
-    found.set(name, inner)
-    collectStructs(inner, common, found)
+/** @typedef {{ message: string, versions: Versions, structs: Struct[], shared: Map<string, Struct>, common: Map<string, any> }} Context */
+
+/** @param {string} name @param {any[]} fields @param {Context} context @returns {Struct} */
+function addStruct(name, fields, context) {
+  // A nested type is named after its message, unless it is already.
+  const full = name.startsWith(context.message) ? name : `${context.message}${name}`
+  const struct = { name: full, fields: fields.map((field) => toField(field, context)) }
+  context.shared.set(name, struct)
+  context.structs.push(struct)
+  return struct
+}
+
+/** @param {any} json @param {Context} context @returns {Field} */
+function toField(json, context) {
+  const isArray = json.type.startsWith('[]')
+  const type = isArray ? json.type.slice(2) : json.type
+  const isStruct = /^[A-Z]/.test(type)
+  const fields = json.fields ?? context.common.get(type)?.fields
+  const struct = !isStruct
+    ? undefined
+    : (context.shared.get(type) ?? (fields && addStruct(type, fields, context)))
+  if (isStruct && !struct) throw new Error(`${context.message}: unknown type ${type}`)
+  return {
+    name: json.name,
+    property: toProperty(json.name),
+    type,
+    isArray,
+    struct,
+    versions: clip(parseVersions(json.versions ?? json.taggedVersions), context.versions),
+    nullable: clip(parseVersions(json.nullableVersions ?? 'none'), context.versions),
+    tagged: clip(parseVersions(json.taggedVersions ?? 'none'), context.versions),
+    tag: json.tag,
+    ignorable: json.ignorable === true,
+    fallback: json.default === undefined ? undefined : String(json.default),
+    about: json.about ?? '',
   }
 }
 
-/** @returns {Field} */
-function readField(raw, structs) {
-  const versions = parseVersions(raw.versions)
-  const tagged = parseVersions(raw.taggedVersions)
-  if (!versions) throw new Error(`field ${raw.name} has no versions`)
-  if (tagged && (tagged.min !== versions.min || tagged.max !== versions.max)) {
-    throw new Error(`field ${raw.name} is tagged in some of its versions only: not supported`)
-  }
-  if (raw.flexibleVersions) throw new Error(`field ${raw.name} has its own flexible versions`)
-  const field = {
-    name: lowerCamel(raw.name),
-    type: readType(raw.type, structs),
-    versions,
-    nullable: intersect(parseVersions(raw.nullableVersions), versions),
-    tag: tagged ? raw.tag : null,
-    ignorable: raw.ignorable === true,
-    fallback: raw.default === undefined ? null : String(raw.default),
-  }
-  if (field.tag !== null && field.nullable && field.type.kind === 'struct') {
-    throw new Error(`field ${raw.name} is a tagged struct that may be null: not supported`)
-  }
-  return field
+/** @param {string} name TopicId → topicId, ISRNodes → isrNodes */
+function toProperty(name) {
+  return name.replace(/^[A-Z]+(?![a-z])|^[A-Z]/, (start) => start.toLowerCase())
 }
 
-/** @returns {Type} */
-function readType(text, structs) {
-  if (text.startsWith('[]')) {
-    return { kind: 'array', name: '[]', element: readType(text.slice(2), structs) }
-  }
-  if (primitives.has(text)) return { kind: 'primitive', name: text }
-  const struct = structs.get(text)
-  return { kind: 'struct', name: struct.name, struct }
+/** @param {string} text "3", "1-4", "2+" or "none" @returns {Versions} */
+function parseVersions(text) {
+  if (text === 'none') return { from: 1, to: 0 }
+  const [from, to] = text.split('-')
+  if (text.endsWith('+')) return { from: Number.parseInt(text, 10), to: unbounded }
+  return { from: Number(from), to: Number(to ?? from) }
 }
 
-/** Works out in which versions each struct can occur. */
-function spreadVersions(struct) {
-  for (const field of struct.fields) {
-    const inner = (field.type.element ?? field.type).struct
-    if (!inner) continue
-    const within = intersect(field.versions, struct.within)
-    if (!within) continue
-    inner.within = hull(inner.within, within)
-    spreadVersions(inner)
-  }
+/** @param {Versions} a @param {Versions} b @returns {Versions} */
+function clip(a, b) {
+  return { from: Math.max(a.from, b.from), to: Math.min(a.to, b.to) }
 }
