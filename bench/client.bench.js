@@ -9,7 +9,7 @@ const event = {
   orderId: 'order-00000000',
   customer: 'customer-0000',
   amount: 99.99,
-  note: 'x'.repeat(22),
+  note: 'x'.repeat(20),
 }
 if (JSON.stringify(event).length !== 100)
   throw new Error(`event has ${JSON.stringify(event).length} bytes`)
