@@ -2,7 +2,6 @@
  * A compacted internal partition as a durable map of keys to values: append changes, replay them at start. Whoever
  * owns one keeps the current state in memory; the log is its history, and compaction keeps that short.
  */
-import { emptyBytes } from '../../core/bytes.ts'
 import { CorruptDataError } from '../../core/errors.ts'
 import type { Runtime } from '../../core/runtime.ts'
 import { loadCodec } from '../../protocol/compression/codec.ts'
@@ -75,12 +74,14 @@ export class KeyedLog {
     visit: (key: Uint8Array, value: Uint8Array | null, timestampMs: number) => void,
   ): Promise<bigint> {
     const bytes = await this.#log.read(offset, replayBytes, true, end)
+    // Compaction may have left nothing up to the end.
+    if (!bytes) return end
     let next = offset
-    for (const header of readBatches(bytes ?? emptyBytes)) {
+    for (const header of readBatches(bytes)) {
       next = header.lastOffset + 1n
       if (header.isControl) continue
       const codec = header.compression === 'none' ? undefined : await loadCodec(header.compression)
-      const cursor = new RecordCursor(bytes!, header, codec)
+      const cursor = new RecordCursor(bytes, header, codec)
       while (cursor.next()) {
         const key = cursor.keyBytes()
         if (key && cursor.offset >= offset) visit(key, cursor.valueBytes(), cursor.timestampMs)
