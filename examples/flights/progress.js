@@ -1,4 +1,6 @@
-/** A progress line: redrawn in place on a terminal, one line every two seconds elsewhere. */
+/** A progress line: redrawn in place on a terminal, one line every two seconds (FLIGHTS_PROGRESS_MS) elsewhere. */
+const quietIntervalMs = Number(process.env.FLIGHTS_PROGRESS_MS ?? 2000)
+
 export class Progress {
   #label
   #total
@@ -17,7 +19,7 @@ export class Progress {
   show(done) {
     const now = performance.now()
     const isTerminal = process.stderr.isTTY
-    if (now - this.#shownAt < (isTerminal ? 100 : 2000)) return
+    if (now - this.#shownAt < (isTerminal ? 100 : quietIntervalMs)) return
     this.#shownAt = now
     const line = this.#line(done)
     process.stderr.write(isTerminal ? `\r\x1b[K${line}` : `${line}\n`)

@@ -274,6 +274,8 @@ const unknownOutcomes: ReadonlySet<string> = new Set([
   'REQUEST_TIMED_OUT',
   'NETWORK_EXCEPTION',
   'NOT_ENOUGH_REPLICAS_AFTER_APPEND',
+  // The append may have succeeded and its sync failed.
+  'KAFKA_STORAGE_ERROR',
 ])
 
 const byCode = new Map(errorTable.map((row) => [row[0], row]))

@@ -1,8 +1,8 @@
 /**
  * The batches of one partition, in order, and the idempotent producer's sequence state for it (KIP-98, KIP-360).
  *
- * Invariants. Batches leave in the order their records came. At most `inFlightMax` are unanswered (the broker
- * remembers five). While any batch waits to be retried, one is in flight at a time, oldest first. Sequences are
+ * Invariants. Batches leave in the order their records came. None is sent while one `inFlightMax` places before it is
+ * unanswered (the broker remembers five). While any batch waits to be retried, one is in flight at a time, oldest first. Sequences are
  * never rolled back: after a batch fails for good, or its fate is unknown, the partition waits until nothing is
  * in flight and goes on from sequence 0 under a new producer epoch (`needsNewEpoch`).
  */
@@ -91,7 +91,7 @@ export class PartitionQueue {
     if (this.#retry.length > 0) {
       return this.#inFlight.length === 0 ? this.#send(this.#retry.shift()!) : undefined
     }
-    if (this.#inFlight.length >= this.#limits.inFlightMax) return undefined
+    if (this.#isWindowFull()) return undefined
     if (
       this.#ready.length === 0 &&
       this.#open &&
@@ -105,6 +105,20 @@ export class PartitionQueue {
       this.#nextSequence = (this.#nextSequence + batch.recordCount) % sequenceModulus
     }
     return this.#send(batch)
+  }
+
+  /**
+   * The broker recognises a retry only among the producer's last batches. So what counts is not how many are unanswered,
+   * but how far the next one would be ahead of the oldest that is.
+   */
+  #isWindowFull(): boolean {
+    const oldest = this.#inFlight[0]
+    const next = this.#ready[0] ?? this.#open
+    return (
+      oldest !== undefined &&
+      next !== undefined &&
+      next.order - oldest.order >= this.#limits.inFlightMax
+    )
   }
 
   /** The batch is settled: stored, or failed for good. */

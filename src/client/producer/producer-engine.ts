@@ -29,6 +29,9 @@ import type { ResolvedProducerConfig } from './producer-config.ts'
 /** The broker remembers the last five batches of a producer (KIP-98), so no more may be unanswered. */
 const idempotentInFlightMax = 5
 
+/** A full or broken disk rarely mends itself within seconds; the application should hear of it. */
+const storageRetriesMax = 3
+
 interface Waiting {
   readonly record: OutgoingRecord
   readonly delivery: Delivery
@@ -365,7 +368,7 @@ export class ProducerEngine {
     if (
       isRetriable &&
       hasTime &&
-      batch.attempts <= this.#config.retries &&
+      batch.attempts <= this.#retriesFor(error) &&
       !this.#cluster.closed.aborted
     ) {
       const { retryBackoffMs } = this.#config
@@ -385,6 +388,12 @@ export class ProducerEngine {
     // Its sequence numbers are used up or in doubt: what follows needs a fresh start.
     if (this.#identities) queue.needsNewEpoch = true
     this.#fail(batch, error)
+  }
+
+  #retriesFor(error: unknown): number {
+    const { retries } = this.#config
+    const isStorage = error instanceof KafkaError && error.code === 'KAFKA_STORAGE_ERROR'
+    return isStorage ? Math.min(retries, storageRetriesMax) : retries
   }
 
   async #startEpoch(queue: PartitionQueue): Promise<void> {

@@ -1,0 +1,146 @@
+/** What an application sees when the disk or the way to the broker fails. */
+import { afterEach, describe, expect, test } from 'vitest'
+import { Broker } from '../../src/broker/broker.ts'
+import { BaseClient } from '../../src/client/client.ts'
+import { resolveClientConfig } from '../../src/client/config.ts'
+import type { Connection, ExchangeOptions } from '../../src/connection/connection.ts'
+import { EmbeddedConnection } from '../../src/connection/embedded.ts'
+import { createRuntime } from '../../src/core/runtime.ts'
+import { DisconnectedError, StorageError } from '../../src/index.ts'
+import type { Api } from '../../src/protocol/api.ts'
+import type { FileSystem } from '../../src/storage/file-system.ts'
+import { createMemoryFileSystem } from '../../src/storage/memory-file-system.ts'
+import { SeededRandom } from '../simulation/random.ts'
+import { SimulatedDisk } from '../simulation/simulated-disk.ts'
+
+const runtime = createRuntime()
+let opened: BaseClient[] = []
+afterEach(async () => {
+  await Promise.allSettled(opened.map((client) => client.close()))
+  opened = []
+})
+
+function open(
+  fileSystem: FileSystem,
+  wrap: (connection: Connection) => Connection = (connection) => connection,
+): BaseClient {
+  const config = resolveClientConfig({ url: 'memory:', runtime, retryBackoff: 1 }, {})
+  const connection = new EmbeddedConnection('memory:', 'test', runtime, () =>
+    Broker.open({ fileSystem, runtime }),
+  )
+  const client = new BaseClient(config, wrap(connection))
+  opened.push(client)
+  return client
+}
+
+/** Loses the request or the answer of some Produce exchanges, as a broken connection does. */
+class LossyConnection implements Connection {
+  readonly url = 'lossy:'
+  readonly #inner: Connection
+  readonly #random: SeededRandom
+  readonly #share: number
+  losses = 0
+
+  constructor(inner: Connection, random: SeededRandom, share: number) {
+    this.#inner = inner
+    this.#random = random
+    this.#share = share
+  }
+
+  async exchange<Q, R>(
+    api: Api<Q, R>,
+    request: Q | ((version: number) => Q),
+    options?: ExchangeOptions,
+  ): Promise<R> {
+    if (api.name !== 'Produce') return this.#inner.exchange(api, request, options)
+    if (this.#random.chance(this.#share)) throw this.#lost()
+    const answer = await this.#inner.exchange(api, request, options)
+    if (this.#random.chance(this.#share)) throw this.#lost()
+    return answer
+  }
+
+  close(): Promise<void> {
+    return this.#inner.close()
+  }
+
+  #lost(): DisconnectedError {
+    this.losses++
+    return new DisconnectedError('the connection broke', {
+      code: 'NETWORK_EXCEPTION',
+      retriable: true,
+      outcome: 'unknown',
+    })
+  }
+}
+
+describe('a full disk', () => {
+  test('fails what does not fit with an error that says so, loses nothing, and goes on once there is space', async () => {
+    const disk = new SimulatedDisk({ random: new SeededRandom(1) })
+    const kafka = open(disk)
+    const producer = kafka.producer<string>('orders', { retryBackoffMs: 1 })
+    const stored: string[] = []
+    for (let n = 0; n < 5; n++) {
+      await producer.send(`before ${n}`)
+      stored.push(`before ${n}`)
+    }
+    disk.capacityBytes = 0
+    const failure = producer.send('too much')
+    await expect(failure).rejects.toThrow(StorageError)
+    await expect(failure).rejects.toThrow(/full/)
+    disk.capacityBytes = Number.POSITIVE_INFINITY
+    await producer.send('after')
+    const records = await kafka.consumer<string>('orders').take(6).toArray()
+    expect(records.map(({ value }) => value)).toEqual([...stored, 'after'])
+  })
+})
+
+describe('a disk that fails to sync', () => {
+  test('takes the partition offline with an error that says so; acknowledged records survive the restart', async () => {
+    const disk = new SimulatedDisk({ random: new SeededRandom(2) })
+    const kafka = open(disk)
+    await kafka.produce('orders', 'safe')
+    disk.failNext('sync', /orders-0.*log$/, 'STORAGE_IO')
+    const producer = kafka.producer<string>('orders', { retries: 1, retryBackoffMs: 1 })
+    const failure = producer.send('in doubt')
+    await expect(failure).rejects.toThrow(StorageError)
+    await expect(failure).rejects.toMatchObject({ outcome: 'unknown' })
+    await expect(producer.send('later')).rejects.toThrow(/offline/)
+    await kafka.close().catch(() => undefined)
+    const after = open(disk.afterDeath('power', { random: new SeededRandom(3) }))
+    const [first] = await after.consumer<string>('orders').take(1).toArray()
+    expect(first!.value).toBe('safe')
+  })
+})
+
+describe('a connection that breaks', () => {
+  test.each([1, 2, 3, 4, 5])(
+    'never doubles, loses or reorders what an idempotent producer sends (seed %i)',
+    async (seed) => {
+      const count = 400
+      let lossy: LossyConnection | undefined
+      const kafka = open(createMemoryFileSystem(), (connection) => {
+        lossy = new LossyConnection(connection, new SeededRandom(seed), 0.15)
+        return lossy
+      })
+      // Small batches, so that five are under way at once.
+      const producer = kafka.producer<number>('numbers', { batchSize: 1024, retryBackoffMs: 1 })
+      await producer.sendBatch(Array.from({ length: count }, (_, n) => n))
+      const sends: Promise<unknown>[] = []
+      for (let n = count; n < 2 * count; n++) {
+        sends.push(producer.send(n))
+        if (n % 7 === 0) await sends[sends.length - 1]
+      }
+      await Promise.all(sends)
+      expect(lossy!.losses).toBeGreaterThan(5)
+      const records = await kafka
+        .consumer<number>('numbers')
+        .take(2 * count)
+        .toArray()
+      expect(records.map(({ value }) => value)).toEqual(
+        Array.from({ length: 2 * count }, (_, n) => n),
+      )
+      const { offsets } = await kafka.admin.describeTopic('numbers')
+      expect(Number(offsets[0]!.latest)).toBe(2 * count)
+    },
+  )
+})
