@@ -93,7 +93,11 @@ class Simulation {
 
   /** From start to death, or to the end of the workload. */
   async #live(disk: SimulatedDisk): Promise<void> {
-    this.#runtime = new ManualRuntime(process.env.SIM_LOG ? { debug() {}, info() {}, warn: console.log, error: console.log } : undefined)
+    this.#runtime = new ManualRuntime(
+      process.env.SIM_LOG
+        ? { debug() {}, info() {}, warn: console.log, error: console.log }
+        : undefined,
+    )
     const broker = await this.#open(disk)
     if (!broker) return
     this.#client.broker = broker

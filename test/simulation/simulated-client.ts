@@ -241,7 +241,8 @@ export class SimulatedClient {
     })
     const response = await this.#ask(fetch, request)
     const answer = response?.responses[0]?.partitions[0]
-    if (answer && answer.errorCode !== 0) this.readErrors.add(`${topic}-${partition} at ${from}: ${errorName(answer.errorCode)}`)
+    if (answer && answer.errorCode !== 0)
+      this.readErrors.add(`${topic}-${partition} at ${from}: ${errorName(answer.errorCode)}`)
     const bytes = answer?.records
     if (!bytes) return []
     const records: StoredRecord[] = []
