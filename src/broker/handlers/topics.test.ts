@@ -1,5 +1,6 @@
 /** CreateTopics, CreatePartitions and DeleteTopics. */
 import { describe, expect, test } from 'vitest'
+import { runAll } from '../../../test/broker/settled.ts'
 import {
   batch,
   createTopic,
@@ -269,6 +270,19 @@ describe('DeleteTopics', () => {
     expect(await fetchFrom(broker, 'orders')).toMatchObject({ values: ['a'] })
     broker.fileSystem.failWrites = undefined
     expect(await remove(broker, 'orders')).toMatchObject([{ error: 'NONE' }])
+  })
+
+  test('a topic that takes the name of one whose oldest records had gone begins at 0, and keeps its own', async () => {
+    const broker = await openTestBroker()
+    await createTopic(broker, 'orders', 1, { 'segment.bytes': '1024', 'retention.bytes': '1' })
+    for (let i = 0; i < 20; i++) await produceTo(broker, 'orders', batch('x'.repeat(300)))
+    broker.runtime.advance(300_000)
+    await runAll()
+    expect((await fetchFrom(broker, 'orders', 20n)).logStartOffset).toBeGreaterThan(5n)
+    await remove(broker, 'orders')
+    await createTopic(broker, 'orders')
+    await produceTo(broker, 'orders', batch('kept'))
+    expect(await fetchFrom(await broker.restart(), 'orders')).toMatchObject({ values: ['kept'] })
   })
 
   test('takes topic ids', async () => {

@@ -11,9 +11,12 @@
  * transaction has ended, and those of aborted ones go entirely.
  */
 import { decodeUtf8 } from '../../core/bytes.ts'
+import { CorruptDataError } from '../../core/errors.ts'
 import type { Runtime } from '../../core/runtime.ts'
 import { loadCodec } from '../../protocol/compression/codec.ts'
 import { rebuildBatch } from '../../protocol/records/rebuild-batch.ts'
+import { verifyBatch } from '../../protocol/records/record-batch.ts'
+import type { RecordCursor } from '../../protocol/records/record-reader.ts'
 import type { File, FileSystem } from '../../storage/file-system.ts'
 import { openBatch } from './open-batch.ts'
 import type { PartitionLog } from './partition-log.ts'
@@ -83,6 +86,8 @@ class Compaction {
     let known = 0n
     for (const segment of segments) {
       for await (const { header, bytes } of segment.scan()) {
+        // To rewrite damaged data would give it a checksum that is right.
+        if (!verifyBatch(bytes, header)) throw damagedSegment(segment)
         if (header.isControl) continue
         const cursor = await openBatch(bytes, header)
         while (cursor.next()) {
@@ -112,7 +117,7 @@ class Compaction {
         // The last batch stays, empty if need be: segments leave no gap between them, so recovery sees what is lost.
         const isLast = scanned.header.lastOffset + 1n === segment.nextOffset
         const kept = await this.#keep(scanned, isLast)
-        isChanged ||= kept === undefined || kept.length !== scanned.header.sizeInBytes
+        isChanged ||= !kept || kept.buffer !== scanned.bytes.buffer
         if (kept) file.write(kept, file.size)
       }
       if (!isChanged || file.size === 0) {
@@ -155,13 +160,22 @@ class Compaction {
     // Markers stay: they say which transactions were aborted.
     if (header.isControl) return whole
     const isAborted = this.#isAborted(header.producerId, header.isTransactional, header.baseOffset)
-    const oldestTombstoneMs = this.#nowMs - this.#log.config.deleteRetentionMs
+    // A tombstone's time runs from the first compaction that meets it (KIP-534), not from its event.
+    const isOver = header.deleteHorizonMs !== undefined && header.deleteHorizonMs <= this.#nowMs
     const codec = header.compression === 'none' ? undefined : await loadCodec(header.compression)
-    const rebuilt = rebuildBatch(bytes, header, codec, (cursor) => {
+    let hasTombstone = false
+    const keep = (cursor: RecordCursor) => {
       const key = cursor.keyBytes()
       if (!key || isAborted || this.#lastOffsets.get(nameOf(key)) !== cursor.offset) return false
-      return cursor.valueBytes() !== null || cursor.timestampMs > oldestTombstoneMs
-    })
+      if (cursor.valueBytes() !== null) return true
+      hasTombstone ||= !isOver
+      return !isOver
+    }
+    const horizonMs = this.#nowMs + this.#log.config.deleteRetentionMs
+    const plain = rebuildBatch(bytes, header, codec, keep)
+    const needsHorizon = hasTombstone && header.deleteHorizonMs === undefined
+    const rebuilt = needsHorizon ? rebuildBatch(bytes, header, codec, keep, horizonMs) : plain
+    if (needsHorizon) return rebuilt.bytes
     if (rebuilt.keptCount === header.recordCount) return whole
     const holdsLastSequence = this.#log.lastOffsetOf(header.producerId) === header.lastOffset
     return rebuilt.keptCount > 0 || holdsLastSequence || isLast ? rebuilt.bytes : undefined
@@ -173,6 +187,12 @@ class Compaction {
       .abortedTransactions(offset, offset + 1n)
       .some((aborted) => aborted.producerId === producerId && aborted.firstOffset <= offset)
   }
+}
+
+function damagedSegment(segment: Segment): CorruptDataError {
+  return new CorruptDataError(`${segment.path}.log holds damaged data and is not compacted`, {
+    code: 'CORRUPT_MESSAGE',
+  })
 }
 
 /** Keys are compared byte by byte; as text where they are text, which most are. */

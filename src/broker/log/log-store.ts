@@ -134,13 +134,22 @@ export class LogStore {
     return log
   }
 
-  /** Removes a partition's log with all its records. */
-  deleteLog(topic: string, partition: number): void {
-    const name = `${topic}-${partition}`
-    this.#logs.get(name)?.abandon()
-    this.#logs.delete(name)
-    this.#logStarts.delete(name)
-    this.#options.fileSystem.remove(name)
+  /** Removes partitions' logs with all their records. Durable when it resolves. */
+  async deleteLogs(
+    partitions: readonly { readonly topic: string; readonly partition: number }[],
+  ): Promise<void> {
+    const { fileSystem } = this.#options
+    const names = partitions.map(({ topic, partition }) => `${topic}-${partition}`)
+    for (const name of names) {
+      this.#logs.get(name)?.abandon()
+      this.#logs.delete(name)
+      this.#logStarts.delete(name)
+    }
+    // A later log of the same name must inherit neither where this one began nor how far it was synced.
+    await this.#saveLogStarts()
+    await this.#savePoints()
+    for (const name of names) fileSystem.remove(name)
+    await fileSystem.syncDirectory('')
   }
 
   /** Makes records below `offset` unreachable, durably, and drops what can be dropped. Returns the new start. */
@@ -206,8 +215,14 @@ export class LogStore {
       (log) => !log.offline && log.highWatermark < log.logEndOffset,
     )
     await Promise.allSettled(dirty.map((log) => log.whenSynced()))
-    this.#saving = this.#writeRecoveryPoints()
-    await this.#saving
+    await this.#savePoints()
+  }
+
+  /** One at a time: two would write the same temporary file. */
+  #savePoints(): Promise<void> {
+    const save = () => this.#writeRecoveryPoints()
+    this.#saving = this.#saving.then(save, save)
+    return this.#saving
   }
 
   async #writeRecoveryPoints(): Promise<void> {

@@ -85,6 +85,7 @@ export class PartitionLog {
   readonly #transactions: TransactionIndex
   readonly #cache: TailCache
   readonly #listeners = new Set<() => void>()
+  readonly #taken = new WeakSet<Uint8Array>()
   /** Everything below has been compacted since the log was opened. */
   compactedTo = 0n
   #config: LogConfig
@@ -115,7 +116,9 @@ export class PartitionLog {
     this.#snapshots = new ProducerSnapshots(parts.fileSystem, parts.folder)
     this.#transactions = new TransactionIndex(parts.fileSystem, () => this.#segments)
     this.#cache = new TailCache(parts.cacheBudget, tailCacheBytes)
-    this.#logStartOffset = parts.logStartOffset
+    const { baseOffset } = parts.segments[0]!
+    // biome-ignore lint/complexity/useMathMinMax: Math.max takes no bigints
+    this.#logStartOffset = baseOffset > parts.logStartOffset ? baseOffset : parts.logStartOffset
     this.#logEndOffset = this.#active.nextOffset
     if (this.#logEndOffset < this.#logStartOffset) this.#logEndOffset = this.#logStartOffset
     this.#highWatermark = this.#logEndOffset
@@ -166,12 +169,14 @@ export class PartitionLog {
   }
 
   /**
-   * Appends the batches in `records` at the end: validates each, gives it its offsets in place, and writes the bytes.
+   * Appends the batches in `sent` at the end: validates each, gives it its offsets in place, and writes the bytes.
    * The bytes are the log's from then on. All batches or none. Throws a `KafkaError` with Kafka's code, or
    * `StorageError` when the disk refuses; a full disk fails this append and nothing else.
    */
-  append(records: Uint8Array, origin: 'client' | 'broker' = 'client'): AppendResult {
+  append(sent: Uint8Array, origin: 'client' | 'broker' = 'client'): AppendResult {
     this.#checkUsable()
+    // Bytes that are the log's already still serve readers at their first place.
+    const records = this.#taken.has(sent) ? sent.slice() : sent
     const batches = this.#validate(records, origin)
     const first = batches[0]!
     const original = origin === 'client' ? this.#producers.check(first) : undefined
@@ -199,6 +204,7 @@ export class PartitionLog {
     for (const header of headers) this.#remember(header, records)
     const baseOffset = this.#logEndOffset
     this.#logEndOffset = offset
+    this.#taken.add(records)
     this.#cache.add({ baseOffset, nextOffset: offset, bytes: records })
     this.#unsyncedFiles.add(active.file)
     return {
@@ -250,11 +256,12 @@ export class PartitionLog {
     }
     for (let index = this.#segmentIndexOf(offset); index < this.#segments.length; index++) {
       const segment = this.#segments[index]!
+      if (segment.nextOffset <= offset) continue
       const from = offset > segment.baseOffset ? offset : segment.baseOffset
       const found = await segment
         .read(from, maxBytes, minOneBatch, upTo)
         .catch((error: unknown) => this.#readFailed(error, segment))
-      if (found) return found
+      if (found !== 'end') return found
     }
     return undefined
   }
@@ -442,9 +449,9 @@ export class PartitionLog {
   #remember(header: BatchHeader, records: Uint8Array): void {
     if (header.isControl) {
       const isCommit = readControlType(records, header) === 'commit'
-      const aborted = this.#producers.recordMarker(header, isCommit, 0)
+      const aborted = this.#producers.recordMarker(header, isCommit, 0, this.#runtime.now())
       if (aborted) this.#unsyncedFiles.add(this.#transactions.append(this.#active, aborted))
-    } else this.#producers.record(header)
+    } else this.#producers.record(header, this.#runtime.now())
     if (header.isTransactional) this.#firstUnstable = this.#producers.firstUnstableOffset()
   }
 
@@ -566,9 +573,9 @@ export class PartitionLog {
     return Math.max(0, index)
   }
 
-  #readFailed(error: unknown, segment: Segment): undefined {
+  #readFailed(error: unknown, segment: Segment): 'end' {
     // Retention or deletion took the segment away between the look-up and the read.
-    if (!this.#segments.includes(segment) && error instanceof StorageError) return undefined
+    if (!this.#segments.includes(segment) && error instanceof StorageError) return 'end'
     if (error instanceof CorruptDataError)
       this.#runtime.logger.error({ err: error, log: this.#name }, 'damaged data')
     throw error
@@ -603,6 +610,7 @@ async function firstRecordFrom(
   timestamp: bigint,
   from: bigint,
 ): Promise<{ offset: bigint; timestamp: bigint } | undefined> {
+  if (!verifyBatch(bytes, header)) return undefined
   const cursor = await openBatch(bytes, header)
   while (cursor.next()) {
     if (BigInt(cursor.timestampMs) >= timestamp && cursor.offset >= from) {

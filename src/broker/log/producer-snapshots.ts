@@ -25,11 +25,11 @@ export class ProducerSnapshots {
   }
 
   /** Restores the newest sound snapshot not past `offset`; returns its offset, or undefined and an empty state. */
-  restore(offset: bigint, state: ProducerState): bigint | undefined {
+  restore(offset: bigint, state: ProducerState, nowMs: number): bigint | undefined {
     for (const candidate of this.#offsets().reverse()) {
       if (candidate > offset) continue
       const bytes = readWhole(this.#fileSystem, this.#path(candidate))
-      if (bytes && state.restore(bytes)) return candidate
+      if (bytes && state.restore(bytes, nowMs)) return candidate
     }
     state.clear()
     return undefined

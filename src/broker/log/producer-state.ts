@@ -34,6 +34,8 @@ interface ProducerEntry {
   /** Of the open transaction; -1n when there is none. */
   transactionFirstOffset: bigint
   lastTimestamp: bigint
+  /** When it was last heard of, wall-clock milliseconds; event times may be of any age. */
+  lastSeenMs: number
 }
 
 export interface AbortedTransaction {
@@ -95,7 +97,7 @@ export class ProducerState {
   }
 
   /** Records a batch that is in the log at its final offsets. */
-  record(batch: BatchHeader): void {
+  record(batch: BatchHeader, nowMs: number): void {
     if (batch.producerId < 0n || batch.isControl) return
     const entry = this.#entry(batch.producerId, batch.producerEpoch)
     if (batch.baseSequence >= 0) {
@@ -108,6 +110,7 @@ export class ProducerState {
       if (entry.batches.length > rememberedBatches) entry.batches.shift()
     }
     entry.lastTimestamp = batch.maxTimestamp
+    entry.lastSeenMs = nowMs
     if (batch.isTransactional && entry.transactionFirstOffset < 0n)
       entry.transactionFirstOffset = batch.baseOffset
   }
@@ -117,12 +120,14 @@ export class ProducerState {
     batch: BatchHeader,
     isCommit: boolean,
     coordinatorEpoch: number,
+    nowMs: number,
   ): AbortedTransaction | undefined {
     const entry = this.#entry(batch.producerId, batch.producerEpoch)
     const firstOffset = entry.transactionFirstOffset
     entry.transactionFirstOffset = -1n
     entry.coordinatorEpoch = coordinatorEpoch
     entry.lastTimestamp = batch.maxTimestamp
+    entry.lastSeenMs = nowMs
     if (isCommit || firstOffset < 0n) return undefined
     const lastStableOffset = this.firstUnstableOffset() ?? batch.lastOffset + 1n
     return {
@@ -146,7 +151,7 @@ export class ProducerState {
   /** Forgets producers that were last heard of before `timestampMs`, except in a transaction. */
   expire(timestampMs: number): void {
     for (const [id, entry] of this.#producers) {
-      if (entry.transactionFirstOffset < 0n && Number(entry.lastTimestamp) < timestampMs)
+      if (entry.transactionFirstOffset < 0n && entry.lastSeenMs < timestampMs)
         this.#producers.delete(id)
     }
   }
@@ -197,7 +202,7 @@ export class ProducerState {
   }
 
   /** Takes over a snapshot; false when it is damaged, and then nothing has changed. */
-  restore(bytes: Uint8Array): boolean {
+  restore(bytes: Uint8Array, nowMs: number): boolean {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     if (
       bytes.length < snapshotHeaderBytes ||
@@ -222,6 +227,7 @@ export class ProducerState {
         })
       }
       entry.lastTimestamp = timestamp
+      entry.lastSeenMs = nowMs
       entry.coordinatorEpoch = view.getInt32(at + 34)
       entry.transactionFirstOffset = view.getBigInt64(at + 38)
     }
@@ -237,6 +243,7 @@ export class ProducerState {
         batches: [],
         transactionFirstOffset: -1n,
         lastTimestamp: -1n,
+        lastSeenMs: 0,
       }
       this.#producers.set(producerId, entry)
     }

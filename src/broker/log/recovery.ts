@@ -8,7 +8,11 @@
  */
 import { CorruptDataError } from '../../core/errors.ts'
 import type { Runtime } from '../../core/runtime.ts'
-import { verifyBatch } from '../../protocol/records/record-batch.ts'
+import {
+  batchOverheadBytes,
+  readBatchHeader,
+  verifyBatch,
+} from '../../protocol/records/record-batch.ts'
 import type { FileSystem } from '../../storage/file-system.ts'
 import { finishSwaps } from './compaction.ts'
 import { readControlType } from './control-record.ts'
@@ -17,9 +21,12 @@ import type { LogConfig } from './log-config.ts'
 import { PartitionLog } from './partition-log.ts'
 import { ProducerSnapshots } from './producer-snapshots.ts'
 import { ProducerState } from './producer-state.ts'
-import { Segment } from './segment.ts'
+import { type ScannedBatch, Segment } from './segment.ts'
 import type { CacheBudget } from './tail-cache.ts'
 import { TransactionIndex } from './transaction-index.ts'
+
+/** Of the magic byte in a batch. */
+const magicOffset = 16
 
 export interface OpenOptions {
   readonly fileSystem: FileSystem
@@ -74,21 +81,22 @@ class Recovery {
     const { isClean, recoveryPoint } = this.#options
     let segments = this.#openAll()
     if (segments.length === 0) return [await this.#createFirst()]
+    const first = segments.findIndex(
+      (segment, i) => i === segments.length - 1 || segment.nextOffset > recoveryPoint,
+    )
     if (isClean) await segments.at(-1)!.openTail()
-    else
-      segments = await this.#verify(
-        segments,
-        segments.findIndex(
-          (segment, i) => i === segments.length - 1 || segment.nextOffset > recoveryPoint,
-        ),
-      )
+    else segments = await this.#verify(segments, first)
     const end = segments.at(-1)!.nextOffset
     if (end < this.#options.logStartOffset) {
       // Records below the start are gone on purpose; those at and after it never reached the disk.
       for (const segment of segments) segment.remove()
       segments = [await this.#createFirst()]
     }
-    await this.#restoreProducers(segments)
+    // After a crash only a snapshot from before what was verified is sure to match it.
+    const snapshotUpTo = isClean
+      ? segments.at(-1)!.nextOffset
+      : segments[Math.min(first, segments.length - 1)]!.baseOffset
+    await this.#restoreProducers(segments, snapshotUpTo)
     if (!isClean) await this.epochs.begin(this.epochs.current + 1, segments.at(-1)!.nextOffset)
     return segments
   }
@@ -152,54 +160,114 @@ class Recovery {
     return segments
   }
 
-  /** Reads a segment and makes its indexes; returns how many bytes from its beginning are sound. */
+  /** Reads a segment and makes its indexes; returns how many bytes from its beginning are to be kept. */
   async #verifySegment(segment: Segment): Promise<number> {
+    const size = segment.sizeInBytes
     let expected = segment.baseOffset
-    let soundBytes = 0
+    let keptBytes = 0
+    let isAfterDamage = false
     segment.nextOffset = segment.baseOffset
     segment.beginRebuild()
+    while (keptBytes < size) {
+      const sound = await this.#soundBatches(segment, keptBytes, expected, isAfterDamage)
+      keptBytes = sound.end
+      expected = segment.nextOffset
+      if (keptBytes === size || expected >= this.#options.recoveryPoint) break
+      // This was on stable storage once: damage, not a torn write. What follows it is kept, and it is never served.
+      const next = await this.#findSoundBatch(segment, keptBytes + 1, expected)
+      this.#options.runtime.logger.error(
+        { log: this.#folder, offset: String(expected), position: keptBytes, resumesAt: next },
+        'data that had been stored is damaged; its records cannot be served',
+      )
+      if (next === undefined) break
+      keptBytes = next
+      isAfterDamage = true
+    }
+    return keptBytes
+  }
+
+  /** Notes batches from `position` on for as long as they are sound. */
+  async #soundBatches(
+    segment: Segment,
+    position: number,
+    from: bigint,
+    isAfterDamage: boolean,
+  ): Promise<{ end: number }> {
+    let expected = from
+    let end = position
+    let isFirst = isAfterDamage
     try {
-      for await (const { header, bytes, filePosition } of segment.scan()) {
+      for await (const { header, bytes, filePosition } of segment.scan(position)) {
         if (header.baseOffset < expected || !verifyBatch(bytes, header)) break
-        segment.noteRecovered(header, filePosition)
+        segment.noteRecovered(header, filePosition, isFirst)
+        isFirst = false
         this.epochs.observe(header.partitionLeaderEpoch, header.baseOffset)
         expected = header.lastOffset + 1n
-        soundBytes = filePosition + header.sizeInBytes
+        end = filePosition + header.sizeInBytes
       }
     } catch (error) {
       if (!(error instanceof CorruptDataError)) throw error
     }
-    return soundBytes
+    return { end }
   }
 
-  /** Producer state from the newest snapshot, and from the log after it. */
-  async #restoreProducers(segments: readonly Segment[]): Promise<void> {
-    const { fileSystem } = this.#options
-    const end = segments.at(-1)!.nextOffset
-    const from = this.#snapshots.restore(end, this.producers) ?? segments[0]!.baseOffset
-    if (from >= end) return
-    const transactions = new TransactionIndex(fileSystem, () => segments)
-    for (const segment of segments) {
-      if (segment.nextOffset <= from) continue
-      let isFresh = true
-      for await (const { header, bytes } of segment.scan()) {
-        if (header.baseOffset < from) continue
-        if (!header.isControl) {
-          this.producers.record(header)
-          continue
-        }
-        if (isFresh && segment.baseOffset >= from) fileSystem.remove(`${segment.path}.txnindex`)
-        isFresh = false
-        const aborted = this.producers.recordMarker(
-          header,
-          readControlType(bytes, header) === 'commit',
-          0,
-        )
-        if (aborted) {
-          const file = transactions.append(segment, aborted)
-          await file.sync()
-        }
+  /** Where the next sound batch begins that may follow `expected`; its magic byte is looked for first. */
+  async #findSoundBatch(
+    segment: Segment,
+    from: number,
+    expected: bigint,
+  ): Promise<number | undefined> {
+    const bytes = await segment.file.read(from, segment.sizeInBytes - from)
+    for (let at = 0; at + batchOverheadBytes <= bytes.length; at++) {
+      if (bytes[at + magicOffset] !== 2) continue
+      try {
+        const header = readBatchHeader(bytes, at)
+        if (header.baseOffset >= expected && verifyBatch(bytes, header)) return from + at
+      } catch (error) {
+        if (!(error instanceof CorruptDataError)) throw error
       }
     }
+    return undefined
+  }
+
+  /** Producer state from a snapshot, and from the log after it; the aborted index is completed on the way. */
+  async #restoreProducers(segments: readonly Segment[], snapshotUpTo: bigint): Promise<void> {
+    const { fileSystem, runtime } = this.#options
+    const end = segments.at(-1)!.nextOffset
+    const transactions = new TransactionIndex(fileSystem, () => segments)
+    if (!this.#options.isClean)
+      for (const segment of segments) await transactions.dropFrom(segment, end)
+    const from =
+      this.#snapshots.restore(snapshotUpTo, this.producers, runtime.now()) ??
+      segments[0]!.baseOffset
+    if (from >= end) return
+    for (const segment of segments) {
+      if (segment.nextOffset <= from) continue
+      try {
+        for await (const batch of segment.scan()) {
+          if (batch.header.baseOffset >= from) await this.#replay(batch, segment, transactions)
+        }
+      } catch (error) {
+        if (!(error instanceof CorruptDataError)) throw error
+        runtime.logger.error(
+          { err: error, log: this.#folder },
+          'producer state is incomplete: damaged data stands in the log',
+        )
+      }
+    }
+  }
+
+  async #replay(
+    { header, bytes }: ScannedBatch,
+    segment: Segment,
+    transactions: TransactionIndex,
+  ): Promise<void> {
+    if (!verifyBatch(bytes, header)) return
+    const nowMs = this.#options.runtime.now()
+    if (!header.isControl) return this.producers.record(header, nowMs)
+    const isCommit = readControlType(bytes, header) === 'commit'
+    const aborted = this.producers.recordMarker(header, isCommit, 0, nowMs)
+    if (aborted && !transactions.has(segment, aborted))
+      await transactions.append(segment, aborted).sync()
   }
 }

@@ -149,15 +149,15 @@ export class Segment {
 
   /**
    * Whole batches from the one that holds `offset`, below `upTo`, of at most `maxBytes` unless the first alone is
-   * larger and `minOneBatch` is set. Every batch is verified: damage ends the answer, or is thrown as CORRUPT_MESSAGE
-   * when it comes first.
+   * larger and `minOneBatch` is set. `undefined` when the next batch may not be had; `'end'` when there is none here.
+   * Every batch is verified: damage ends the answer, or is thrown as CORRUPT_MESSAGE when it comes first.
    */
   async read(
     offset: bigint,
     maxBytes: number,
     minOneBatch: boolean,
     upTo: bigint,
-  ): Promise<Uint8Array | undefined> {
+  ): Promise<Uint8Array | undefined | 'end'> {
     await this.load()
     const from = this.#offsets!.positionFor(offset)
     const sizeAtStart = this.file.size
@@ -171,14 +171,14 @@ export class Segment {
         if (first < 0) throw error
         return undefined
       })
-      if (!header) break
+      if (!header) return first < 0 ? 'end' : chunk.subarray(first, used)
       if (header.needsBytes > 0) {
         // The chunk ends inside this batch. Before the first wanted one: read on from here.
         const size = header.needsBytes
         if (first >= 0 || (size > maxBytes && !minOneBatch)) break
         start += used
         chunk = await this.file.read(start, Math.max(size, Math.min(maxBytes, sizeAtStart - start)))
-        if (chunk.length < size) break
+        if (chunk.length < size) return 'end'
         used = 0
         continue
       }
@@ -250,8 +250,9 @@ export class Segment {
     this.#maxTimestampOffset = -1n
   }
 
-  /** During recovery: a batch that has been found sound. */
-  noteRecovered(header: BatchHeader, filePosition: number): void {
+  /** During recovery: a batch that has been found sound. After damage it is indexed, so that readers can get past it. */
+  noteRecovered(header: BatchHeader, filePosition: number, isAfterDamage: boolean): void {
+    if (isAfterDamage) this.#bytesSinceIndex = Number.POSITIVE_INFINITY
     this.#note(header, filePosition)
   }
 

@@ -34,6 +34,29 @@ export class TransactionIndex {
     return file
   }
 
+  has(segment: Segment, aborted: AbortedTransaction): boolean {
+    return this.#load(segment).some(({ lastOffset }) => lastOffset === aborted.lastOffset)
+  }
+
+  /** After a crash: forgets entries of markers that were cut off with the log's end, and what was half written. */
+  async dropFrom(segment: Segment, end: bigint): Promise<void> {
+    const entries = this.#load(segment)
+    const kept = entries.filter(
+      ({ firstOffset, lastOffset }) => lastOffset < end && firstOffset < lastOffset,
+    )
+    const path = `${segment.path}.txnindex`
+    const size = this.#fileSystem.stat(path)?.size ?? 0
+    if (size === kept.length * entryBytes) return
+    this.#loaded.set(segment, kept)
+    const file = this.#fileSystem.open(path)
+    kept.forEach((entry, i) => {
+      file.write(encode(entry), i * entryBytes)
+    })
+    file.truncate(kept.length * entryBytes)
+    await file.sync()
+    file.close()
+  }
+
   /** Transactions aborted by a marker after `from` whose first record is before `to`. */
   aborted(from: bigint, to: bigint): { producerId: bigint; firstOffset: bigint }[] {
     const found: { producerId: bigint; firstOffset: bigint }[] = []

@@ -45,8 +45,7 @@ export class TopicFolders {
   /** Removes what is there of these partitions. Throws `StorageError`. */
   async remove(partitions: readonly PartitionName[]): Promise<void> {
     if (partitions.length === 0) return
-    for (const { topic, partition } of partitions) await this.#store.deleteLog(topic, partition)
-    await this.#fileSystem.syncDirectory('')
+    await this.#store.deleteLogs(partitions)
   }
 
   async removeTopic(name: string): Promise<void> {

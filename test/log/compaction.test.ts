@@ -1,0 +1,183 @@
+/** What compaction keeps, what it drops, and what a crash in the middle of it leaves. */
+import { describe, expect, test } from 'vitest'
+import { compact } from '../../src/broker/log/compaction.ts'
+import type { PartitionLog } from '../../src/broker/log/partition-log.ts'
+import type { FileSystem } from '../../src/storage/file-system.ts'
+import { createMemoryFileSystem } from '../../src/storage/memory-file-system.ts'
+import { ManualRuntime } from '../broker/manual-runtime.ts'
+import {
+  batchOf,
+  contentOf,
+  folder,
+  marker,
+  openLog,
+  overwrite,
+  producerBatch,
+  readAll,
+  segmentPath,
+  startMs,
+} from './log-fixture.ts'
+
+const config = {
+  segmentBytes: 200,
+  minCleanableDirtyRatio: 0,
+  cleanupPolicy: { delete: false, compact: true },
+}
+
+async function compactedLog() {
+  const fileSystem = createMemoryFileSystem()
+  const runtime = new ManualRuntime()
+  const log = await openLog(fileSystem, { runtime, log: config })
+  const put = (key: string | null, value: string | null, timestampMs = startMs) =>
+    log.append(batchOf([{ key, value, timestampMs }]))
+  const clean = async () => {
+    await log.whenSynced()
+    return compact(log, fileSystem, runtime)
+  }
+  return { fileSystem, runtime, log, put, clean }
+}
+
+/** The last value of each key, which compaction must never change. */
+async function lastValues(log: PartitionLog): Promise<Map<string, string | null>> {
+  const last = new Map<string, string | null>()
+  for (const { key, value } of await readAll(log)) if (key !== null) last.set(key, value)
+  return last
+}
+
+async function pad(log: PartitionLog): Promise<void> {
+  for (let i = 0; i < 6; i++) log.append(batchOf([{ key: `pad${i}`, value: 'x'.repeat(60) }]))
+  await log.whenSynced()
+}
+
+describe('what stays', () => {
+  test('is the last record of each key, at its offset', async () => {
+    const { log, put, clean } = await compactedLog()
+    for (let i = 0; i < 20; i++) put(`k${i % 4}`, `v${i}`)
+    await pad(log)
+    const before = await readAll(log)
+    expect(await clean()).toBeGreaterThan(0)
+    const after = await readAll(log)
+    const lastOf = new Map(before.map((record) => [record.key, record.offset]))
+    const kept = after.filter(({ offset }) => offset < log.segments.at(-1)!.baseOffset)
+    expect(kept.every(({ key, offset }) => lastOf.get(key) === offset)).toBe(true)
+    for (const record of after) expect(before).toContainEqual(record)
+  })
+
+  test('is the same last value for every key, however often it runs', async () => {
+    const { log, put, clean } = await compactedLog()
+    for (let round = 0; round < 5; round++) {
+      for (let i = 0; i < 10; i++) put(`k${(i * 7) % 5}`, `${round}.${i}`)
+      await log.whenSynced()
+      const before = await lastValues(log)
+      await clean()
+      expect(await lastValues(log)).toEqual(before)
+    }
+  })
+
+  test('is the segment that is written to, untouched', async () => {
+    const { fileSystem, log, put, clean } = await compactedLog()
+    for (let i = 0; i < 20; i++) put('k', `v${i}`)
+    await log.whenSynced()
+    const active = segmentPath(log.segments.at(-1)!.baseOffset)
+    const before = contentOf(fileSystem, active)
+    await clean()
+    expect(contentOf(fileSystem, active)).toEqual(before)
+  })
+
+  test('is the dedup window of a producer', async () => {
+    const { fileSystem, log, clean } = await compactedLog()
+    for (let i = 0; i < 8; i++)
+      log.append(
+        batchOf([{ key: 'k', value: `v${i}` }], {
+          producerId: 1n,
+          producerEpoch: 0,
+          baseSequence: i,
+        }),
+      )
+    await pad(log)
+    await clean()
+    await log.close()
+    const again = await openLog(fileSystem, { log: config, isClean: true, recoveryPoint: 100n })
+    expect(again.append(producerBatch(7)).duplicate).toBe(true)
+    expect(again.append(producerBatch(8)).duplicate).toBe(false)
+  })
+})
+
+describe('transactions', () => {
+  const inTransaction = (key: string, value: string, sequence: number) =>
+    batchOf([{ key, value }], {
+      producerId: 1n,
+      producerEpoch: 0,
+      baseSequence: sequence,
+      isTransactional: true,
+    })
+
+  test('an aborted value does not replace the committed one before it', async () => {
+    const { log, put, clean } = await compactedLog()
+    put('k', 'committed')
+    log.append(inTransaction('k', 'aborted', 0))
+    log.append(marker(false), 'broker')
+    await pad(log)
+    await clean()
+    const found = (await readAll(log)).filter(({ key }) => key === 'k').map(({ value }) => value)
+    expect(found).toEqual(['committed'])
+  })
+
+  test('a committed value does', async () => {
+    const { log, put, clean } = await compactedLog()
+    put('k', 'old')
+    log.append(inTransaction('k', 'new', 0))
+    log.append(marker(true), 'broker')
+    await pad(log)
+    await clean()
+    const found = (await readAll(log)).filter(({ key }) => key === 'k').map(({ value }) => value)
+    expect(found).toEqual(['new'])
+  })
+
+  test('an open one is left alone with all that follows', async () => {
+    const { log, put, clean } = await compactedLog()
+    log.append(inTransaction('k', 'open', 0))
+    for (let i = 0; i < 10; i++) put('k', `v${i}`)
+    await log.whenSynced()
+    const before = await readAll(log)
+    expect(before).toHaveLength(11)
+    await clean()
+    expect(await readAll(log)).toEqual(before)
+  })
+})
+
+describe('a crash', () => {
+  async function readyToSwap(): Promise<{ fileSystem: FileSystem; last: Map<string, unknown> }> {
+    const { fileSystem, log, put } = await compactedLog()
+    for (let i = 0; i < 12; i++) put('k', `v${i}`)
+    await pad(log)
+    const last = await lastValues(log)
+    await log.close()
+    return { fileSystem, last }
+  }
+
+  test('before the swap leaves the old segment', async () => {
+    const { fileSystem, last } = await readyToSwap()
+    overwrite(fileSystem, `${segmentPath(0n)}.cleaned`, new Uint8Array([1, 2, 3]))
+    const log = await openLog(fileSystem, { log: config })
+    expect(await lastValues(log)).toEqual(last)
+    expect(fileSystem.list(folder).filter((name) => name.endsWith('.cleaned'))).toEqual([])
+  })
+
+  test('in the swap leaves the new one', async () => {
+    const { fileSystem, last } = await readyToSwap()
+    const whole = contentOf(fileSystem, segmentPath(0n))
+    fileSystem.rename(segmentPath(0n), `${segmentPath(0n)}.swap`)
+    const log = await openLog(fileSystem, { log: config, isClean: true, recoveryPoint: 1000n })
+    expect(contentOf(fileSystem, segmentPath(0n))).toEqual(whole)
+    expect(await lastValues(log)).toEqual(last)
+  })
+})
+
+test('a log that is hardly dirty is left alone', async () => {
+  const { log, put, clean } = await compactedLog()
+  for (let i = 0; i < 12; i++) put('k', `v${i}`)
+  await clean()
+  log.updateConfig({ ...log.config, minCleanableDirtyRatio: 1 })
+  expect(await clean()).toBe(0)
+})
