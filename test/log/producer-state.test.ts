@@ -2,10 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { ProducerState } from '../../src/broker/log/producer-state.ts'
 import { assignOffsets, readBatchHeader } from '../../src/protocol/records/record-batch.ts'
-import { marker, producerBatch, values } from './log-fixture.ts'
-
-/** When the producer was heard of, wall-clock milliseconds. */
-const seenMs = 1_700_000_000_000
+import { marker, producerBatch, startMs, values } from './log-fixture.ts'
 
 const sequenceMax = 2 ** 31 - 1
 
@@ -19,7 +16,7 @@ function stateAfter(first: number, batches: number, count = 1) {
   const state = new ProducerState()
   for (let i = 0; i < batches; i++) {
     const sequence = (first + i * count) % 2 ** 31
-    state.record(headerOf(producerBatch(sequence, count), BigInt(i * count)), seenMs)
+    state.record(headerOf(producerBatch(sequence, count), BigInt(i * count)), startMs)
   }
   return state
 }
@@ -82,7 +79,7 @@ describe('the dedup window', () => {
 
   test('survives a snapshot', () => {
     const restored = new ProducerState()
-    expect(restored.restore(stateAfter(0, 8, 3).toSnapshot(), seenMs)).toBe(true)
+    expect(restored.restore(stateAfter(0, 8, 3).toSnapshot(), startMs)).toBe(true)
     for (const batch of [3, 4, 5, 6, 7])
       expect(check(restored, batch * 3, 3)).toMatchObject({ baseOffset: BigInt(batch * 3) })
     expect(() => check(restored, 6, 3)).toThrowError(/where 24 follows/)
@@ -92,7 +89,7 @@ describe('the dedup window', () => {
 describe('epochs', () => {
   test('an older epoch is fenced', () => {
     const state = new ProducerState()
-    state.record(headerOf(producerBatch(0, 1, { producerEpoch: 3 }), 0n), seenMs)
+    state.record(headerOf(producerBatch(0, 1, { producerEpoch: 3 }), 0n), startMs)
     expect(() => check(state, 1, 1, { producerEpoch: 2 })).toThrowError(
       expect.objectContaining({ code: 'INVALID_PRODUCER_EPOCH' }),
     )
@@ -114,10 +111,10 @@ describe('transactions', () => {
   const open = (state: ProducerState, producerId: bigint, offset: bigint) =>
     state.record(
       headerOf(producerBatch(0, 1, { producerId, isTransactional: true }), offset),
-      seenMs,
+      startMs,
     )
   const end = (state: ProducerState, isCommit: boolean, producerId: bigint, offset: bigint) =>
-    state.recordMarker(headerOf(marker(isCommit, producerId), offset), isCommit, 0, seenMs)
+    state.recordMarker(headerOf(marker(isCommit, producerId), offset), isCommit, 0, startMs)
 
   test('the first unstable offset is that of the oldest open one', () => {
     const state = new ProducerState()
@@ -152,7 +149,7 @@ describe('transactions', () => {
     const state = new ProducerState()
     open(state, 1n, 10n)
     const restored = new ProducerState()
-    restored.restore(state.toSnapshot(), seenMs)
+    restored.restore(state.toSnapshot(), startMs)
     restored.expire(Number.MAX_SAFE_INTEGER)
     expect(restored.firstUnstableOffset()).toBe(10n)
   })
@@ -161,7 +158,10 @@ describe('transactions', () => {
 describe('the snapshot', () => {
   test('is byte for byte what Kafka 1.0 and later write', () => {
     const state = new ProducerState()
-    state.record(headerOf(producerBatch(7, 2, { producerId: 258n, producerEpoch: 3 }), 40n), seenMs)
+    state.record(
+      headerOf(producerBatch(7, 2, { producerId: 258n, producerEpoch: 3 }), 40n),
+      startMs,
+    )
     const bytes = state.toSnapshot()
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     expect(bytes.length).toBe(10 + 46)
@@ -187,7 +187,7 @@ describe('the snapshot', () => {
       const damaged = snapshot.slice()
       damaged[at]! ^= 1 << (at % 8)
       const state = stateAfter(50, 1)
-      expect(state.restore(damaged, seenMs), `byte ${at}`).toBe(false)
+      expect(state.restore(damaged, startMs), `byte ${at}`).toBe(false)
       expect(check(state, 50)).toMatchObject({ baseOffset: 0n })
     }
   })
@@ -195,7 +195,7 @@ describe('the snapshot', () => {
   test('cut short or followed by more is refused', () => {
     const snapshot = stateAfter(0, 2).toSnapshot()
     for (let length = 0; length < snapshot.length; length++)
-      expect(new ProducerState().restore(snapshot.slice(0, length), seenMs)).toBe(false)
-    expect(new ProducerState().restore(new Uint8Array([...snapshot, 0]), seenMs)).toBe(false)
+      expect(new ProducerState().restore(snapshot.slice(0, length), startMs)).toBe(false)
+    expect(new ProducerState().restore(new Uint8Array([...snapshot, 0]), startMs)).toBe(false)
   })
 })
