@@ -129,6 +129,7 @@ function shapeOf({ stable, root }) {
       field.isArray ? 1 : 0,
       range(field.versions),
       range(field.nullable),
+      field.struct?.name,
     ])
   return { versions: range(stable), fields: structShape(root) }
 }
