@@ -52,7 +52,8 @@ export class ByteWriter {
 
   writeInt8(value: number): void {
     if ((value << 24) >> 24 !== value) throw outOfRange('int8', value)
-    this.#view.setInt8(this.#grow(1), value)
+    const at = this.#grow(1)
+    this.#view.setInt8(at, value)
   }
 
   writeUint8(value: number): void {
