@@ -3,7 +3,13 @@
  * match of at least 4 bytes at most 65,535 back; the last sequence has literals only.
  */
 import { damaged } from './damaged-data.ts'
-import { copyLiterals, copyMatch, hashOf, hashTableLength, readFourBytes } from './match-copy.ts'
+import {
+  copyLiterals,
+  copyMatch,
+  hashOfFive,
+  hashTableLength,
+  readFourBytes,
+} from './match-copy.ts'
 
 const matchMin = 4
 const distanceMax = 65_535
@@ -38,8 +44,8 @@ export function compressLz4Block(
     let misses = 1 << 6
     while (position <= matchStartEnd) {
       const four = readFourBytes(input, position)
-      const slot = hashOf(four)
-      const candidate = start + table[slot]! - 1
+      const slot = hashOfFive(four, input[position + 4]!)
+      let candidate = start + table[slot]! - 1
       table[slot] = position - start + 1
       if (
         candidate < start ||
@@ -48,6 +54,14 @@ export function compressLz4Block(
       ) {
         position += misses++ >> 6
         continue
+      }
+      while (
+        position > anchor &&
+        candidate > start &&
+        input[position - 1] === input[candidate - 1]
+      ) {
+        position--
+        candidate--
       }
       let length = matchMin
       while (
@@ -68,6 +82,8 @@ export function compressLz4Block(
       position += length
       anchor = position
       misses = 1 << 6
+      table[hashOfFive(readFourBytes(input, position - 2), input[position + 2]!)] =
+        position - 1 - start
     }
   }
   return writeLastLiterals(output, out, input, anchor, end - anchor)

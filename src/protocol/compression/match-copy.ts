@@ -40,6 +40,11 @@ export function hashOf(fourBytes: number): number {
   return Math.imul(fourBytes, 0x9e3779b1) >>> (32 - hashBits)
 }
 
+/** The same of five bytes: fewer, but longer matches are found. */
+export function hashOfFive(fourBytes: number, fifth: number): number {
+  return (Math.imul(fourBytes, 0x9e3779b1) + Math.imul(fifth, 0x85ebca6b)) >>> (32 - hashBits)
+}
+
 export function readFourBytes(bytes: Uint8Array, at: number): number {
   return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)
 }

@@ -1,0 +1,88 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import {
+  CorruptDataError,
+  GroupCoordinatorError,
+  KafkaError,
+  MessageTooLargeError,
+  NotLeaderError,
+  OffsetOutOfRangeError,
+  ProducerFencedError,
+  QuotaExceededError,
+  RebalanceInProgressError,
+  StorageError,
+  TimeoutError,
+  TopicNotFoundError,
+  UnauthorizedError,
+} from '../core/errors.ts'
+import { errorCode, errorFrom, errorName, errorTable } from './error-codes.ts'
+
+const page = new URL('../../docs/errors.md', import.meta.url)
+
+test('codes and names are unique and lead to each other', () => {
+  expect(new Set(errorTable.map(([code]) => code)).size).toBe(errorTable.length)
+  for (const [code, name] of errorTable) {
+    expect(errorName(code)).toBe(name)
+    expect(errorCode(name)).toBe(code)
+  }
+  expect(errorName(0)).toBe('NONE')
+  expect(errorName(9999)).toBe('ERROR_9999')
+})
+
+test.each([
+  ['UNKNOWN_TOPIC_OR_PARTITION', TopicNotFoundError, true, 'failed'],
+  ['MESSAGE_TOO_LARGE', MessageTooLargeError, false, 'failed'],
+  ['NOT_LEADER_OR_FOLLOWER', NotLeaderError, true, 'failed'],
+  ['OFFSET_OUT_OF_RANGE', OffsetOutOfRangeError, false, 'failed'],
+  ['COORDINATOR_NOT_AVAILABLE', GroupCoordinatorError, true, 'failed'],
+  ['REBALANCE_IN_PROGRESS', RebalanceInProgressError, false, 'failed'],
+  ['TOPIC_AUTHORIZATION_FAILED', UnauthorizedError, false, 'failed'],
+  ['THROTTLING_QUOTA_EXCEEDED', QuotaExceededError, true, 'failed'],
+  ['REQUEST_TIMED_OUT', TimeoutError, true, 'unknown'],
+  ['CORRUPT_MESSAGE', CorruptDataError, true, 'failed'],
+  ['KAFKA_STORAGE_ERROR', StorageError, true, 'unknown'],
+  ['INVALID_PRODUCER_EPOCH', ProducerFencedError, false, 'failed'],
+  ['NOT_ENOUGH_REPLICAS_AFTER_APPEND', KafkaError, true, 'unknown'],
+] as const)('%s', (name, Kind, retriable, outcome) => {
+  const error = errorFrom(errorCode(name), { topic: 'orders', partition: 3 })
+  expect(error).toBeInstanceOf(Kind)
+  expect(error).toMatchObject({ code: name, retriable, outcome })
+  expect(error.message).toContain('orders-3')
+})
+
+test('docs/errors.md says what the code says (UPDATE_DOCS=1 writes it)', () => {
+  const rows = errorTable.map(([code, name, , meaning]) => {
+    const { constructor, retriable, outcome } = errorFrom(code)
+    return `| ${code} | \`${name}\` | ${constructor.name} | ${retriable ? 'yes' : 'no'} | ${outcome} | ${meaning} |`
+  })
+  const text = `# Errors
+
+Every error is a \`KafkaError\`: \`code\`, \`retriable\` (the same call may succeed later), \`outcome\` (\`failed\`: it did not happen; \`unknown\`: it may have)
+and \`cause\`.
+
+## From the client itself
+
+| code | class | when |
+|---|---|---|
+| \`INVALID_CONFIG\` | ConfigError | a config has an unknown key or a value out of range |
+| \`SERIALIZATION_FAILED\`, \`DESERIALIZATION_FAILED\` | SerializationError | a key or value cannot be written or read |
+| \`CLIENT_CLOSED\`, \`PRODUCER_CLOSED\`, \`BROKER_CLOSED\` | ClosedError | what was called is closed |
+| \`ABORTED\` | AbortedError, KafkaError | an AbortSignal ended the call; \`unknown\` once a record was under way |
+| \`BUFFER_FULL\` | TimeoutError | \`bufferMemory\` stayed used up for \`deliveryTimeout\` |
+| \`DATA_FOLDER_LOCKED\` | DataFolderLockedError | another process has the data folder |
+| \`UNSUPPORTED_DATA_FORMAT\` | CorruptDataError | the data folder was written by another version |
+| \`STORAGE_FULL\`, \`STORAGE_IO\`, \`STORAGE_DENIED\`, \`STORAGE_NOT_FOUND\`, \`STORAGE_CLOSED\` | StorageError | the disk refused |
+
+A \`BatchError\` of \`sendBatch\` has the code of its first failure, and each record's result.
+
+## From the broker
+
+Kafka's own codes.
+
+| | code | class | retriable | outcome | meaning |
+|---|---|---|---|---|---|
+${rows.join('\n')}
+`
+  if (process.env.UPDATE_DOCS) writeFileSync(page, text)
+  else expect(readFileSync(page, 'utf8')).toBe(text)
+})
