@@ -97,7 +97,11 @@ describe('what stays', () => {
     await pad(log)
     await clean()
     await log.close()
-    const again = await openLog(fileSystem, { log: config, isClean: true, recoveryPoint: 100n })
+    const again = await openLog(fileSystem, {
+      log: config,
+      isClean: true,
+      recoveryPoint: log.logEndOffset,
+    })
     expect(again.append(producerBatch(7)).duplicate).toBe(true)
     expect(again.append(producerBatch(8)).duplicate).toBe(false)
   })
@@ -147,13 +151,17 @@ describe('transactions', () => {
 })
 
 describe('a crash', () => {
-  async function readyToSwap(): Promise<{ fileSystem: FileSystem; last: Map<string, unknown> }> {
+  async function readyToSwap(): Promise<{
+    fileSystem: FileSystem
+    last: Map<string, unknown>
+    end: bigint
+  }> {
     const { fileSystem, log, put } = await compactedLog()
     for (let i = 0; i < 12; i++) put('k', `v${i}`)
     await pad(log)
     const last = await lastValues(log)
     await log.close()
-    return { fileSystem, last }
+    return { fileSystem, last, end: log.logEndOffset }
   }
 
   test('before the swap leaves the old segment', async () => {
@@ -165,10 +173,10 @@ describe('a crash', () => {
   })
 
   test('in the swap leaves the new one', async () => {
-    const { fileSystem, last } = await readyToSwap()
+    const { fileSystem, last, end } = await readyToSwap()
     const whole = contentOf(fileSystem, segmentPath(0n))
     fileSystem.rename(segmentPath(0n), `${segmentPath(0n)}.swap`)
-    const log = await openLog(fileSystem, { log: config, isClean: true, recoveryPoint: 1000n })
+    const log = await openLog(fileSystem, { log: config, isClean: true, recoveryPoint: end })
     expect(contentOf(fileSystem, segmentPath(0n))).toEqual(whole)
     expect(await lastValues(log)).toEqual(last)
   })

@@ -139,6 +139,14 @@ describe('disks', () => {
     expect(headersIn(await log.read(8n, 1_000_000, true, 10n))[0]?.baseOffset).toBe(8n)
   })
 
+  test.fails('a bit flipped in a header near the end does not keep a clean log from opening', async () => {
+    const { fileSystem, position, options } = await logOfTen()
+    flipBit(fileSystem, segmentPath(0n), position + 9)
+    const log = await openLog(fileSystem, options)
+    expect(log.logEndOffset).toBe(10n)
+    expect(headersIn(await log.read(6n, 1_000_000, true, 10n))[0]?.baseOffset).toBe(6n)
+  })
+
   test.fails('a damaged base offset, which no checksum covers, is not served', async () => {
     const { fileSystem, position, options } = await logOfTen()
     flipBit(fileSystem, segmentPath(0n), position + 7)
@@ -148,6 +156,23 @@ describe('disks', () => {
     expect(offsets).toEqual(Array.from({ length: offsets.length }, (_, i) => BigInt(i)))
     expect(offsets.length).toBeLessThan(6)
   })
+})
+
+test.fails('a damaged log does not keep the others from retention', async () => {
+  const fileSystem = killableFileSystem()
+  const runtime = new ManualRuntime()
+  const store = await openStore(fileSystem, runtime)
+  const base = (await openLog(createMemoryFileSystem())).config
+  const damaged = await store.openLog('damaged', 0, { ...base, ...compacted })
+  for (let i = 0; i < 12; i++) damaged.append(batchOf([{ key: 'k', value: 'v' }]))
+  await damaged.whenSynced()
+  flipBit(fileSystem, `damaged-0/${'0'.repeat(20)}.log`, 65)
+  const other = await store.openLog('other', 0, { ...base, retentionMs: 1000 })
+  other.append(values('old'))
+  await other.whenSynced()
+  runtime.advance(10_000)
+  await store.clean().catch(() => undefined)
+  expect(other.logStartOffset).toBe(1n)
 })
 
 test.fails('records without a timestamp are not expired at once', async () => {
