@@ -52,8 +52,8 @@ test.each([
 
 test('docs/errors.md says what the code says (UPDATE_DOCS=1 writes it)', () => {
   const rows = errorTable.map(([code, name, , meaning]) => {
-    const { constructor, retriable, outcome } = errorFrom(code)
-    return `| ${code} | \`${name}\` | ${constructor.name} | ${retriable ? 'yes' : 'no'} | ${outcome} | ${meaning} |`
+    const error = errorFrom(code)
+    return `| ${code} | \`${name}\` | ${error.constructor.name} | ${error.retriable ? 'yes' : 'no'} | ${error.outcome} | ${meaning} |`
   })
   const text = `# Errors
 
@@ -66,7 +66,7 @@ and \`cause\`.
 |---|---|---|
 | \`INVALID_CONFIG\` | ConfigError | a config has an unknown key or a value out of range |
 | \`SERIALIZATION_FAILED\`, \`DESERIALIZATION_FAILED\` | SerializationError | a key or value cannot be written or read |
-| \`CLIENT_CLOSED\`, \`PRODUCER_CLOSED\`, \`BROKER_CLOSED\` | ClosedError | what was called is closed |
+| \`CLIENT_CLOSED\`, \`PRODUCER_CLOSED\`, \`CONSUMER_CLOSED\`, \`BROKER_CLOSED\` | ClosedError | what was called is closed |
 | \`ABORTED\` | AbortedError, KafkaError | an AbortSignal ended the call; \`unknown\` once a record was under way |
 | \`BUFFER_FULL\` | TimeoutError | \`bufferMemory\` stayed used up for \`deliveryTimeout\` |
 | \`DATA_FOLDER_LOCKED\` | DataFolderLockedError | another process has the data folder |
