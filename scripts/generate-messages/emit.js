@@ -27,7 +27,25 @@ const primitives = {
 /** @param {Message} message @returns {string} its interfaces, factories, encoders and decoders */
 export function emitMessage(message) {
   // Inner structs first, so that every name is declared above its use.
-  return [...message.structs, message.root].map((struct) => emitStruct(struct, message)).join('\n')
+  const structs = [...message.structs, message.root].map((struct) => emitStruct(struct, message))
+  return [...structs, ...comparedStructs(message).map(emitIsDefault)].join('\n')
+}
+
+/** Structs in tagged fields, which are left out when they say nothing. @param {Message} message @returns {Struct[]} */
+function comparedStructs({ root, structs }) {
+  const tagged = [root, ...structs]
+    .flatMap(({ fields }) => fields)
+    .filter((field) => field.struct && !field.isArray && isTagged(field))
+  const found = new Set(tagged.map((field) => /** @type {Struct} */ (field.struct)))
+  for (const struct of found)
+    for (const { struct: inner, isArray } of struct.fields) if (inner && !isArray) found.add(inner)
+  return [...found]
+}
+
+/** @param {Struct} struct */
+function emitIsDefault({ name, fields }) {
+  const tests = fields.map((field) => isFallback(field, `m.${field.property}`))
+  return `function isDefault${name}(m: ${name}): boolean {\n  return ${tests.join(' && ')}\n}\n`
 }
 
 /** @param {Struct} struct @param {Message} message */
@@ -280,7 +298,7 @@ function isFallback(field, value) {
       ? `${value} !== null && ${value}.length === 0`
       : `${value}.length === 0`
   }
-  if (field.struct) return 'false'
+  if (field.struct) return `isDefault${field.struct.name}(${value})`
   return `${value} === ${fallbackOf(field)}`
 }
 

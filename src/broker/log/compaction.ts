@@ -128,6 +128,10 @@ class Compaction {
     } finally {
       file.close()
     }
+    if (this.#isGone(segment)) {
+      this.#fileSystem.remove(cleaned)
+      return 0
+    }
     return this.#swap(segment, cleaned, file)
   }
 
@@ -136,10 +140,14 @@ class Compaction {
     const folder = this.#log.folder
     this.#fileSystem.rename(cleaned, `${segment.path}.log.swap`)
     await this.#fileSystem.syncDirectory(folder)
+    if (this.#isGone(segment)) {
+      this.#fileSystem.remove(`${segment.path}.log.swap`)
+      return 0
+    }
+    // From here to `replaceSegments` nothing waits: readers see the old segment or the new one.
     for (const ending of ['index', 'timeindex'])
       this.#fileSystem.remove(`${segment.path}.${ending}`)
     this.#fileSystem.rename(`${segment.path}.log.swap`, `${segment.path}.log`)
-    await this.#fileSystem.syncDirectory(folder)
     const { baseOffset, nextOffset } = segment
     const by = Segment.open(
       this.#fileSystem,
@@ -151,7 +159,13 @@ class Compaction {
     this.#log.replaceSegments([segment], by)
     // Reads in flight on the old file finish on it.
     segment.close()
+    await this.#fileSystem.syncDirectory(folder)
     return freed
+  }
+
+  /** Deleted, by retention or with its topic, while this was waiting. */
+  #isGone(segment: Segment): boolean {
+    return this.#log.isClosed || !this.#log.segments.includes(segment)
   }
 
   /** The batch as it stays; undefined when nothing of it does. */

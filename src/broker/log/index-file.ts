@@ -98,6 +98,18 @@ export class OffsetIndex {
     return entry < 0 ? 0 : this.#table.view.getInt32(this.#table.at(entry) + 4)
   }
 
+  /** As `positionFor`, with the last offset of the batch there where the index knows it. */
+  startFor(offset: bigint): { position: number; lastOffset: bigint | undefined } {
+    const relative = Number(offset - this.#baseOffset)
+    const entry = this.#table.floor((at) => this.#table.view.getInt32(at) <= relative)
+    if (entry < 0) return { position: 0, lastOffset: undefined }
+    const at = this.#table.at(entry)
+    return {
+      position: this.#table.view.getInt32(at + 4),
+      lastOffset: this.#baseOffset + BigInt(this.#table.view.getInt32(at)),
+    }
+  }
+
   lastPosition(): number {
     return this.#table.count === 0
       ? 0

@@ -41,6 +41,7 @@ export class LeaderEpochs {
 
   /** The largest epoch not past `epoch`, and where it ended; undefined when the log begins later. */
   endOf(epoch: number, logEndOffset: bigint): { epoch: number; endOffset: bigint } | undefined {
+    if (this.#starts.length === 0) return { epoch: this.current, endOffset: logEndOffset }
     const index = this.#starts.findLastIndex((start) => start.epoch <= epoch)
     if (index < 0) return undefined
     return {

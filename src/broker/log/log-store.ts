@@ -43,7 +43,7 @@ export class LogStore {
   readonly #options: LogStoreOptions
   readonly #lock: Lock
   readonly #isClean: boolean
-  readonly #recoveryPoints: ReadonlyMap<string, bigint>
+  readonly #recoveryPoints: Map<string, bigint>
   readonly #logStarts: Map<string, bigint>
   readonly #logs = new Map<string, PartitionLog>()
   readonly #cacheBudget = new CacheBudget(cacheBytesMax)
@@ -58,7 +58,7 @@ export class LogStore {
     lock: Lock,
     clusterId: string,
     isClean: boolean,
-    points: ReadonlyMap<string, bigint>,
+    points: Map<string, bigint>,
     starts: Map<string, bigint>,
   ) {
     this.#options = options
@@ -144,6 +144,7 @@ export class LogStore {
       this.#logs.get(name)?.abandon()
       this.#logs.delete(name)
       this.#logStarts.delete(name)
+      this.#recoveryPoints.delete(name)
     }
     // A later log of the same name must inherit neither where this one began nor how far it was synced.
     await this.#saveLogStarts()
@@ -226,9 +227,9 @@ export class LogStore {
   }
 
   async #writeRecoveryPoints(): Promise<void> {
-    const lines = [...this.#logs.values()].map(
-      (log) => `${log.topic} ${log.partition} ${log.highWatermark}`,
-    )
+    // Those of logs that are not open yet stay as they were.
+    for (const [name, log] of this.#logs) this.#recoveryPoints.set(name, log.highWatermark)
+    const lines = checkpointLines(this.#recoveryPoints)
     const content = lines.join('\n')
     if (content === this.#savedPoints) return
     await replaceCheckpoint(this.#options.fileSystem, recoveryPoints, lines)
@@ -240,10 +241,7 @@ export class LogStore {
       if (log.logStartOffset > 0n)
         this.#logStarts.set(`${log.topic}-${log.partition}`, log.logStartOffset)
     }
-    const lines = [...this.#logStarts].map(([name, offset]) => {
-      const dash = name.lastIndexOf('-')
-      return `${name.slice(0, dash)} ${name.slice(dash + 1)} ${offset}`
-    })
+    const lines = checkpointLines(this.#logStarts)
     // One at a time: both would write the same temporary file.
     this.#startsSaving = this.#startsSaving.then(
       () => replaceCheckpoint(this.#options.fileSystem, logStarts, lines),
@@ -260,12 +258,25 @@ export class LogStore {
     let dropped = 0
     for (const log of [...this.#logs.values()]) {
       if (this.#isClosed || log.offline) continue
-      log.expireProducers(nowMs - producerIdExpirationMs)
-      if (log.config.cleanupPolicy.delete) dropped += await applyRetention(log, nowMs)
-      if (log.config.cleanupPolicy.compact) await compact(log, fileSystem, runtime)
+      try {
+        log.expireProducers(nowMs - producerIdExpirationMs)
+        if (log.config.cleanupPolicy.delete) dropped += await applyRetention(log, nowMs)
+        if (log.config.cleanupPolicy.compact) await compact(log, fileSystem, runtime)
+      } catch (error) {
+        if (log.isClosed) continue
+        // The others have their turn all the same.
+        runtime.logger.error({ err: error, log: log.folder }, 'retention or compaction failed')
+      }
     }
     if (dropped > 0) await this.#saveLogStarts()
   }
+}
+
+function checkpointLines(offsets: ReadonlyMap<string, bigint>): string[] {
+  return [...offsets].map(([name, offset]) => {
+    const dash = name.lastIndexOf('-')
+    return `${name.slice(0, dash)} ${name.slice(dash + 1)} ${offset}`
+  })
 }
 
 async function readOrCreateMeta(fileSystem: FileSystem, runtime: Runtime): Promise<string> {

@@ -117,7 +117,6 @@ export class PartitionLog {
     this.#transactions = new TransactionIndex(parts.fileSystem, () => this.#segments)
     this.#cache = new TailCache(parts.cacheBudget, tailCacheBytes)
     const { baseOffset } = parts.segments[0]!
-    // biome-ignore lint/complexity/useMathMinMax: Math.max takes no bigints
     this.#logStartOffset = baseOffset > parts.logStartOffset ? baseOffset : parts.logStartOffset
     this.#logEndOffset = this.#active.nextOffset
     if (this.#logEndOffset < this.#logStartOffset) this.#logEndOffset = this.#logStartOffset
@@ -154,6 +153,10 @@ export class PartitionLog {
   /** Set once the disk has failed the partition: nothing is served any more. */
   get offline(): StorageError | undefined {
     return this.#offline
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed
   }
 
   get sizeInBytes(): number {
@@ -199,7 +202,14 @@ export class PartitionLog {
     })
     this.#rollIfNeeded(records.length, offset, nowMs)
     const active = this.#active
-    this.#write(active, records, headers)
+    // First, for it may find no space; an entry beyond the end of the log is dropped by recovery.
+    const indexed = this.#indexAborted(headers, records)
+    try {
+      this.#write(active, records, headers)
+    } catch (error) {
+      for (let i = 0; i < indexed; i++) this.#transactions.undoAppend(active)
+      throw error
+    }
     active.firstAppendMs ??= nowMs
     for (const header of headers) this.#remember(header, records)
     const baseOffset = this.#logEndOffset
@@ -220,6 +230,7 @@ export class PartitionLog {
   whenSynced(offset: bigint = this.#logEndOffset): Promise<void> {
     if (this.#offline) return Promise.reject(this.#offline)
     if (offset <= this.#highWatermark) return Promise.resolve()
+    if (this.#isClosed) return Promise.reject(this.#closedError())
     return new Promise((resolve, reject) => {
       this.#waiters.push({ offset, resolve, reject })
       this.#syncing ??= this.#syncUntilDone()
@@ -254,16 +265,21 @@ export class PartitionLog {
       }
       return parts.length === 0 ? undefined : concatBytes(parts)
     }
-    for (let index = this.#segmentIndexOf(offset); index < this.#segments.length; index++) {
-      const segment = this.#segments[index]!
-      if (segment.nextOffset <= offset) continue
-      const from = offset > segment.baseOffset ? offset : segment.baseOffset
+    // The list of segments may change while a read waits, so each is looked up by offset.
+    for (let from = offset; ; ) {
+      if (offset < this.#logStartOffset) throw this.#outOfRange(offset)
+      const segment = this.#segments[this.#segmentIndexOf(from)]!
+      const { baseOffset } = segment
+      const start = from > baseOffset ? from : baseOffset
       const found = await segment
-        .read(from, maxBytes, minOneBatch, upTo)
+        .read(start, maxBytes, minOneBatch, upTo)
         .catch((error: unknown) => this.#readFailed(error, segment))
+      if (found === 'gone') continue
       if (found !== 'end') return found
+      const next = this.#segments.find((later) => later.baseOffset >= segment.nextOffset)
+      if (!next || next === segment) return undefined
+      from = next.baseOffset
     }
-    return undefined
   }
 
   /** Aborted transactions that touch offsets in [from, to). */
@@ -446,11 +462,23 @@ export class PartitionLog {
     }
   }
 
+  /** Adds the transactions that these batches abort to the index; returns how many. */
+  #indexAborted(headers: readonly BatchHeader[], records: Uint8Array): number {
+    let indexed = 0
+    for (const header of headers) {
+      if (!header.isControl || readControlType(records, header) === 'commit') continue
+      const aborted = this.#producers.abortedBy(header)
+      if (!aborted) continue
+      this.#unsyncedFiles.add(this.#transactions.append(this.#active, aborted))
+      indexed++
+    }
+    return indexed
+  }
+
   #remember(header: BatchHeader, records: Uint8Array): void {
     if (header.isControl) {
       const isCommit = readControlType(records, header) === 'commit'
-      const aborted = this.#producers.recordMarker(header, isCommit, 0, this.#runtime.now())
-      if (aborted) this.#unsyncedFiles.add(this.#transactions.append(this.#active, aborted))
+      this.#producers.recordMarker(header, isCommit, 0, this.#runtime.now())
     } else this.#producers.record(header, this.#runtime.now())
     if (header.isTransactional) this.#firstUnstable = this.#producers.firstUnstableOffset()
   }
@@ -573,9 +601,10 @@ export class PartitionLog {
     return Math.max(0, index)
   }
 
-  #readFailed(error: unknown, segment: Segment): 'end' {
-    // Retention or deletion took the segment away between the look-up and the read.
-    if (!this.#segments.includes(segment) && error instanceof StorageError) return 'end'
+  #readFailed(error: unknown, segment: Segment): 'gone' {
+    this.#checkUsable()
+    // Retention, deletion or compaction took the segment away between the look-up and the read.
+    if (!this.#segments.includes(segment) && error instanceof StorageError) return 'gone'
     if (error instanceof CorruptDataError)
       this.#runtime.logger.error({ err: error, log: this.#name }, 'damaged data')
     throw error

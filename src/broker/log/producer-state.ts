@@ -115,6 +115,16 @@ export class ProducerState {
       entry.transactionFirstOffset = batch.baseOffset
   }
 
+  /** What an abort marker adds to the aborted index: nothing when the producer has no open transaction. */
+  abortedBy({ producerId, lastOffset }: BatchHeader): AbortedTransaction | undefined {
+    const firstOffset = this.#producers.get(producerId)?.transactionFirstOffset ?? -1n
+    if (firstOffset < 0n) return undefined
+    let lastStableOffset = lastOffset + 1n
+    for (const [id, { transactionFirstOffset: first }] of this.#producers)
+      if (id !== producerId && first >= 0n && first < lastStableOffset) lastStableOffset = first
+    return { producerId, firstOffset, lastOffset, lastStableOffset }
+  }
+
   /** Records the end of a transaction; returns what to add to the aborted index when it was aborted. */
   recordMarker(
     batch: BatchHeader,

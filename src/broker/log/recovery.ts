@@ -8,11 +8,7 @@
  */
 import { CorruptDataError } from '../../core/errors.ts'
 import type { Runtime } from '../../core/runtime.ts'
-import {
-  batchOverheadBytes,
-  readBatchHeader,
-  verifyBatch,
-} from '../../protocol/records/record-batch.ts'
+import { verifyBatch } from '../../protocol/records/record-batch.ts'
 import type { FileSystem } from '../../storage/file-system.ts'
 import { finishSwaps } from './compaction.ts'
 import { readControlType } from './control-record.ts'
@@ -24,9 +20,6 @@ import { ProducerState } from './producer-state.ts'
 import { type ScannedBatch, Segment } from './segment.ts'
 import type { CacheBudget } from './tail-cache.ts'
 import { TransactionIndex } from './transaction-index.ts'
-
-/** Of the magic byte in a batch. */
-const magicOffset = 16
 
 export interface OpenOptions {
   readonly fileSystem: FileSystem
@@ -78,20 +71,21 @@ class Recovery {
   }
 
   async openSegments(): Promise<Segment[]> {
-    const { isClean, recoveryPoint } = this.#options
+    const { recoveryPoint } = this.#options
     let segments = this.#openAll()
     if (segments.length === 0) return [await this.#createFirst()]
     const first = segments.findIndex(
       (segment, i) => i === segments.length - 1 || segment.nextOffset > recoveryPoint,
     )
-    if (isClean) await segments.at(-1)!.openTail()
-    else segments = await this.#verify(segments, first)
+    const isClean = this.#options.isClean && (await this.#openTail(segments.at(-1)!))
+    if (!isClean) segments = await this.#verify(segments, first)
     const end = segments.at(-1)!.nextOffset
     if (end < this.#options.logStartOffset) {
       // Records below the start are gone on purpose; those at and after it never reached the disk.
       for (const segment of segments) segment.remove()
       segments = [await this.#createFirst()]
-    }
+    } else if (end < recoveryPoint)
+      segments.push(await this.#resumeAt(recoveryPoint, segments.at(-1)!))
     // After a crash only a snapshot from before what was verified is sure to match it.
     const snapshotUpTo = isClean
       ? segments.at(-1)!.nextOffset
@@ -110,6 +104,37 @@ class Recovery {
     return bases.map((base, i) =>
       Segment.open(fileSystem, this.#folder, base, config.indexIntervalBytes, bases[i + 1]),
     )
+  }
+
+  /** False when the end is not as a clean stop leaves it: then it is looked at as after a crash. */
+  async #openTail(segment: Segment): Promise<boolean> {
+    try {
+      await segment.openTail()
+      return true
+    } catch (error) {
+      if (!(error instanceof CorruptDataError)) throw error
+      const { logger } = this.#options.runtime
+      logger.error({ err: error, log: this.#folder }, 'the log is damaged, though it was closed')
+      return false
+    }
+  }
+
+  /** What had been stored is gone; its offsets must not be given out a second time. */
+  async #resumeAt(recoveryPoint: bigint, last: Segment): Promise<Segment> {
+    const { fileSystem, config, runtime } = this.#options
+    runtime.logger.error(
+      { log: this.#folder, from: String(last.nextOffset), to: String(recoveryPoint) },
+      'the end of the log is gone, though it had been stored; its records cannot be served',
+    )
+    for (const file of last.writeIndexes()) {
+      await file.sync()
+      file.close()
+    }
+    last.nextOffset = recoveryPoint
+    const { indexIntervalBytes } = config
+    const segment = Segment.create(fileSystem, this.#folder, recoveryPoint, indexIntervalBytes)
+    await fileSystem.syncDirectory(this.#folder)
+    return segment
   }
 
   async #createFirst(): Promise<Segment> {
@@ -174,7 +199,7 @@ class Recovery {
       expected = segment.nextOffset
       if (keptBytes === size || expected >= this.#options.recoveryPoint) break
       // This was on stable storage once: damage, not a torn write. What follows it is kept, and it is never served.
-      const next = await this.#findSoundBatch(segment, keptBytes + 1, expected)
+      const next = (await segment.findSoundBatch(keptBytes + 1, expected))?.filePosition
       this.#options.runtime.logger.error(
         { log: this.#folder, offset: String(expected), position: keptBytes, resumesAt: next },
         'data that had been stored is damaged; its records cannot be served',
@@ -209,25 +234,6 @@ class Recovery {
       if (!(error instanceof CorruptDataError)) throw error
     }
     return { end }
-  }
-
-  /** Where the next sound batch begins that may follow `expected`; its magic byte is looked for first. */
-  async #findSoundBatch(
-    segment: Segment,
-    from: number,
-    expected: bigint,
-  ): Promise<number | undefined> {
-    const bytes = await segment.file.read(from, segment.sizeInBytes - from)
-    for (let at = 0; at + batchOverheadBytes <= bytes.length; at++) {
-      if (bytes[at + magicOffset] !== 2) continue
-      try {
-        const header = readBatchHeader(bytes, at)
-        if (header.baseOffset >= expected && verifyBatch(bytes, header)) return from + at
-      } catch (error) {
-        if (!(error instanceof CorruptDataError)) throw error
-      }
-    }
-    return undefined
   }
 
   /** Producer state from a snapshot, and from the log after it; the aborted index is completed on the way. */

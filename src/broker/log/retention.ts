@@ -18,7 +18,10 @@ async function endOfExpired(log: PartitionLog, oldestMs: number): Promise<bigint
   let end = 0n
   for (const segment of log.segments) {
     if (segment.isEmpty) continue
-    if ((await segment.maxTimestamp()).timestamp >= BigInt(oldestMs)) break
+    const { timestamp } = await segment.maxTimestamp()
+    // Records may have no timestamp; the file has.
+    const newestMs = timestamp >= 0n ? Number(timestamp) : segment.lastWriteMs()
+    if (newestMs >= oldestMs) break
     end = segment.nextOffset
   }
   return end

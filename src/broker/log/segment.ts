@@ -18,6 +18,8 @@ import type { File, FileSystem } from '../../storage/file-system.ts'
 import { OffsetIndex, readWhole, TimeIndex, writeWhole } from './index-file.ts'
 
 const scanBytes = 1024 * 1024
+/** Of the magic byte in a batch. */
+const magicOffset = 16
 
 export interface ScannedBatch {
   readonly header: BatchHeader
@@ -103,6 +105,12 @@ export class Segment {
     return this.file.size
   }
 
+  /** Wall-clock milliseconds of the last write, as well as that is known. */
+  lastWriteMs(): number {
+    const modifiedMs = this.#fileSystem.stat(`${this.#stem}.log`)?.modifiedMs ?? 0
+    return Math.max(modifiedMs, this.firstAppendMs ?? 0)
+  }
+
   get isEmpty(): boolean {
     return this.file.size === 0
   }
@@ -159,43 +167,110 @@ export class Segment {
     upTo: bigint,
   ): Promise<Uint8Array | undefined | 'end'> {
     await this.load()
-    const from = this.#offsets!.positionFor(offset)
     const sizeAtStart = this.file.size
     const slack = this.#indexIntervalBytes * 2
-    let start = from
-    let chunk = await this.file.read(from, Math.min(maxBytes + slack, sizeAtStart - from))
+    let { position: start, lastOffset } = this.#offsets!.startFor(offset)
+    let expected = start === 0 ? this.baseOffset : undefined
+    let chunk = await this.file.read(start, Math.min(maxBytes + slack, sizeAtStart - start))
     let first = -1
     let used = 0
     for (;;) {
-      const header = await this.#headerAt(chunk, used, start + used).catch((error: unknown) => {
-        if (first < 0) throw error
-        return undefined
-      })
-      if (!header) return first < 0 ? 'end' : chunk.subarray(first, used)
-      if (header.needsBytes > 0) {
+      const found = await this.#headerAt(chunk, used, start + used).catch(asDamage)
+      if (!found) {
+        if (first >= 0) break
+        // The next segment begins where this one should end, so what is missing was lost.
+        if (offset < this.nextOffset) throw lostEnd(this.#stem, offset, this.nextOffset)
+        return 'end'
+      }
+      if (found !== 'damaged' && found.needsBytes > 0) {
         // The chunk ends inside this batch. Before the first wanted one: read on from here.
-        const size = header.needsBytes
-        if (first >= 0 || (size > maxBytes && !minOneBatch)) break
-        start += used
-        chunk = await this.file.read(start, Math.max(size, Math.min(maxBytes, sizeAtStart - start)))
-        if (chunk.length < size) return 'end'
+        const size = found.needsBytes
+        const isWhole = start + used + size <= sizeAtStart
+        if (first >= 0 || (isWhole && size > maxBytes && !minOneBatch)) break
+        if (isWhole) {
+          start += used
+          chunk = await this.file.read(
+            start,
+            Math.max(size, Math.min(maxBytes, sizeAtStart - start)),
+          )
+          used = 0
+          continue
+        }
+      }
+      const batch = found === 'damaged' ? undefined : found.batch
+      if (batch && batch.lastOffset >= upTo && this.#follows(batch, expected)) break
+      const isWanted = batch !== undefined && batch.lastOffset >= offset
+      if (isWanted && this.#follows(batch, expected)) {
+        const isOver = used + batch.sizeInBytes - (first < 0 ? used : first) > maxBytes
+        if (isOver && (first >= 0 || !minOneBatch)) break
+      }
+      if (!batch || !this.#isSound(chunk, batch, start + used, expected, lastOffset)) {
+        if (first >= 0) break
+        // What is wanted may lie behind the damage.
+        const next = await this.findSoundBatch(start + used + 1, expected ?? this.baseOffset)
+        if (!next || next.header.baseOffset > offset)
+          throw damaged(this.#stem, expected ?? offset, next?.header.baseOffset ?? this.nextOffset)
+        start = next.filePosition
+        expected = next.header.baseOffset
+        lastOffset = undefined
+        chunk = await this.file.read(start, Math.min(maxBytes + slack, sizeAtStart - start))
         used = 0
         continue
       }
-      const batch = header.batch!
-      if (batch.lastOffset >= upTo) break
-      if (batch.lastOffset >= offset) {
-        const isOver = used + batch.sizeInBytes - (first < 0 ? used : first) > maxBytes
-        if (isOver && (first >= 0 || !minOneBatch)) break
-        if (!verifyBatch(chunk, batch)) {
-          if (first >= 0) break
-          throw damaged(this.#stem, batch)
-        }
-        if (first < 0) first = used
-      }
+      if (isWanted && first < 0) first = used
+      expected = batch.lastOffset + 1n
+      lastOffset = undefined
       used += batch.sizeInBytes
     }
     return first < 0 ? undefined : chunk.subarray(first, used)
+  }
+
+  /** The next sound batch at or after `from` whose offsets may follow `expected`. */
+  async findSoundBatch(from: number, expected: bigint): Promise<ScannedBatch | undefined> {
+    const end = this.file.size
+    let chunk = new Uint8Array(0)
+    let start = from
+    for (let at = from; at + batchOverheadBytes <= end; at++) {
+      if (at + batchOverheadBytes > start + chunk.length) {
+        start = at
+        chunk = (await this.file.read(at, scanBytes)).slice()
+      }
+      if (chunk[at - start + magicOffset] !== 2 || chunk[at - start] !== 0) continue
+      const size = batchSize(chunk, at - start)
+      if (at + size > end) continue
+      const isHere = at - start + size <= chunk.length
+      const bytes = isHere ? chunk : await this.file.read(at, size)
+      try {
+        const header = readBatchHeader(bytes, isHere ? at - start : 0)
+        const isLater = header.baseOffset >= expected
+        if (isLater && verifyBatch(bytes, header)) return { header, bytes, filePosition: at }
+      } catch (error) {
+        if (!(error instanceof CorruptDataError)) throw error
+      }
+    }
+    return undefined
+  }
+
+  #follows(batch: BatchHeader, expected: bigint | undefined): boolean {
+    return expected === undefined || batch.baseOffset >= expected
+  }
+
+  /** The checksum does not cover the base offset, so that is compared with what stands around it. */
+  #isSound(
+    chunk: Uint8Array,
+    batch: BatchHeader,
+    filePosition: number,
+    expected: bigint | undefined,
+    lastOffset: bigint | undefined,
+  ): boolean {
+    if (!this.#follows(batch, expected) || !verifyBatch(chunk, batch)) return false
+    if (lastOffset !== undefined && batch.lastOffset !== lastOffset) return false
+    if (batch.baseOffset < this.baseOffset || batch.lastOffset >= this.nextOffset) return false
+    if (expected === undefined || batch.baseOffset === expected) return true
+    // A gap: compaction left it, or the offset is wrong. Then the batch reaches into the next one.
+    const next = filePosition + batch.sizeInBytes
+    if (next + 8 > this.file.size) return true
+    return viewOf(this.file.readSync(next, 8)).getBigInt64(0) > batch.lastOffset
   }
 
   /** The first record with this timestamp or a later one, among offsets below `upTo`. */
@@ -338,9 +413,21 @@ function cutShort(stem: string, position: number): CorruptDataError {
   })
 }
 
-function damaged(stem: string, batch: BatchHeader): CorruptDataError {
+function damaged(stem: string, from: bigint, to: bigint): CorruptDataError {
   return new CorruptDataError(
-    `The batch at offset ${batch.baseOffset} in ${stem}.log is damaged: its checksum is wrong. Records up to ${batch.lastOffset} cannot be served; later ones can`,
+    `Records from offset ${from} on in ${stem}.log are damaged and cannot be served; those from ${to} on can`,
     { code: 'CORRUPT_MESSAGE' },
   )
+}
+
+function lostEnd(stem: string, from: bigint, to: bigint): CorruptDataError {
+  return new CorruptDataError(
+    `${stem}.log lost its end: records from offset ${from} on are gone; those from ${to} on can be served. Restore the file from a backup, or skip them`,
+    { code: 'CORRUPT_MESSAGE' },
+  )
+}
+
+function asDamage(error: unknown): 'damaged' {
+  if (error instanceof CorruptDataError) return 'damaged'
+  throw error
 }

@@ -13,16 +13,33 @@ export interface CachedAppend {
 export class CacheBudget {
   readonly bytesMax: number
   usedBytes = 0
+  /** Caches that hold something, by their last addition, oldest first. */
+  readonly #caches = new Set<TailCache>()
 
   constructor(bytesMax: number) {
     this.bytesMax = bytesMax
+  }
+
+  /** `cache` has just grown: whoever was idle longest makes room. */
+  makeRoom(cache: TailCache): void {
+    this.#caches.delete(cache)
+    this.#caches.add(cache)
+    for (const oldest of this.#caches) {
+      while (this.usedBytes > this.bytesMax && oldest.evict());
+      if (this.usedBytes <= this.bytesMax) return
+      this.#caches.delete(oldest)
+    }
+  }
+
+  forget(cache: TailCache): void {
+    this.#caches.delete(cache)
   }
 }
 
 export class TailCache {
   readonly #budget: CacheBudget
   readonly #bytesMax: number
-  #entries: CachedAppend[] = []
+  #entries: (CachedAppend | undefined)[] = []
   #first = 0
   #usedBytes = 0
 
@@ -34,17 +51,21 @@ export class TailCache {
   add(entry: CachedAppend): void {
     this.#entries.push(entry)
     this.#count(entry.bytes.length)
-    while (
-      this.#usedBytes > this.#bytesMax ||
-      (this.#budget.usedBytes > this.#budget.bytesMax && this.#usedBytes > 0)
-    ) {
-      this.#count(-this.#entries[this.#first]!.bytes.length)
-      this.#first++
-    }
+    while (this.#usedBytes > this.#bytesMax) this.evict()
+    this.#budget.makeRoom(this)
     if (this.#first > 64 && this.#first * 2 > this.#entries.length) {
       this.#entries = this.#entries.slice(this.#first)
       this.#first = 0
     }
+  }
+
+  /** Lets go of the oldest entry; false when there is none. */
+  evict(): boolean {
+    const entry = this.#entries[this.#first]
+    if (!entry) return false
+    this.#entries[this.#first++] = undefined
+    this.#count(-entry.bytes.length)
+    return true
   }
 
   /** Appends from the one that holds `offset` on; undefined when it is not cached. Offsets are contiguous. */
@@ -58,11 +79,12 @@ export class TailCache {
       if (this.#entries[middle]!.nextOffset <= offset) low = middle + 1
       else high = middle
     }
-    return this.#entries.slice(low)
+    return this.#entries.slice(low) as CachedAppend[]
   }
 
   clear(): void {
     this.#count(-this.#usedBytes)
+    this.#budget.forget(this)
     this.#entries = []
     this.#first = 0
   }

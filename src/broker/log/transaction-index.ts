@@ -29,9 +29,22 @@ export class TransactionIndex {
       file = this.#fileSystem.open(`${segment.path}.txnindex`, { create: true })
       this.#files.set(segment, file)
     }
-    file.write(encode(aborted), entries.length * entryBytes)
+    const size = entries.length * entryBytes
+    try {
+      file.write(encode(aborted), size)
+    } catch (error) {
+      if (file.size > size) file.truncate(size)
+      throw error
+    }
     entries.push(aborted)
     return file
+  }
+
+  /** Takes back the entry that was added last. */
+  undoAppend(segment: Segment): void {
+    const entries = this.#load(segment)
+    entries.pop()
+    this.#files.get(segment)?.truncate(entries.length * entryBytes)
   }
 
   has(segment: Segment, aborted: AbortedTransaction): boolean {

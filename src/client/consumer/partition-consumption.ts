@@ -70,7 +70,6 @@ export class PartitionConsumption {
     const limit = this.#pending.peek()?.offset ?? this.position
     if (this.#autoCommit || limit === undefined) return limit
     const byHand = this.#committedByHand
-    // biome-ignore lint/complexity/useMathMinMax: Math.min takes no bigints
     return limit < byHand ? limit : byHand
   }
 

@@ -258,14 +258,14 @@ export function encodeFetchRequest(w: ByteWriter, m: FetchRequest, v: number): v
     w.writeString(m.rackId, v >= 12)
   }
   if (v >= 12) {
-    w.writeUnsignedVarint((v >= 12 && !(m.clusterId === null) ? 1 : 0) + (v >= 15 && !(false) ? 1 : 0))
+    w.writeUnsignedVarint((v >= 12 && !(m.clusterId === null) ? 1 : 0) + (v >= 15 && !(isDefaultFetchRequestReplicaState(m.replicaState)) ? 1 : 0))
     if (v >= 12 && !(m.clusterId === null)) {
       w.writeUnsignedVarint(0)
       const mark0 = w.beginSized()
       w.writeNullableString(m.clusterId, v >= 12)
       w.endSized(mark0)
     }
-    if (v >= 15 && !(false)) {
+    if (v >= 15 && !(isDefaultFetchRequestReplicaState(m.replicaState))) {
       w.writeUnsignedVarint(1)
       const mark1 = w.beginSized()
       encodeFetchRequestReplicaState(w, m.replicaState, v)
@@ -299,6 +299,10 @@ export function decodeFetchRequest(r: ByteReader, v: number): FetchRequest {
     }
   }
   return { clusterId, replicaId, replicaState, maxWaitMs, minBytes, maxBytes, isolationLevel, sessionId, sessionEpoch, topics, forgottenTopicsData, rackId }
+}
+
+function isDefaultFetchRequestReplicaState(m: FetchRequestReplicaState): boolean {
+  return m.replicaId === -1 && m.replicaEpoch === -1n
 }
 
 export interface FetchResponseEpochEndOffset {
@@ -470,20 +474,20 @@ export function encodeFetchResponsePartitionData(w: ByteWriter, m: FetchResponse
   }
   w.writeNullableBytes(m.records, v >= 12)
   if (v >= 12) {
-    w.writeUnsignedVarint((v >= 12 && !(false) ? 1 : 0) + (v >= 12 && !(false) ? 1 : 0) + (v >= 12 && !(false) ? 1 : 0))
-    if (v >= 12 && !(false)) {
+    w.writeUnsignedVarint((v >= 12 && !(isDefaultFetchResponseEpochEndOffset(m.divergingEpoch)) ? 1 : 0) + (v >= 12 && !(isDefaultFetchResponseLeaderIdAndEpoch(m.currentLeader)) ? 1 : 0) + (v >= 12 && !(isDefaultFetchResponseSnapshotId(m.snapshotId)) ? 1 : 0))
+    if (v >= 12 && !(isDefaultFetchResponseEpochEndOffset(m.divergingEpoch))) {
       w.writeUnsignedVarint(0)
       const mark0 = w.beginSized()
       encodeFetchResponseEpochEndOffset(w, m.divergingEpoch, v)
       w.endSized(mark0)
     }
-    if (v >= 12 && !(false)) {
+    if (v >= 12 && !(isDefaultFetchResponseLeaderIdAndEpoch(m.currentLeader))) {
       w.writeUnsignedVarint(1)
       const mark1 = w.beginSized()
       encodeFetchResponseLeaderIdAndEpoch(w, m.currentLeader, v)
       w.endSized(mark1)
     }
-    if (v >= 12 && !(false)) {
+    if (v >= 12 && !(isDefaultFetchResponseSnapshotId(m.snapshotId))) {
       w.writeUnsignedVarint(2)
       const mark2 = w.beginSized()
       encodeFetchResponseSnapshotId(w, m.snapshotId, v)
@@ -668,6 +672,18 @@ export function decodeFetchResponse(r: ByteReader, v: number): FetchResponse {
     }
   }
   return { throttleTimeMs, errorCode, sessionId, responses, nodeEndpoints }
+}
+
+function isDefaultFetchResponseEpochEndOffset(m: FetchResponseEpochEndOffset): boolean {
+  return m.epoch === -1 && m.endOffset === -1n
+}
+
+function isDefaultFetchResponseLeaderIdAndEpoch(m: FetchResponseLeaderIdAndEpoch): boolean {
+  return m.leaderId === -1 && m.leaderEpoch === -1
+}
+
+function isDefaultFetchResponseSnapshotId(m: FetchResponseSnapshotId): boolean {
+  return m.endOffset === -1n && m.epoch === -1
 }
 
 export const fetch: Api<FetchRequest, FetchResponse> = {

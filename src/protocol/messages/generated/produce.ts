@@ -211,8 +211,8 @@ export function encodeProduceResponsePartitionProduceResponse(w: ByteWriter, m: 
     w.writeNullableString(m.errorMessage, v >= 9)
   }
   if (v >= 9) {
-    w.writeUnsignedVarint((v >= 10 && !(false) ? 1 : 0))
-    if (v >= 10 && !(false)) {
+    w.writeUnsignedVarint((v >= 10 && !(isDefaultProduceResponseLeaderIdAndEpoch(m.currentLeader)) ? 1 : 0))
+    if (v >= 10 && !(isDefaultProduceResponseLeaderIdAndEpoch(m.currentLeader))) {
       w.writeUnsignedVarint(0)
       const mark0 = w.beginSized()
       encodeProduceResponseLeaderIdAndEpoch(w, m.currentLeader, v)
@@ -378,6 +378,10 @@ export function decodeProduceResponse(r: ByteReader, v: number): ProduceResponse
     }
   }
   return { responses, throttleTimeMs, nodeEndpoints }
+}
+
+function isDefaultProduceResponseLeaderIdAndEpoch(m: ProduceResponseLeaderIdAndEpoch): boolean {
+  return m.leaderId === -1 && m.leaderEpoch === -1
 }
 
 export const produce: Api<ProduceRequest, ProduceResponse> = {

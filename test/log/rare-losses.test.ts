@@ -1,7 +1,4 @@
-/**
- * Defects of the log that are not mended yet, each as small as it can be shown. `test.fails` turns red when one is
- * mended: then take `.fails` away.
- */
+/** Rarer ways to lose or spoil data, or to get stuck, that the log once had. */
 import { describe, expect, test } from 'vitest'
 import { compact } from '../../src/broker/log/compaction.ts'
 import { applyRetention } from '../../src/broker/log/retention.ts'
@@ -35,7 +32,7 @@ const tinySegments = { segmentBytes: 300 }
 const compacted = { ...tinySegments, cleanupPolicy: { delete: false, compact: true } }
 
 describe('while something else is going on', () => {
-  test.fails('records deleted during a compaction stay deleted, and the log goes on', async () => {
+  test('records deleted during a compaction stay deleted, and the log goes on', async () => {
     const fileSystem = new FaultyFileSystem(createMemoryFileSystem())
     const runtime = new ManualRuntime()
     const log = await openLog(fileSystem, { runtime, log: compacted })
@@ -52,7 +49,7 @@ describe('while something else is going on', () => {
     expect(log.segments.at(-1)).toBe(active)
   })
 
-  test.fails('a read does not skip a segment that compaction replaces under it', async () => {
+  test('a read does not skip a segment that compaction replaces under it', async () => {
     const fileSystem = createMemoryFileSystem()
     const log = await openLog(fileSystem, { log: tinySegments })
     for (let i = 0; i < 12; i++) log.append(values('v'))
@@ -64,7 +61,7 @@ describe('while something else is going on', () => {
     expect(headersIn(await reading)[0]?.baseOffset).toBe(0n)
   })
 
-  test.fails('a read of what is being deleted is out of range, not a read of what follows', async () => {
+  test('a read of what is being deleted is out of range, not a read of what follows', async () => {
     const log = await openLog(createMemoryFileSystem(), { log: tinySegments })
     for (let i = 0; i < 12; i++) log.append(values('v'))
     await log.whenSynced()
@@ -76,7 +73,7 @@ describe('while something else is going on', () => {
     )
   })
 
-  test.fails('a wait for a sync does not outlive the log', async () => {
+  test('a wait for a sync does not outlive the log', async () => {
     const log = await openLog(createMemoryFileSystem())
     log.append(values('v'))
     log.abandon()
@@ -92,7 +89,7 @@ describe('while something else is going on', () => {
 })
 
 describe('disks', () => {
-  test.fails('a marker whose index entry finds no space is not in the log', async () => {
+  test('a marker whose index entry finds no space is not in the log', async () => {
     const disk = new SimulatedDisk({ random: new SeededRandom(1) })
     const log = await openLog(disk)
     log.append(producerBatch(0, 1, { isTransactional: true }))
@@ -106,7 +103,6 @@ describe('disks', () => {
 
   test.each([true, false])(
     'offsets of a lost end are not given out again (clean: %s)',
-    { fails: true },
     async (isClean) => {
       const lines: string[] = []
       const logger: Logger = { ...silentLogger, error: (_, message) => lines.push(message) }
@@ -132,14 +128,14 @@ describe('disks', () => {
     return { fileSystem, position, options: { isClean: true, recoveryPoint: 10n } }
   }
 
-  test.fails('a damaged length leaves the batches after it readable', async () => {
+  test('a damaged length leaves the batches after it readable', async () => {
     const { fileSystem, position, options } = await logOfTen()
     flipBit(fileSystem, segmentPath(0n), position + 10)
     const log = await openLog(fileSystem, options)
     expect(headersIn(await log.read(8n, 1_000_000, true, 10n))[0]?.baseOffset).toBe(8n)
   })
 
-  test.fails('a bit flipped in a header near the end does not keep a clean log from opening', async () => {
+  test('a bit flipped in a header near the end does not keep a clean log from opening', async () => {
     const { fileSystem, position, options } = await logOfTen()
     flipBit(fileSystem, segmentPath(0n), position + 9)
     const log = await openLog(fileSystem, options)
@@ -147,7 +143,7 @@ describe('disks', () => {
     expect(headersIn(await log.read(6n, 1_000_000, true, 10n))[0]?.baseOffset).toBe(6n)
   })
 
-  test.fails('a damaged base offset, which no checksum covers, is not served', async () => {
+  test('a damaged base offset, which no checksum covers, is not served', async () => {
     const { fileSystem, position, options } = await logOfTen()
     flipBit(fileSystem, segmentPath(0n), position + 7)
     const log = await openLog(fileSystem, options)
@@ -158,7 +154,7 @@ describe('disks', () => {
   })
 })
 
-test.fails('a damaged log does not keep the others from retention', async () => {
+test('a damaged log does not keep the others from retention', async () => {
   const fileSystem = killableFileSystem()
   const runtime = new ManualRuntime()
   const store = await openStore(fileSystem, runtime)
@@ -175,7 +171,7 @@ test.fails('a damaged log does not keep the others from retention', async () => 
   expect(other.logStartOffset).toBe(1n)
 })
 
-test.fails('records without a timestamp are not expired at once', async () => {
+test('records without a timestamp are not expired at once', async () => {
   const log = await openLog(createMemoryFileSystem(), { log: { retentionMs: 3_600_000 } })
   log.append(batchOf([{ value: 'v', timestampMs: -1 }]))
   await log.whenSynced()
@@ -183,13 +179,13 @@ test.fails('records without a timestamp are not expired at once', async () => {
   expect(await readAll(log)).toHaveLength(1)
 })
 
-test.fails('the first leader epoch has an end, as later ones have', async () => {
+test('the first leader epoch has an end, as later ones have', async () => {
   const log = await openLog(createMemoryFileSystem())
   log.append(values('v', 3))
   expect(log.endOffsetForEpoch(0)).toEqual({ epoch: 0, endOffset: 3n })
 })
 
-test.fails('a checkpoint of recovery points keeps those of logs that are not open yet', async () => {
+test('a checkpoint of recovery points keeps those of logs that are not open yet', async () => {
   const fileSystem = killableFileSystem()
   const config = (await openLog(createMemoryFileSystem())).config
   const store = await openStore(fileSystem)
@@ -205,7 +201,7 @@ test.fails('a checkpoint of recovery points keeps those of logs that are not ope
   expect(text).toContain('b 0 1')
 })
 
-test.fails('idle partitions do not keep a busy one out of the cache', async () => {
+test('idle partitions do not keep a busy one out of the cache', async () => {
   const cacheBudget = new CacheBudget(1000)
   const idle = await openLog(createMemoryFileSystem(), { cacheBudget })
   idle.append(values('x'.repeat(900)))
