@@ -6,7 +6,7 @@ import { resolveClientConfig } from '../../src/client/config.ts'
 import type { Connection, ExchangeOptions } from '../../src/connection/connection.ts'
 import { EmbeddedConnection } from '../../src/connection/embedded.ts'
 import { createRuntime } from '../../src/core/runtime.ts'
-import { DisconnectedError, StorageError } from '../../src/index.ts'
+import { CorruptDataError, DisconnectedError, Offset, StorageError } from '../../src/index.ts'
 import type { Api } from '../../src/protocol/api.ts'
 import type { FileSystem } from '../../src/storage/file-system.ts'
 import { createMemoryFileSystem } from '../../src/storage/memory-file-system.ts'
@@ -109,6 +109,28 @@ describe('a disk that fails to sync', () => {
     const after = open(disk.afterDeath('power', { random: new SeededRandom(3) }))
     const [first] = await after.consumer<string>('orders').take(1).toArray()
     expect(first!.value).toBe('safe')
+  })
+})
+
+describe('a segment that is damaged on the disk', () => {
+  test('is reported by offset and never served as good data; a consumer can go on past it', async () => {
+    const disk = new SimulatedDisk({ random: new SeededRandom(4) })
+    const kafka = open(disk)
+    for (let n = 0; n < 5; n++) await kafka.produce('orders', `record ${n}`)
+    await kafka.close()
+    const path = 'orders-0/00000000000000000000.log'
+    const batchBytes = disk.stat(path)!.size / 5
+    disk.flipBit(path, 2 * batchBytes + batchBytes - 3)
+    const again = open(disk)
+    const seen: string[] = []
+    const reading = again.consumer<string>('orders').forEach(({ value }) => void seen.push(value))
+    await expect(reading).rejects.toThrow(CorruptDataError)
+    expect(seen).toEqual(['record 0', 'record 1'])
+    const rest = await again
+      .consumer<string>('orders', { offset: Offset.at(3) })
+      .take(2)
+      .toArray()
+    expect(rest.map(({ value }) => value)).toEqual(['record 3', 'record 4'])
   })
 })
 

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { type SimulationOptions, simulate } from './crash-simulation.ts'
 
 const firstSeed = Number(process.env.SIMULATION_SEED ?? 1)
-const workloads = Number(process.env.SIMULATION_WORKLOADS ?? 4)
+const workloads = Number(process.env.SIMULATION_WORKLOADS ?? 10)
 const seeds = Array.from({ length: workloads }, (_, i) => firstSeed + i)
 const deaths = ['power', 'process'] as const
 const minutes = 60_000
