@@ -1,11 +1,12 @@
-/** The `.snapshot` files of a partition: the producer state as of the offset that names the file. */
+/**
+ * The `.snapshot` files of a partition: the producer state as of the offset that names the file. One is kept for each
+ * segment, as of its beginning: recovery may have to begin with any of them, and what a producer wrote before that may be
+ * gone with older segments.
+ */
 import type { File, FileSystem } from '../../storage/file-system.ts'
 import { readWhole, writeWhole } from './index-file.ts'
 import type { ProducerState } from './producer-state.ts'
 import { segmentName } from './segment.ts'
-
-/** Newer ones than these are kept, so that a damaged snapshot leaves an older one to begin from. */
-const keptSnapshots = 3
 
 export class ProducerSnapshots {
   readonly #fileSystem: FileSystem
@@ -19,8 +20,11 @@ export class ProducerSnapshots {
   /** Writes the state as of `offset` and removes old snapshots. Returns the file for the caller to sync and close. */
   write(offset: bigint, state: ProducerState): File {
     const file = writeWhole(this.#fileSystem, this.#path(offset), state.toSnapshot())
-    for (const old of this.#offsets().slice(0, -keptSnapshots))
-      this.#fileSystem.remove(this.#path(old))
+    for (const other of this.#offsets()) {
+      const isOfSegment =
+        this.#fileSystem.stat(`${this.#folder}/${segmentName(other)}.log`) !== undefined
+      if (other < offset && !isOfSegment) this.#fileSystem.remove(this.#path(other))
+    }
     return file
   }
 
