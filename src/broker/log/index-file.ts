@@ -196,8 +196,6 @@ export class TimeIndex {
 /** Writes a whole small file and leaves it open, for the caller to sync and close. */
 export function writeWhole(fileSystem: FileSystem, path: string, content: Uint8Array): File {
   const file = fileSystem.open(path, { create: true })
-  if (file.size === content.length && equalBytes(file.readSync(0, content.length), content))
-    return file
   if (content.length > 0) file.write(content, 0)
   if (file.size > content.length) file.truncate(content.length)
   return file

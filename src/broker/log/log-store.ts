@@ -255,12 +255,12 @@ export class LogStore {
   async #cleanAll(): Promise<void> {
     const { runtime, fileSystem, producerIdExpirationMs } = this.#options
     const nowMs = runtime.now()
-    let dropped = 0
     for (const log of [...this.#logs.values()]) {
       if (this.#isClosed || log.offline) continue
       try {
         log.expireProducers(nowMs - producerIdExpirationMs)
-        if (log.config.cleanupPolicy.delete) dropped += await applyRetention(log, nowMs)
+        if (log.config.cleanupPolicy.delete)
+          await applyRetention(log, nowMs, () => this.#saveLogStarts())
         if (log.config.cleanupPolicy.compact) await compact(log, fileSystem, runtime)
       } catch (error) {
         if (log.isClosed) continue
@@ -268,7 +268,6 @@ export class LogStore {
         runtime.logger.error({ err: error, log: log.folder }, 'retention or compaction failed')
       }
     }
-    if (dropped > 0) await this.#saveLogStarts()
   }
 }
 

@@ -388,7 +388,7 @@ export class PartitionLog {
         await this.whenSynced()
         await this.#syncing
         this.#saveBesides(this.#active)
-        await Promise.all(this.#besides.map((file) => file.sync()))
+        await Promise.all([...this.#unsyncedFiles, ...this.#besides].map((file) => file.sync()))
         await this.#fileSystem.syncDirectory(this.folder)
         this.#closeBesides(this.#besides)
       }
@@ -490,6 +490,8 @@ export class PartitionLog {
     } catch (error) {
       // What could not be taken back would stand before the next append as damage.
       if (active.sizeInBytes !== sizeBefore) this.#goOffline(error)
+      // What was taken back may be on the disk: an orderly close must not leave it there.
+      else this.#unsyncedFiles.add(active.file)
       throw error
     }
   }

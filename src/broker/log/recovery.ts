@@ -17,7 +17,7 @@ import type { LogConfig } from './log-config.ts'
 import { PartitionLog } from './partition-log.ts'
 import { ProducerSnapshots } from './producer-snapshots.ts'
 import { ProducerState } from './producer-state.ts'
-import { type ScannedBatch, Segment } from './segment.ts'
+import { type ScannedBatch, Segment, segmentName } from './segment.ts'
 import type { CacheBudget } from './tail-cache.ts'
 import { TransactionIndex } from './transaction-index.ts'
 
@@ -75,7 +75,7 @@ class Recovery {
     let segments = this.#openAll()
     if (segments.length === 0) return [await this.#createFirst()]
     const first = segments.findIndex(
-      (segment, i) => i === segments.length - 1 || segment.nextOffset > recoveryPoint,
+      (segment, i) => i === segments.length - 1 || segment.nextOffset >= recoveryPoint,
     )
     const isClean = this.#options.isClean && (await this.#openTail(segments.at(-1)!))
     if (!isClean) segments = await this.#verify(segments, first)
@@ -101,6 +101,12 @@ class Recovery {
       .list(this.#folder)
       .filter((name) => /^\d{20}\.log$/.test(name))
       .map((name) => BigInt(name.slice(0, 20)))
+    // Retention was taking these away when the broker died.
+    while (bases.length > 1 && bases[1]! <= this.#options.logStartOffset) {
+      const stem = `${this.#folder}/${segmentName(bases.shift()!)}`
+      for (const ending of ['log', 'index', 'timeindex', 'txnindex'])
+        fileSystem.remove(`${stem}.${ending}`)
+    }
     return bases.map((base, i) =>
       Segment.open(fileSystem, this.#folder, base, config.indexIntervalBytes, bases[i + 1]),
     )
@@ -224,6 +230,11 @@ class Recovery {
     try {
       for await (const { header, bytes, filePosition } of segment.scan(position)) {
         if (header.baseOffset < expected || !verifyBatch(bytes, header)) break
+        // A sync may have failed before: then the kernel shows what the disk does not hold, and calls it clean.
+        segment.file.write(
+          bytes.subarray(header.position, header.position + header.sizeInBytes),
+          filePosition,
+        )
         segment.noteRecovered(header, filePosition, isFirst)
         isFirst = false
         this.epochs.observe(header.partitionLeaderEpoch, header.baseOffset)

@@ -2,7 +2,11 @@
 import type { PartitionLog } from './partition-log.ts'
 
 /** Returns how many segments were dropped. Only what is on stable storage counts, and goes. */
-export async function applyRetention(log: PartitionLog, nowMs: number): Promise<number> {
+export async function applyRetention(
+  log: PartitionLog,
+  nowMs: number,
+  saveLogStart: () => Promise<void> = () => Promise.resolve(),
+): Promise<number> {
   const { retentionMs, retentionBytes } = log.config
   const expired = retentionMs < 0 ? 0n : await endOfExpired(log, nowMs - retentionMs)
   const surplus = retentionBytes < 0 ? 0n : endOfSurplus(log, retentionBytes)
@@ -11,6 +15,8 @@ export async function applyRetention(log: PartitionLog, nowMs: number): Promise<
   // When everything goes, the active segment goes too, once it is no longer the active one.
   if (end === log.logEndOffset) log.roll()
   log.raiseLogStart(end)
+  // A crash may take away any of the segments, and leave older ones: by the start they are known to be gone.
+  await saveLogStart()
   return log.dropSegmentsBelow(end)
 }
 

@@ -117,7 +117,9 @@ export class Segment {
 
   /** Largest record timestamp; -1n when empty. Loads the indexes. */
   async maxTimestamp(): Promise<{ timestamp: bigint; offset: bigint }> {
-    await this.load()
+    // A roll may unload it again before we go on.
+    do await this.load()
+    while (!this.#isLoaded)
     return { timestamp: this.#maxTimestamp, offset: this.#maxTimestampOffset }
   }
 
@@ -166,7 +168,9 @@ export class Segment {
     minOneBatch: boolean,
     upTo: bigint,
   ): Promise<Uint8Array | undefined | 'end'> {
-    await this.load()
+    // A roll may unload it again before we go on.
+    do await this.load()
+    while (!this.#isLoaded)
     const sizeAtStart = this.file.size
     const slack = this.#indexIntervalBytes * 2
     let { position: start, lastOffset } = this.#offsets!.startFor(offset)
@@ -275,7 +279,9 @@ export class Segment {
 
   /** The first record with this timestamp or a later one, among offsets below `upTo`. */
   async *batchesFrom(timestamp: bigint): AsyncGenerator<ScannedBatch, undefined> {
-    await this.load()
+    // A roll may unload it again before we go on.
+    do await this.load()
+    while (!this.#isLoaded)
     const position = this.#offsets!.positionFor(this.#times!.offsetBefore(timestamp))
     yield* this.scan(position)
     return undefined
@@ -305,7 +311,9 @@ export class Segment {
 
   /** Loads what a clean stop left behind and finds the end without reading the whole file. */
   async openTail(): Promise<void> {
-    await this.load()
+    // A roll may unload it again before we go on.
+    do await this.load()
+    while (!this.#isLoaded)
     for await (const { header } of this.scan(this.#offsets!.lastPosition()))
       this.nextOffset = header.lastOffset + 1n
   }
@@ -336,10 +344,17 @@ export class Segment {
     if (!this.#isLoaded) return []
     if (this.#maxTimestampOffset >= 0n)
       this.#times!.append(this.#maxTimestamp, this.#maxTimestampOffset)
-    return [
-      writeWhole(this.#fileSystem, `${this.#stem}.index`, this.#offsets!.content()),
-      writeWhole(this.#fileSystem, `${this.#stem}.timeindex`, this.#times!.content()),
-    ]
+    try {
+      return [
+        writeWhole(this.#fileSystem, `${this.#stem}.index`, this.#offsets!.content()),
+        writeWhole(this.#fileSystem, `${this.#stem}.timeindex`, this.#times!.content()),
+      ]
+    } catch (error) {
+      // Half of an index looks sound and leads astray; a missing one is made anew.
+      for (const ending of ['index', 'timeindex'])
+        this.#fileSystem.remove(`${this.#stem}.${ending}`)
+      throw error
+    }
   }
 
   /** Drops the in-memory indexes of a segment that is no longer written to. */
