@@ -226,15 +226,20 @@ export class GroupCoordinator {
     return 'NONE'
   }
 
-  /** The topic is gone, and so are the offsets committed for it. */
+  /**
+   * The topic is gone, and so are the offsets committed for it. They are forgotten once that is durable, so that a call
+   * that failed can be made again. Throws `StorageError`.
+   */
   async onTopicDeleted(topic: string): Promise<void> {
     const records: OffsetsRecord[] = []
+    const forget: (() => void)[] = []
     for (const [groupId, { offsets }] of this.#groups) {
       const gone = [...offsets.entries()].filter(([name]) => name === topic)
-      for (const [name, partition] of gone) offsets.delete(name, partition)
       records.push(...tombstones(groupId, gone))
+      for (const [name, partition] of gone) forget.push(() => offsets.delete(name, partition))
     }
     if (records.length > 0) await this.#options.append(records)
+    for (const forgetOne of forget) forgetOne()
   }
 
   /** Forgets groups that have had no members for `offsetsRetentionMs`. */
