@@ -8,7 +8,7 @@
 import { ClosedError } from '../../core/errors.ts'
 import type { Runtime, Timer } from '../../core/runtime.ts'
 import { CommittedOffsets } from './committed-offsets.ts'
-import { Group, type GroupLimits } from './group.ts'
+import { Group, type GroupLimits, refusedJoin, refusedSync } from './group.ts'
 import type { Effect, JoinInput, JoinReply, SyncInput, SyncReply } from './group-messages.ts'
 import {
   type CommittedOffset,
@@ -50,10 +50,10 @@ export interface OffsetToCommit {
 interface Hosted {
   readonly group: Group
   readonly offsets: CommittedOffsets
+  /** Commits that are in the log and not yet durable, so not yet in `offsets`. */
+  readonly commits: Set<readonly OffsetToCommit[]>
   /** Wall-clock milliseconds since when it has had no members. */
   emptySinceMs: number
-  /** Whether its snapshot is in the log. */
-  isStored: boolean
   timer: Timer | undefined
   timerAtMs: number
   /** Effects are carried out one batch after the other. */
@@ -94,7 +94,9 @@ export class GroupCoordinator {
       const snapshot = isGone ? { ...stored, members: [] } : stored
       const offsets = this.#groups.get(id)?.offsets ?? new CommittedOffsets()
       const group = Group.restore(id, limits, snapshot, runtime.monotonicNow())
-      this.#groups.set(id, newHosted(group, offsets, storedAtMs, true))
+      // Members that died with the process have left just now, however long ago their generation was made.
+      const emptySinceMs = stored.members.length > 0 ? runtime.now() : storedAtMs
+      this.#groups.set(id, newHosted(group, offsets, emptySinceMs))
     }
     for (const [id, hosted] of this.#groups) {
       if (!this.#loaded.has(id) && hosted.offsets.isEmpty) this.#groups.delete(id)
@@ -104,7 +106,10 @@ export class GroupCoordinator {
   }
 
   /** Waits for the other members. */
-  join(groupId: string, input: JoinInput): Promise<JoinReply> {
+  async join(groupId: string, input: JoinInput): Promise<JoinReply> {
+    // A member of a group that has been forgotten has been forgotten too.
+    if (input.memberId !== '' && !this.#groups.has(groupId))
+      return refusedJoin('UNKNOWN_MEMBER_ID', input.memberId)
     const hosted = this.#host(groupId)
     return this.#request(hosted, (token, nowMs) =>
       hosted.group.join(input, token, nowMs),
@@ -114,13 +119,7 @@ export class GroupCoordinator {
   /** Waits for the leader. */
   async sync(groupId: string, input: SyncInput): Promise<SyncReply> {
     const hosted = this.#groups.get(groupId)
-    if (!hosted)
-      return {
-        error: 'UNKNOWN_MEMBER_ID',
-        assignment: new Uint8Array(0),
-        protocolType: null,
-        protocolName: null,
-      }
+    if (!hosted) return refusedSync('UNKNOWN_MEMBER_ID')
     return this.#request(hosted, (token, nowMs) =>
       hosted.group.sync(input, token, nowMs),
     ) as Promise<SyncReply>
@@ -177,20 +176,19 @@ export class GroupCoordinator {
   async commit(groupId: string, offsets: readonly OffsetToCommit[]): Promise<void> {
     const hosted = this.#host(groupId)
     const committedAtMs = this.#options.runtime.now()
-    const entries = offsets.map(({ topic, partition, ...rest }) => ({
-      topic,
-      partition,
-      committed: { ...rest, committedAtMs },
-    }))
-    await this.#options.append(
-      entries.map(({ topic, partition, committed }) => ({
-        key: encodeOffsetKey(groupId, topic, partition),
-        value: encodeOffsetValue(committed),
-      })),
-    )
-    for (const { topic, partition, committed } of entries)
-      hosted.offsets.set(topic, partition, committed)
-    if (hosted.group.state === 'Empty') hosted.emptySinceMs = committedAtMs
+    hosted.commits.add(offsets)
+    try {
+      await this.#options.append(
+        offsets.map(({ topic, partition, ...rest }) => ({
+          key: encodeOffsetKey(groupId, topic, partition),
+          value: encodeOffsetValue({ ...rest, committedAtMs }),
+        })),
+      )
+    } finally {
+      hosted.commits.delete(offsets)
+    }
+    for (const { topic, partition, ...rest } of offsets)
+      hosted.offsets.set(topic, partition, { ...rest, committedAtMs })
   }
 
   committed(groupId: string, topic: string, partition: number): CommittedOffset | undefined {
@@ -216,13 +214,7 @@ export class GroupCoordinator {
     if (!hosted) return 'GROUP_ID_NOT_FOUND'
     if (hosted.group.size > 0 || hosted.group.state === 'PreparingRebalance')
       return 'NON_EMPTY_GROUP'
-    this.#groups.delete(groupId)
-    hosted.timer?.cancel()
-    this.#deliver(hosted.group.die('GROUP_ID_NOT_FOUND'))
-    await this.#options.append([
-      ...tombstones(groupId, hosted.offsets.entries()),
-      { key: encodeGroupKey(groupId), value: null },
-    ])
+    await this.#forget(hosted)
     return 'NONE'
   }
 
@@ -233,30 +225,32 @@ export class GroupCoordinator {
   async onTopicDeleted(topic: string): Promise<void> {
     const records: OffsetsRecord[] = []
     const forget: (() => void)[] = []
-    for (const [groupId, { offsets }] of this.#groups) {
-      const gone = [...offsets.entries()].filter(([name]) => name === topic)
+    for (const [groupId, hosted] of this.#groups) {
+      const gone = storedPartitions(hosted).filter(([name]) => name === topic)
       records.push(...tombstones(groupId, gone))
-      for (const [name, partition] of gone) forget.push(() => offsets.delete(name, partition))
+      for (const [, partition] of gone) forget.push(() => hosted.offsets.delete(topic, partition))
     }
     if (records.length > 0) await this.#options.append(records)
     for (const forgetOne of forget) forgetOne()
   }
 
-  /** Forgets groups that have had no members for `offsetsRetentionMs`. */
+  /**
+   * Forgets offsets that are older than `offsetsRetentionMs` and whose group has had no members for as long, and
+   * groups that have none left. Throws `StorageError`.
+   */
   async expireOffsets(): Promise<void> {
-    const { runtime, offsetsRetentionMs, append } = this.#options
+    const { runtime, offsetsRetentionMs } = this.#options
     const oldestMs = runtime.now() - offsetsRetentionMs
-    for (const [groupId, { group, offsets, emptySinceMs }] of [...this.#groups]) {
-      if (group.state !== 'Empty' || emptySinceMs > oldestMs) continue
-      const recent = [...offsets.entries()].some(
-        ([, , { committedAtMs }]) => committedAtMs > oldestMs,
-      )
-      if (recent) continue
-      this.#groups.delete(groupId)
-      await append([
-        ...tombstones(groupId, offsets.entries()),
-        { key: encodeGroupKey(groupId), value: null },
-      ])
+    for (const hosted of [...this.#groups.values()]) {
+      const { group, offsets, commits, emptySinceMs } = hosted
+      // Groups that only store offsets never had members whose going could count.
+      const isExpired = group.protocolType === '' || emptySinceMs <= oldestMs
+      if (group.state !== 'Empty' || !isExpired || !this.#isCurrent(hosted)) continue
+      const entries = [...offsets.entries()]
+      const old = entries.filter(([, , { committedAtMs }]) => committedAtMs <= oldestMs)
+      const isLeft = old.length < entries.length || commits.size > 0 || emptySinceMs > oldestMs
+      if (!isLeft) await this.#forget(hosted)
+      else if (old.length > 0) await this.#forgetOffsets(hosted, old)
     }
   }
 
@@ -275,10 +269,40 @@ export class GroupCoordinator {
     let hosted = this.#groups.get(groupId)
     if (!hosted) {
       const { runtime, limits } = this.#options
-      hosted = newHosted(new Group(groupId, limits), new CommittedOffsets(), runtime.now(), false)
+      hosted = newHosted(new Group(groupId, limits), new CommittedOffsets(), runtime.now())
       this.#groups.set(groupId, hosted)
     }
     return hosted
+  }
+
+  /** Removes the group with all its offsets, in memory at once; puts it back when that does not become durable. */
+  async #forget(hosted: Hosted): Promise<void> {
+    const { id } = hosted.group
+    this.#groups.delete(id)
+    hosted.timer?.cancel()
+    hosted.timer = undefined
+    try {
+      await this.#options.append([
+        ...tombstones(id, storedPartitions(hosted)),
+        { key: encodeGroupKey(id), value: null },
+      ])
+    } catch (error) {
+      if (!this.#groups.has(id)) this.#groups.set(id, hosted)
+      this.#setTimer(hosted)
+      throw error
+    }
+  }
+
+  async #forgetOffsets(
+    hosted: Hosted,
+    old: readonly [topic: string, partition: number, committed: CommittedOffset][],
+  ): Promise<void> {
+    const { group, offsets } = hosted
+    await this.#options.append([...tombstones(group.id, old)])
+    // What has been committed anew meanwhile stays.
+    for (const [topic, partition, committed] of old)
+      if (offsets.get(topic, partition) === committed) offsets.delete(topic, partition)
+    this.#dropUnused(hosted)
   }
 
   #request(
@@ -299,6 +323,7 @@ export class GroupCoordinator {
 
   #carryOut(hosted: Hosted, effects: readonly Effect[]): Promise<void> {
     this.#setTimer(hosted)
+    this.#dropUnused(hosted)
     if (effects.length === 0) return Promise.resolve()
     hosted.work = hosted.work.then(() => this.#carryOutNow(hosted, effects))
     return hosted.work
@@ -311,14 +336,27 @@ export class GroupCoordinator {
     }
   }
 
+  /** A request that came to nothing, such as a join that was refused, leaves no group behind. */
+  #dropUnused(hosted: Hosted): void {
+    const { group, offsets, commits } = hosted
+    if (group.isUnused && offsets.isEmpty && commits.size === 0 && this.#isCurrent(hosted))
+      this.#groups.delete(group.id)
+  }
+
+  /** Whether the group has not been deleted, nor another begun under its id. */
+  #isCurrent(hosted: Hosted): boolean {
+    return this.#groups.get(hosted.group.id) === hosted
+  }
+
   async #persist(hosted: Hosted, snapshot: StoredGroup['snapshot']): Promise<void> {
     const { runtime, append } = this.#options
     const storedAtMs = runtime.now()
     if (snapshot.members.length === 0) hosted.emptySinceMs = storedAtMs
     const { id } = hosted.group
+    // Deleted while this waited for its turn: to write it now would bring the group back.
+    if (!this.#isCurrent(hosted)) return
     try {
       await append([{ key: encodeGroupKey(id), value: encodeGroupValue({ snapshot, storedAtMs }) }])
-      hosted.isStored = true
     } catch (error) {
       // The members are told their assignment all the same: it is in memory, and a restart makes them join again.
       runtime.logger.error({ err: error, group: id }, 'the group could not be written to the disk')
@@ -354,27 +392,33 @@ export class GroupCoordinator {
   }
 }
 
-function newHosted(
-  group: Group,
-  offsets: CommittedOffsets,
-  emptySinceMs: number,
-  isStored: boolean,
-): Hosted {
+function newHosted(group: Group, offsets: CommittedOffsets, emptySinceMs: number): Hosted {
   return {
     group,
     offsets,
+    commits: new Set(),
     emptySinceMs,
-    isStored,
     timer: undefined,
     timerAtMs: Number.POSITIVE_INFINITY,
     work: Promise.resolve(),
   }
 }
 
+/** Partitions whose offsets are in the log, durable or about to be. */
+function storedPartitions({ offsets, commits }: Hosted): [topic: string, partition: number][] {
+  const stored = [...offsets.entries()].map(([topic, partition]): [string, number] => [
+    topic,
+    partition,
+  ])
+  for (const commit of commits)
+    stored.push(...commit.map(({ topic, partition }): [string, number] => [topic, partition]))
+  return stored
+}
+
 function* tombstones(
   groupId: string,
-  entries: Iterable<readonly [topic: string, partition: number, ...unknown[]]>,
+  partitions: Iterable<readonly [topic: string, partition: number, ...unknown[]]>,
 ): Generator<OffsetsRecord> {
-  for (const [topic, partition] of entries)
+  for (const [topic, partition] of partitions)
     yield { key: encodeOffsetKey(groupId, topic, partition), value: null }
 }

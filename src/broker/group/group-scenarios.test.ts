@@ -10,12 +10,19 @@
  *   commit id=ID generation=N [instance=I]
  *   restart                              the coordinator starts again from the last snapshot
  *
- * A member that gets an id gets `LABEL!`.
+ * A member that gets an id gets `LABEL!`. METADATA is text, or `~TOPIC+TOPIC@GENERATION`: the bytes of a consumer that
+ * subscribes to those topics and owned partition 0 of each in that generation (none when it is -1).
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { decodeUtf8, encodeUtf8 } from '../../core/bytes.ts'
+import { ByteReader } from '../../protocol/byte-reader.ts'
+import { ByteWriter } from '../../protocol/byte-writer.ts'
+import {
+  consumerProtocolSubscription,
+  createConsumerProtocolSubscription,
+} from '../../protocol/messages/generated/consumer-protocol-subscription.ts'
 import { Group } from './group.ts'
 import type { Effect, GroupSnapshot, JoinReply, SyncReply } from './group-messages.ts'
 
@@ -99,7 +106,7 @@ class Scenario {
       protocolType: given.type ?? 'consumer',
       protocols: (given.protocols ?? 'range:t').split(',').map((text) => {
         const [name, metadata] = text.split(':')
-        return { name: name!, metadata: encodeUtf8(metadata ?? '') }
+        return { name: name!, metadata: encodeMetadata(metadata ?? '') }
       }),
       requiresKnownMemberId: version >= 4,
       canSkipAssignment: version >= 9,
@@ -157,10 +164,33 @@ function showJoin({
   if (error !== 'NONE') return `${error}${error === 'MEMBER_ID_REQUIRED' ? ` id=${memberId}` : ''}`
   const list = members.map(
     (member) =>
-      `${member.memberId}${member.groupInstanceId ? `(${member.groupInstanceId})` : ''}:${decodeUtf8(member.metadata)}`,
+      `${member.memberId}${member.groupInstanceId ? `(${member.groupInstanceId})` : ''}:${showMetadata(member.metadata)}`,
   )
   const skips = skipAssignment ? ' skip-assignment' : ''
   return `joined id=${memberId} generation=${generation} leader=${leader} protocol=${protocolName}${skips} members=[${list.join(' ')}]`
+}
+
+function encodeMetadata(text: string): Uint8Array {
+  if (!text.startsWith('~')) return encodeUtf8(text)
+  const [names, generation] = text.slice(1).split('@')
+  const topics = names!.split('+')
+  const owned = Number(generation) < 0 ? [] : topics
+  const writer = new ByteWriter()
+  writer.writeInt16(consumerProtocolSubscription.maxVersion)
+  const subscription = createConsumerProtocolSubscription({
+    topics,
+    ownedPartitions: owned.map((topic) => ({ topic, partitions: [0] })),
+    generationId: Number(generation),
+  })
+  consumerProtocolSubscription.encode(writer, subscription, consumerProtocolSubscription.maxVersion)
+  return writer.finish().slice()
+}
+
+function showMetadata(bytes: Uint8Array): string {
+  if (bytes[0] !== 0) return decodeUtf8(bytes)
+  const reader = new ByteReader(bytes)
+  const { topics, generationId } = consumerProtocolSubscription.decode(reader, reader.readInt16())
+  return `~${topics.join('+')}@${generationId}`
 }
 
 function showSync({ error, assignment }: SyncReply): string {

@@ -19,10 +19,20 @@ import type {
   JoinInput,
   JoinReply,
   MemberSnapshot,
-  Protocol,
   SyncInput,
   SyncReply,
 } from './group-messages.ts'
+import {
+  isWaiting,
+  type Member,
+  metadataFor,
+  newMember,
+  noBytes,
+  restoredMember,
+  snapshotOf,
+  updateMember,
+} from './member.ts'
+import { chooseProtocol, haveCommon, sameProtocols, wantsTheSame } from './protocol-choice.ts'
 
 export type GroupState = 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable' | 'Dead'
 
@@ -31,23 +41,6 @@ export interface GroupLimits {
   readonly initialRebalanceDelayMs: number
   readonly maxSize: number
 }
-
-interface Member {
-  readonly id: string
-  readonly instanceId: string | null
-  clientId: string
-  clientHost: string
-  sessionTimeoutMs: number
-  rebalanceTimeoutMs: number
-  protocols: readonly Protocol[]
-  assignment: Uint8Array
-  /** When it is dead unless it is heard of. */
-  expiresAtMs: number
-  joinToken: number | undefined
-  syncToken: number | undefined
-}
-
-const noBytes = new Uint8Array(0)
 
 export class Group {
   readonly id: string
@@ -61,7 +54,11 @@ export class Group {
   /** Ids handed out by MEMBER_ID_REQUIRED, and until when they may be used. */
   readonly #pending = new Map<string, number>()
   #rebalanceDeadlineMs = Number.POSITIVE_INFINITY
-  #joinNotBeforeMs = 0
+  /** The first rebalance of an empty group waits for more members, until then at least. */
+  #isGathering = false
+  #gatherUntilMs = 0
+  /** Members have come since that wait began: it is to begin again. */
+  #hasGathered = false
   #syncDeadlineMs = Number.POSITIVE_INFINITY
   #effects: Effect[] = []
 
@@ -78,21 +75,8 @@ export class Group {
     group.#protocolName = snapshot.protocolName ?? ''
     group.#leaderId = snapshot.leaderId ?? ''
     group.#state = snapshot.members.length > 0 ? 'Stable' : 'Empty'
-    for (const saved of snapshot.members) {
-      group.#members.set(saved.memberId, {
-        id: saved.memberId,
-        instanceId: saved.groupInstanceId,
-        clientId: saved.clientId,
-        clientHost: saved.clientHost,
-        sessionTimeoutMs: saved.sessionTimeoutMs,
-        rebalanceTimeoutMs: saved.rebalanceTimeoutMs,
-        protocols: [{ name: group.#protocolName, metadata: saved.subscription }],
-        assignment: saved.assignment,
-        expiresAtMs: nowMs + saved.sessionTimeoutMs,
-        joinToken: undefined,
-        syncToken: undefined,
-      })
-    }
+    for (const saved of snapshot.members)
+      group.#members.set(saved.memberId, restoredMember(saved, group.#protocolName, nowMs))
     return group
   }
 
@@ -116,9 +100,14 @@ export class Group {
     return this.#members.size
   }
 
+  /** Nobody has ever been here, and nobody is about to come: there is nothing to remember. */
+  get isUnused(): boolean {
+    return this.#state === 'Empty' && this.#generation === 0 && this.#pending.size === 0
+  }
+
   /** For DescribeGroups: metadata and assignment only while they are settled. */
   members(): readonly MemberSnapshot[] {
-    return [...this.#members.values()].map((member) => this.#snapshotOf(member))
+    return [...this.#members.values()].map((member) => snapshotOf(member, this.#protocolName))
   }
 
   join(input: JoinInput, token: number, nowMs: number): Effect[] {
@@ -170,11 +159,8 @@ export class Group {
     generation: number,
     nowMs: number,
   ): string {
-    if (this.#state === 'Dead') return 'COORDINATOR_NOT_AVAILABLE'
     // A consumer that assigns partitions to itself uses the group only to store offsets.
-    if (generation < 0 && this.#members.size === 0) return 'NONE'
-    if (this.#members.size === 0)
-      return memberId === '' ? 'ILLEGAL_GENERATION' : 'UNKNOWN_MEMBER_ID'
+    if (generation < 0 && this.#members.size === 0 && this.#state !== 'Dead') return 'NONE'
     const error = this.#identify(memberId, instanceId)
     if (error) return error
     if (generation !== this.#generation) return 'ILLEGAL_GENERATION'
@@ -188,11 +174,9 @@ export class Group {
       for (const [id, expiresAtMs] of this.#pending)
         if (expiresAtMs <= nowMs) this.#pending.delete(id)
       for (const member of [...this.#members.values()]) {
-        const isWaiting = member.joinToken !== undefined || member.syncToken !== undefined
-        if (!isWaiting && member.expiresAtMs <= nowMs) this.#remove(member, nowMs)
+        if (!isWaiting(member) && member.expiresAtMs <= nowMs) this.#remove(member, nowMs)
       }
-      if (this.#state === 'CompletingRebalance' && nowMs >= this.#syncDeadlineMs)
-        this.#dropUnsynced(nowMs)
+      if (nowMs >= this.#syncDeadlineMs) this.#dropUnsynced(nowMs)
       if (this.#state === 'PreparingRebalance') {
         if (nowMs >= this.#rebalanceDeadlineMs) this.#completeJoin(nowMs)
         else this.#completeJoinIfReady(nowMs)
@@ -204,15 +188,13 @@ export class Group {
   nextDeadlineMs(): number {
     let next = Number.POSITIVE_INFINITY
     for (const expiresAtMs of this.#pending.values()) next = Math.min(next, expiresAtMs)
-    for (const { joinToken, syncToken, expiresAtMs } of this.#members.values()) {
-      if (joinToken === undefined && syncToken === undefined) next = Math.min(next, expiresAtMs)
-    }
-    if (this.#state === 'CompletingRebalance') next = Math.min(next, this.#syncDeadlineMs)
+    for (const member of this.#members.values())
+      if (!isWaiting(member)) next = Math.min(next, member.expiresAtMs)
     if (this.#state === 'PreparingRebalance') {
       const hasAll = this.#hasAllJoined()
-      next = Math.min(next, hasAll ? this.#joinNotBeforeMs : this.#rebalanceDeadlineMs)
+      next = Math.min(next, hasAll ? this.#gatherUntilMs : this.#rebalanceDeadlineMs)
     }
-    return next
+    return Math.min(next, this.#syncDeadlineMs)
   }
 
   /** The coordinator goes away or the group is deleted: everyone who waits is told `error`. */
@@ -220,6 +202,8 @@ export class Group {
     return this.#collect(() => {
       for (const member of this.#members.values()) this.#refuseWaiting(member, error)
       this.#members.clear()
+      this.#pending.clear()
+      this.#syncDeadlineMs = Number.POSITIVE_INFINITY
       this.#state = 'Dead'
     })
   }
@@ -250,14 +234,13 @@ export class Group {
       }
       return this.#addMember(input.newMemberId, input, token, nowMs)
     }
-    if (this.#pending.delete(input.memberId)) {
+    if (input.groupInstanceId === null && this.#pending.delete(input.memberId)) {
       if (this.#isFull()) return refuse('GROUP_MAX_SIZE_REACHED', '')
       return this.#addMember(input.memberId, input, token, nowMs)
     }
-    if (holder && holder.id !== input.memberId) return refuse('FENCED_INSTANCE_ID')
-    const member = this.#members.get(input.memberId)
-    if (!member) return refuse('UNKNOWN_MEMBER_ID')
-    this.#rejoin(member, input, token, nowMs)
+    const error = this.#identify(input.memberId, input.groupInstanceId)
+    if (error) return refuse(error)
+    this.#rejoin(this.#members.get(input.memberId)!, input, token, nowMs)
   }
 
   #rejoin(member: Member, input: JoinInput, token: number, nowMs: number): void {
@@ -267,7 +250,8 @@ export class Group {
       this.#state === 'CompletingRebalance' ||
       (this.#state === 'Stable' && member.id !== this.#leaderId)
     if (settled && isUnchanged) return this.#replyJoin(token, this.#joined(member))
-    this.#refuseJoin(member, 'UNKNOWN_MEMBER_ID')
+    // An earlier request of the same member, most likely from a connection it has given up.
+    this.#refuseJoin(member, 'REBALANCE_IN_PROGRESS')
     updateMember(member, input)
     member.joinToken = token
     if (this.#state === 'PreparingRebalance') this.#completeJoinIfReady(nowMs)
@@ -278,26 +262,30 @@ export class Group {
     const member = newMember(id, input, nowMs)
     member.joinToken = token
     this.#members.set(id, member)
-    if (this.#members.size === 1 && this.#state === 'Empty') this.#protocolType = input.protocolType
-    if (this.#state === 'PreparingRebalance') this.#completeJoinIfReady(nowMs)
-    else this.#prepareRebalance(nowMs)
+    if (this.#members.size === 1) this.#protocolType = input.protocolType
+    if (this.#state === 'PreparingRebalance') {
+      this.#hasGathered = true
+      this.#completeJoinIfReady(nowMs)
+    } else this.#prepareRebalance(nowMs)
   }
 
   /** A static member has come back under its instance id: its place goes to the new member id. */
   #replaceStatic(old: Member, input: JoinInput, token: number, nowMs: number): void {
     const member = newMember(input.newMemberId, input, nowMs)
     member.assignment = old.assignment
+    member.hasSynced = old.hasSynced
     this.#refuseWaiting(old, 'FENCED_INSTANCE_ID')
     const members = [...this.#members.values()].map((one) => (one === old ? member : one))
     this.#members.clear()
     for (const one of members) this.#members.set(one.id, one)
     const wasLeader = this.#leaderId === old.id
     if (wasLeader) this.#leaderId = member.id
-    const keepsSubscription = sameProtocols(
-      old.protocols.filter(({ name }) => name === this.#protocolName),
-      input.protocols.filter(({ name }) => name === this.#protocolName),
-    )
-    if (this.#state === 'Stable' && keepsSubscription) {
+    const protocol = this.#protocolName
+    const goesOn =
+      this.#state === 'Stable' &&
+      chooseProtocol(members) === protocol &&
+      wantsTheSame(this.#protocolType, metadataFor(old, protocol), metadataFor(member, protocol))
+    if (goesOn) {
       this.#effects.push({ type: 'persist', snapshot: this.snapshot() })
       // Before KIP-814 a leader could not be told to leave the assignment as it is, so it is not told that it leads.
       const reply = this.#joined(member)
@@ -315,8 +303,7 @@ export class Group {
   }
 
   #sync(input: SyncInput, token: number, nowMs: number): void {
-    const refuse = (error: string) =>
-      this.#replySync(token, { error, assignment: noBytes, protocolType: null, protocolName: null })
+    const refuse = (error: string) => this.#replySync(token, refusedSync(error))
     const error = this.#identify(input.memberId, input.groupInstanceId)
     if (error) return refuse(error)
     if (input.generation !== this.#generation) return refuse('ILLEGAL_GENERATION')
@@ -330,14 +317,9 @@ export class Group {
     const member = this.#members.get(input.memberId)!
     this.#touch(member, nowMs)
     if (this.#state === 'PreparingRebalance') return refuse('REBALANCE_IN_PROGRESS')
+    member.hasSynced = true
     if (this.#state === 'Stable') return this.#replySync(token, this.#synced(member))
-    if (member.syncToken !== undefined)
-      this.#replySync(member.syncToken, {
-        error: 'REBALANCE_IN_PROGRESS',
-        assignment: noBytes,
-        protocolType: null,
-        protocolName: null,
-      })
+    this.#refuseSync(member, 'REBALANCE_IN_PROGRESS')
     member.syncToken = token
     if (member.id === this.#leaderId) this.#settle(input, nowMs)
   }
@@ -358,14 +340,14 @@ export class Group {
 
   #prepareRebalance(nowMs: number): void {
     for (const member of this.#members.values()) this.#refuseSync(member, 'REBALANCE_IN_PROGRESS')
-    const isFirst = this.#state === 'Empty'
+    const { initialRebalanceDelayMs } = this.#limits
+    this.#isGathering = this.#state === 'Empty' && initialRebalanceDelayMs > 0
     this.#state = 'PreparingRebalance'
-    const timeoutMs = Math.max(
-      ...[...this.#members.values()].map((member) => member.rebalanceTimeoutMs),
-    )
-    this.#rebalanceDeadlineMs = nowMs + timeoutMs
-    this.#joinNotBeforeMs = isFirst
-      ? nowMs + Math.min(this.#limits.initialRebalanceDelayMs, timeoutMs)
+    this.#syncDeadlineMs = Number.POSITIVE_INFINITY
+    this.#rebalanceDeadlineMs = nowMs + this.#longestRebalanceMs()
+    this.#hasGathered = false
+    this.#gatherUntilMs = this.#isGathering
+      ? Math.min(nowMs + initialRebalanceDelayMs, this.#rebalanceDeadlineMs)
       : nowMs
     this.#completeJoinIfReady(nowMs)
   }
@@ -376,13 +358,22 @@ export class Group {
     return true
   }
 
+  #longestRebalanceMs(): number {
+    let longestMs = 0
+    for (const { rebalanceTimeoutMs } of this.#members.values())
+      longestMs = Math.max(longestMs, rebalanceTimeoutMs)
+    return longestMs
+  }
+
   #completeJoinIfReady(nowMs: number): void {
-    if (
-      this.#state === 'PreparingRebalance' &&
-      this.#hasAllJoined() &&
-      nowMs >= this.#joinNotBeforeMs
-    )
-      this.#completeJoin(nowMs)
+    if (this.#state !== 'PreparingRebalance' || !this.#hasAllJoined()) return
+    if (nowMs < this.#gatherUntilMs) return
+    // As long as members keep coming the wait goes on, up to the rebalance timeout.
+    const nextMs = nowMs + this.#limits.initialRebalanceDelayMs
+    if (this.#isGathering && this.#hasGathered && nowMs < this.#rebalanceDeadlineMs) {
+      this.#gatherUntilMs = Math.min(nextMs, this.#rebalanceDeadlineMs)
+      this.#hasGathered = false
+    } else this.#completeJoin(nowMs)
   }
 
   #completeJoin(nowMs: number): void {
@@ -391,23 +382,19 @@ export class Group {
       if (member.joinToken === undefined && member.instanceId === null)
         this.#members.delete(member.id)
     }
-    this.#generation++
-    if (this.#members.size === 0) {
-      this.#becomeEmpty()
-      return
-    }
-    this.#protocolName = this.#vote()
+    if (this.#members.size === 0) return this.#becomeEmpty()
     const present = [...this.#members.values()].filter(({ joinToken }) => joinToken !== undefined)
     if (present.length === 0) {
       // Only static members that are away: they get their chance until their sessions end.
-      this.#rebalanceDeadlineMs =
-        nowMs + Math.max(...[...this.#members.values()].map((member) => member.rebalanceTimeoutMs))
+      this.#rebalanceDeadlineMs = nowMs + this.#longestRebalanceMs()
       return
     }
+    this.#generation++
+    this.#protocolName = chooseProtocol([...this.#members.values()])
     if (!present.some(({ id }) => id === this.#leaderId)) this.#leaderId = present[0]!.id
     this.#state = 'CompletingRebalance'
-    this.#syncDeadlineMs =
-      nowMs + Math.max(...[...this.#members.values()].map((member) => member.rebalanceTimeoutMs))
+    this.#syncDeadlineMs = nowMs + this.#longestRebalanceMs()
+    for (const member of this.#members.values()) member.hasSynced = false
     for (const member of present) {
       this.#touch(member, nowMs)
       this.#replyJoin(member.joinToken!, this.#joined(member))
@@ -415,10 +402,12 @@ export class Group {
     }
   }
 
+  /** The time to ask for the assignment is up: who has not, the leader or another, is out. */
   #dropUnsynced(nowMs: number): void {
-    for (const member of [...this.#members.values()]) {
-      if (member.syncToken === undefined) this.#members.delete(member.id)
-    }
+    this.#syncDeadlineMs = Number.POSITIVE_INFINITY
+    const silent = [...this.#members.values()].filter(({ hasSynced }) => !hasSynced)
+    if (silent.length === 0) return
+    for (const { id } of silent) this.#members.delete(id)
     if (this.#members.size === 0) this.#becomeEmpty()
     else this.#prepareRebalance(nowMs)
   }
@@ -431,32 +420,18 @@ export class Group {
       else this.#completeJoinIfReady(nowMs)
       return
     }
-    if (this.#members.size > 0) return this.#prepareRebalance(nowMs)
-    this.#generation++
-    this.#becomeEmpty()
+    if (this.#members.size > 0) this.#prepareRebalance(nowMs)
+    else this.#becomeEmpty()
   }
 
+  /** Under a new generation, so that whoever was in the last one can no longer commit. */
   #becomeEmpty(): void {
+    this.#generation++
     this.#state = 'Empty'
+    this.#syncDeadlineMs = Number.POSITIVE_INFINITY
     this.#leaderId = ''
     this.#protocolName = ''
     this.#effects.push({ type: 'persist', snapshot: this.snapshot() })
-  }
-
-  /** The protocol that most members prefer among those that all support. */
-  #vote(): string {
-    const members = [...this.#members.values()]
-    const common = members[0]!.protocols
-      .map(({ name }) => name)
-      .filter((name) =>
-        members.every(({ protocols }) => protocols.some((own) => own.name === name)),
-      )
-    const votes = new Map<string, number>()
-    for (const { protocols } of members) {
-      const choice = protocols.find(({ name }) => common.includes(name))!.name
-      votes.set(choice, (votes.get(choice) ?? 0) + 1)
-    }
-    return [...votes].reduce((best, vote) => (vote[1] > best[1] ? vote : best))[0]
   }
 
   /** Whether the group and this member have a protocol in common. */
@@ -466,19 +441,18 @@ export class Group {
       ({ id, instanceId }) =>
         id !== memberId && (groupInstanceId === null || instanceId !== groupInstanceId),
     )
-    if (others.length === 0) return true
-    if (protocolType !== this.#protocolType) return false
-    return protocols.some(({ name }) =>
-      others.every((member) => member.protocols.some((own) => own.name === name)),
-    )
+    if (this.#members.size > 0 && protocolType !== this.#protocolType) return false
+    return haveCommon(protocols, others)
   }
 
   #identify(memberId: string, instanceId: string | null): string | undefined {
+    if (this.#state === 'Dead') return 'COORDINATOR_NOT_AVAILABLE'
     if (instanceId !== null) {
       const holder = this.#staticMember(instanceId)
-      if (holder && holder.id !== memberId) return 'FENCED_INSTANCE_ID'
+      if (!holder) return 'UNKNOWN_MEMBER_ID'
+      if (holder.id !== memberId) return 'FENCED_INSTANCE_ID'
     }
-    return this.#state === 'Dead' || !this.#members.has(memberId) ? 'UNKNOWN_MEMBER_ID' : undefined
+    return this.#members.has(memberId) ? undefined : 'UNKNOWN_MEMBER_ID'
   }
 
   #staticMember(instanceId: string): Member | undefined {
@@ -523,20 +497,6 @@ export class Group {
     }
   }
 
-  #snapshotOf(member: Member): MemberSnapshot {
-    return {
-      memberId: member.id,
-      groupInstanceId: member.instanceId,
-      clientId: member.clientId,
-      clientHost: member.clientHost,
-      sessionTimeoutMs: member.sessionTimeoutMs,
-      rebalanceTimeoutMs: member.rebalanceTimeoutMs,
-      subscription:
-        member.protocols.find(({ name }) => name === this.#protocolName)?.metadata ?? noBytes,
-      assignment: member.assignment,
-    }
-  }
-
   #refuseWaiting(member: Member, error: string): void {
     this.#refuseJoin(member, error)
     this.#refuseSync(member, error)
@@ -550,12 +510,7 @@ export class Group {
 
   #refuseSync(member: Member, error: string): void {
     if (member.syncToken === undefined) return
-    this.#replySync(member.syncToken, {
-      error,
-      assignment: noBytes,
-      protocolType: null,
-      protocolName: null,
-    })
+    this.#replySync(member.syncToken, refusedSync(error))
     member.syncToken = undefined
   }
 
@@ -575,31 +530,7 @@ export class Group {
   }
 }
 
-function newMember(id: string, input: JoinInput, nowMs: number): Member {
-  return {
-    id,
-    instanceId: input.groupInstanceId,
-    clientId: input.clientId,
-    clientHost: input.clientHost,
-    sessionTimeoutMs: input.sessionTimeoutMs,
-    rebalanceTimeoutMs: input.rebalanceTimeoutMs,
-    protocols: input.protocols,
-    assignment: noBytes,
-    expiresAtMs: nowMs + input.sessionTimeoutMs,
-    joinToken: undefined,
-    syncToken: undefined,
-  }
-}
-
-function updateMember(member: Member, input: JoinInput): void {
-  member.clientId = input.clientId
-  member.clientHost = input.clientHost
-  member.sessionTimeoutMs = input.sessionTimeoutMs
-  member.rebalanceTimeoutMs = input.rebalanceTimeoutMs
-  member.protocols = input.protocols
-}
-
-function refusedJoin(error: string, memberId: string): JoinReply {
+export function refusedJoin(error: string, memberId: string): JoinReply {
   return {
     error,
     generation: -1,
@@ -612,13 +543,6 @@ function refusedJoin(error: string, memberId: string): JoinReply {
   }
 }
 
-function sameProtocols(a: readonly Protocol[], b: readonly Protocol[]): boolean {
-  return (
-    a.length === b.length &&
-    a.every(({ name, metadata }, i) => name === b[i]!.name && sameBytes(metadata, b[i]!.metadata))
-  )
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i])
+export function refusedSync(error: string): SyncReply {
+  return { error, assignment: noBytes, protocolType: null, protocolName: null }
 }
