@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { AssignmentInput, GroupMemberSubscription, TopicPartition } from './assignor.ts'
@@ -161,6 +163,29 @@ describe('cooperative-sticky', () => {
     )
   })
 
+  test('levels along chains of members when no two of them could', () => {
+    const members = [member('m0', ['a']), member('m1', ['a', 'b']), member('m2', ['b'])]
+    const hold = (at: number, topic: string, count: number) => ({
+      ...members[at]!,
+      ownedPartitions: Array.from({ length: count }, (_, partition) => ({ topic, partition })),
+      generation: 1,
+    })
+    const holding = [hold(0, 'a', 3), hold(1, 'b', 2), members[2]!]
+    const partitionsPerTopic = new Map([
+      ['a', 3],
+      ['b', 3],
+    ])
+    const first = assign({ members: holding, partitionsPerTopic })
+    expect(names(first)).toEqual({ m0: ['a-0', 'a-1'], m1: ['b-0'], m2: ['b-2'] })
+    const then = holding.map((one) => ({
+      ...one,
+      ownedPartitions: first.get(one.memberId)!,
+      generation: 2,
+    }))
+    const second = assign({ members: then, partitionsPerTopic })
+    expect([...second.values()].map((partitions) => partitions.length)).toEqual([2, 2, 2])
+  })
+
   test('a new member gets its share in two rounds, and the others keep theirs', () => {
     const partitionsPerTopic = new Map([['a', 6]])
     const old = member('old', ['a'])
@@ -179,6 +204,104 @@ describe('cooperative-sticky', () => {
       old: ['a-0', 'a-1', 'a-2'],
       young: ['a-3', 'a-4', 'a-5'],
     })
+  })
+})
+
+/**
+ * What kafka-clients 4.3.1 makes of random groups: range and round-robin, and two rounds of cooperative-sticky. `owned`
+ * is what a former round of its own gave.
+ */
+interface JavaCase {
+  readonly partitions: { readonly [topic: string]: number }
+  /** `topics`: names of one letter each. */
+  readonly members: readonly { id: string; instance?: string; topics: string; owned?: string[] }[]
+  readonly range: { [memberId: string]: string[] }
+  readonly roundrobin: { [memberId: string]: string[] }
+  readonly sticky1: { [memberId: string]: string[] }
+  readonly sticky2: { [memberId: string]: string[] }
+}
+
+describe('beside Kafka’s Java client', () => {
+  const file = fileURLToPath(new URL('java-assignments.jsonl', import.meta.url))
+  const cases = readFileSync(file, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as JavaCase)
+
+  function inputOf({ partitions, members }: JavaCase): AssignmentInput {
+    return {
+      partitionsPerTopic: new Map(Object.entries(partitions)),
+      members: members.map(({ id, instance, topics, owned = [] }) => ({
+        ...member(id, [...topics]),
+        groupInstanceId: instance ?? null,
+        ownedPartitions: owned.map((name) => ({
+          topic: name[0]!,
+          partition: Number(name.slice(2)),
+        })),
+        generation: owned.length > 0 ? 5 : -1,
+      })),
+    }
+  }
+
+  test.each(['range', 'roundrobin'] as const)('%s assigns the same', (name) => {
+    for (const one of cases) expect(names(assignors[name].assign(inputOf(one)))).toEqual(one[name])
+  })
+
+  test('cooperative-sticky is as balanced, and moves hardly more', () => {
+    const { assign } = assignors['cooperative-sticky']
+    const unevenness = (assignment: { [memberId: string]: string[] }) =>
+      Object.values(assignment).reduce((sum, { length }) => sum + length ** 2, 0)
+    let keptHere = 0
+    let keptThere = 0
+    for (const one of cases) {
+      const input = inputOf(one)
+      const first = assign(input)
+      const members = input.members.map((of) => ({
+        ...of,
+        ownedPartitions: first.get(of.memberId)!,
+        generation: 6,
+      }))
+      const second = names(assign({ ...input, members }))
+      // Where it needs a third round it cannot be compared.
+      const count = (of: object) => Object.values(of).flat().length
+      if (count(one.sticky2) < count(second)) continue
+      expect(unevenness(second)).toBeLessThanOrEqual(unevenness(one.sticky2))
+      for (const { id, owned = [] } of one.members) {
+        keptHere += owned.filter((name) => second[id]!.includes(name)).length
+        keptThere += owned.filter((name) => one.sticky2[id]!.includes(name)).length
+      }
+    }
+    expect(keptHere).toBeGreaterThanOrEqual(keptThere * 0.99)
+  })
+
+  test.each([
+    ['000000000002000161000162ffffffff', [], -1],
+    [
+      '000100000002000161000162ffffffff000000020001610000000100000001000162000000020000000000000002',
+      ['a-1', 'b-0', 'b-2'],
+      -1,
+    ],
+    ['0001000000020001610001620000000400000009000000010001610000000100000001', ['a-1'], 9],
+    [
+      '000200000002000161000162ffffffff00000002000161000000010000000100016200000002000000000000000200000007',
+      ['a-1', 'b-0', 'b-2'],
+      7,
+    ],
+    [
+      '000300000002000161000162ffffffff0000000200016100000001000000010001620000000200000000000000020000000700047261636b',
+      ['a-1', 'b-0', 'b-2'],
+      7,
+    ],
+  ])('its subscription %s is read', (hex, owned, generationId) => {
+    const subscription = decodeSubscription(Uint8Array.from(Buffer.from(hex, 'hex')))
+    expect(subscription).toMatchObject({ topics: ['a', 'b'], generationId })
+    expect(subscription.ownedPartitions.map(nameOf)).toEqual(owned)
+  })
+
+  test('its assignment is read', () => {
+    const hex = '0003000000020001620000000200000002000000000001610000000100000001ffffffff'
+    const partitions = decodeAssignment(Uint8Array.from(Buffer.from(hex, 'hex')))
+    expect(partitions.map(nameOf)).toEqual(['b-2', 'b-0', 'a-1'])
   })
 })
 

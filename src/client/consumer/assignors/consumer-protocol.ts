@@ -1,6 +1,9 @@
 /**
  * What members tell each other inside the group protocol: Kafka's ConsumerProtocol. Each blob begins with its version
  * as an int16; a newer version is read as the newest known one, whose fields it begins with.
+ *
+ * The generation has a field of its own from version 2 on. Java clients before that (up to 3.1) put it into the user
+ * data of their cooperative assignor, as an int32; it is written to both places and read from either.
  */
 import { CorruptDataError } from '../../../core/errors.ts'
 import { groupBy } from '../../../core/group-by.ts'
@@ -33,7 +36,7 @@ export function encodeSubscription({
     consumerProtocolSubscription,
     createConsumerProtocolSubscription({
       topics: [...topics].sort(),
-      userData: null,
+      userData: generationId < 0 ? null : encodeGeneration(generationId),
       ownedPartitions: toTopics(ownedPartitions),
       generationId,
       rackId: null,
@@ -43,8 +46,19 @@ export function encodeSubscription({
 
 /** Throws `CorruptDataError`. */
 export function decodeSubscription(bytes: Uint8Array): Subscription {
-  const { topics, ownedPartitions, generationId } = decode(consumerProtocolSubscription, bytes)
-  return { topics, ownedPartitions: fromTopics(ownedPartitions), generationId }
+  const message = decode(consumerProtocolSubscription, bytes)
+  const { topics, userData } = message
+  const generationId =
+    message.generationId < 0 && userData?.length === 4
+      ? new ByteReader(userData).readInt32()
+      : message.generationId
+  return { topics, ownedPartitions: fromTopics(message.ownedPartitions), generationId }
+}
+
+function encodeGeneration(generationId: number): Uint8Array {
+  const writer = new ByteWriter()
+  writer.writeInt32(generationId)
+  return writer.finish().slice()
 }
 
 export function encodeAssignment(partitions: readonly TopicPartition[]): Uint8Array {
