@@ -184,9 +184,12 @@ export class GroupCoordinator {
           value: encodeOffsetValue({ ...rest, committedAtMs }),
         })),
       )
-    } finally {
+    } catch (error) {
       hosted.commits.delete(offsets)
+      this.#dropUnused(hosted)
+      throw error
     }
+    hosted.commits.delete(offsets)
     for (const { topic, partition, ...rest } of offsets)
       hosted.offsets.set(topic, partition, { ...rest, committedAtMs })
   }
@@ -224,14 +227,17 @@ export class GroupCoordinator {
    */
   async onTopicDeleted(topic: string): Promise<void> {
     const records: OffsetsRecord[] = []
-    const forget: (() => void)[] = []
+    const concerned: [hosted: Hosted, gone: [topic: string, partition: number][]][] = []
     for (const [groupId, hosted] of this.#groups) {
       const gone = storedPartitions(hosted).filter(([name]) => name === topic)
       records.push(...tombstones(groupId, gone))
-      for (const [, partition] of gone) forget.push(() => hosted.offsets.delete(topic, partition))
+      if (gone.length > 0) concerned.push([hosted, gone])
     }
     if (records.length > 0) await this.#options.append(records)
-    for (const forgetOne of forget) forgetOne()
+    for (const [hosted, gone] of concerned) {
+      for (const [, partition] of gone) hosted.offsets.delete(topic, partition)
+      this.#dropUnused(hosted)
+    }
   }
 
   /**
@@ -246,9 +252,11 @@ export class GroupCoordinator {
       // Groups that only store offsets never had members whose going could count.
       const isExpired = group.protocolType === '' || emptySinceMs <= oldestMs
       if (group.state !== 'Empty' || !isExpired || !this.#isCurrent(hosted)) continue
+      // To remove an offset now could remove one that has just been committed anew.
+      if (commits.size > 0) continue
       const entries = [...offsets.entries()]
       const old = entries.filter(([, , { committedAtMs }]) => committedAtMs <= oldestMs)
-      const isLeft = old.length < entries.length || commits.size > 0 || emptySinceMs > oldestMs
+      const isLeft = old.length < entries.length || emptySinceMs > oldestMs
       if (!isLeft) await this.#forget(hosted)
       else if (old.length > 0) await this.#forgetOffsets(hosted, old)
     }
