@@ -2,7 +2,8 @@
  * JoinGroup v0–9. Answered when the generation is made. New dynamic members are sent back with MEMBER_ID_REQUIRED from
  * v4 on (KIP-394), static ones (KIP-345) never.
  *
- * Differs from Apache Kafka: the first rebalance waits `groupInitialRebalanceDelay`, 0 by default.
+ * Differs from Apache Kafka: the first rebalance waits `groupInitialRebalanceDelay`, 0 by default; a static member that
+ * comes back with other topics causes a rebalance.
  */
 import { errorCode } from '../../protocol/error-codes.ts'
 import {
