@@ -13,14 +13,16 @@ export class FaultyFileSystem implements FileSystem {
   onChange: (() => void) | undefined
   readonly #inner: FileSystem
   #held: (() => void)[] | undefined
+  #heldPaths = /./
 
   constructor(inner: FileSystem) {
     this.#inner = inner
   }
 
-  /** From now on syncs do not finish until `releaseSyncs`. */
-  holdSyncs(): void {
+  /** From now on syncs of paths that match do not finish until `releaseSyncs`. */
+  holdSyncs(paths = /./): void {
     this.#held ??= []
+    this.#heldPaths = paths
   }
 
   releaseSyncs(): void {
@@ -76,7 +78,9 @@ export class FaultyFileSystem implements FileSystem {
 
   async beforeSync(path: string): Promise<void> {
     this.syncs++
-    if (this.#held) await new Promise<void>((resolve) => this.#held!.push(resolve))
+    if (this.#held && this.#heldPaths.test(path)) {
+      await new Promise<void>((resolve) => this.#held!.push(resolve))
+    }
     if (this.failSyncs)
       throw new StorageError(`Cannot sync '${path}': made to fail`, { code: 'STORAGE_IO' })
   }

@@ -1,4 +1,5 @@
 /** The group APIs, from JoinGroup to DeleteGroups. */
+
 import { describe, expect, test } from 'vitest'
 import { isSettled, runAll } from '../../../test/broker/settled.ts'
 import {
@@ -15,6 +16,7 @@ import {
 } from '../../protocol/messages/generated/delete-groups.ts'
 import {
   createDeleteTopicsRequest,
+  createDeleteTopicsRequestDeleteTopicState,
   deleteTopics,
 } from '../../protocol/messages/generated/delete-topics.ts'
 import {
@@ -302,6 +304,30 @@ describe('committed offsets', () => {
     expect(await committed(broker)).toMatchObject({ committedOffset: -1n })
     broker.fileSystem.releaseSyncs()
     expect(await answer).toBe('NONE')
+  })
+
+  test('that wait while their topic is deleted do not hold for the next of that name', async () => {
+    const broker = await openTestBroker()
+    await createTopic(broker, 'orders')
+    expect(await commit(broker, 0n)).toBe('NONE')
+    await produceTo(broker, 'orders', batch('a'), { acks: 1 })
+    // 1. The commit waits for the data. 2. The deletion has written that the old offset is gone. 3. The data is synced.
+    broker.fileSystem.holdSyncs(/orders|__consumer_offsets/)
+    const answer = commit(broker, 1n)
+    const deletion = broker.ask(
+      deleteTopics,
+      createDeleteTopicsRequest({
+        topics: [createDeleteTopicsRequestDeleteTopicState({ name: 'orders' })],
+        timeoutMs: 1000,
+      }),
+    )
+    expect(await isSettled(answer)).toBe(false)
+    broker.fileSystem.releaseSyncs()
+    await deletion
+    expect(await answer).toBe('UNKNOWN_TOPIC_OR_PARTITION')
+    await createTopic(broker, 'orders')
+    expect(await committed(broker)).toMatchObject({ committedOffset: -1n })
+    expect(await committed(await broker.restart())).toMatchObject({ committedOffset: -1n })
   })
 
   test('are not stored when those records cannot be', async () => {

@@ -97,14 +97,15 @@ async function store(
   const covered = (await Promise.all(accepted.map((one) => isCovered(services, one)))).flatMap(
     (one) => one ?? [],
   )
-  if (covered.length === 0) return
+  const stored = covered.filter((one) => isStillThere(services, one))
+  if (stored.length === 0) return
   // The member may have been fenced while the disk was busy.
   let outcome = check(services, request)
   if (outcome === errorCodes.NONE) {
     try {
       await services.groups.commit(
         request.groupId,
-        covered.map(({ offset }) => offset),
+        stored.map(({ offset }) => offset),
       )
     } catch (error) {
       services.runtime.logger.error(
@@ -114,7 +115,17 @@ async function store(
       outcome = errorCodes.COORDINATOR_NOT_AVAILABLE
     }
   }
-  for (const { answer } of covered) answer.errorCode = outcome
+  for (const { answer } of stored) answer.errorCode = outcome
+}
+
+/**
+ * Whether the partition is the one that was asked for. Its topic may have been deleted while the disk was busy, and its
+ * offsets with it; one that is stored now would hold for the next topic of that name.
+ */
+function isStillThere({ topics }: BrokerServices, { log, answer }: Accepted): boolean {
+  if (topics.byName(log.topic)?.partitions[log.partition] === log) return true
+  answer.errorCode = errorCodes.UNKNOWN_TOPIC_OR_PARTITION
+  return false
 }
 
 /** Waits until the records before the offset are on stable storage; undefined, with the answer set, when they cannot be. */

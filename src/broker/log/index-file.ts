@@ -6,7 +6,7 @@
  *   .index      relative offset int32, position int32      offset: the batch's last; position: its start
  *   .timeindex  timestamp int64, relative offset int32     the largest timestamp up to and including that offset
  */
-import { allocateBytes, equalBytes } from '../../core/bytes.ts'
+import { allocateBytes } from '../../core/bytes.ts'
 import type { File, FileSystem } from '../../storage/file-system.ts'
 
 const initialEntries = 64

@@ -177,7 +177,7 @@ export class GroupMember {
     this.#memberId = joined.memberId
     this.#generationId = joined.generationId
     this.#isLeader = joined.leader === joined.memberId
-    const assignments = this.#isLeader && !joined.skipAssignment ? await this.#assign(joined) : []
+    const assignments = this.#isLeader ? await this.#assign(joined) : []
     const assignment = await this.#sync(joined, assignments)
     this.#announceStable()
     this.#heartbeatDelayMs = Math.min(firstHeartbeatMs, this.#config.heartbeatInterval)
@@ -248,6 +248,8 @@ export class GroupMember {
       const topic = await this.#cluster.ensureTopic(name)
       this.#partitionCounts.set(name, topic.partitions.length)
     }
+    // A leader that has come back keeps watch over the topics, but leaves the assignment as it is (KIP-814).
+    if (joined.skipAssignment) return []
     const assigned = this.#assignor.assign({ members, partitionsPerTopic: this.#partitionCounts })
     return members.map(({ memberId }) => ({
       memberId,
