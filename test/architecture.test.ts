@@ -14,11 +14,14 @@ const mayImport: { readonly [layer: string]: readonly string[] } = {
   client: ['core', 'protocol', 'connection'],
   storage: ['core'],
   broker: ['core', 'protocol', 'storage'],
+  server: ['core', 'protocol', 'storage', 'broker'],
+  cli: ['core', 'server'],
 }
 
 /** Node modules that only one place may use. Type-only imports count too. */
 const confined: readonly { modules: RegExp; layers: readonly string[] }[] = [
-  { modules: /^node:fs/, layers: ['storage'] },
+  // The command line reads the files that its options name.
+  { modules: /^node:fs/, layers: ['storage', 'cli'] },
   { modules: /^node:(net|tls|https?)$/, layers: ['connection', 'server'] },
 ]
 

@@ -1,4 +1,6 @@
-/** Who sent a request, and in which version. */
+/** Who sent a request, by which door, and in which version. */
+import type { Endpoint } from './services.ts'
+
 export interface RequestContext {
   /** The version of the API that request and response are in. */
   readonly version: number
@@ -9,4 +11,6 @@ export interface RequestContext {
   readonly principal: string
   /** The caller's address. */
   readonly host: string
+  /** Where clients reach this node by the door that the request came in at; default: the broker's own. */
+  readonly advertised?: Endpoint
 }

@@ -1,5 +1,6 @@
 /**
- * Writes Kafka's primitive types into a buffer that grows. Byte values are copied.
+ * Writes Kafka's primitive types into a buffer that grows. Byte values are copied, but large ones only referred to when
+ * the writer is told so (`attachFromBytes`): a megabyte of records then goes from the log to the socket as it is.
  *
  * A value that its type cannot hold is an error of the caller (`KafkaError` INVALID_REQUEST), never cut.
  */
@@ -11,29 +12,60 @@ import { parseUuid } from './uuid.ts'
 /** Below this many characters, copying ASCII in JavaScript beats a call into the encoder. */
 const shortTextLength = 32
 
+/** Bytes that belong at a position of the writer's own buffer, without being in it. */
+interface Attachment {
+  readonly at: number
+  readonly bytes: Uint8Array
+}
+
 export class ByteWriter {
   #bytes: Uint8Array
   #view: DataView
   #length = 0
+  readonly #attachFromBytes: number
+  #attachments: Attachment[] = []
+  #attachedBytes = 0
 
-  constructor(initialBytes = 256) {
+  /** Byte values of `attachFromBytes` and more are not copied: `finishParts` then gives them as they were passed. */
+  constructor(initialBytes = 256, attachFromBytes = Number.POSITIVE_INFINITY) {
     this.#bytes = allocateBytes(initialBytes)
     this.#view = viewOf(this.#bytes)
+    this.#attachFromBytes = attachFromBytes
   }
 
-  /** Bytes written so far; also the position of the next one. */
+  /** Bytes written so far, attached ones not counted; also the position of the next one. */
   get length(): number {
     return this.#length
   }
 
-  /** What was written, as a view. The writer must not be used again, unless after `reset`. */
+  /** Bytes written so far, attached ones included. */
+  get totalBytes(): number {
+    return this.#length + this.#attachedBytes
+  }
+
+  /** What was written, as a view. The writer must not be used again, unless after `reset`. Not for one that attaches. */
   finish(): Uint8Array {
     return this.#bytes.subarray(0, this.#length)
+  }
+
+  /** What was written, as the pieces that follow one another. The writer must not be used again. */
+  finishParts(): Uint8Array[] {
+    const parts: Uint8Array[] = []
+    let start = 0
+    for (const { at, bytes } of this.#attachments) {
+      if (at > start) parts.push(this.#bytes.subarray(start, at))
+      parts.push(bytes)
+      start = at
+    }
+    if (this.#length > start) parts.push(this.#bytes.subarray(start, this.#length))
+    return parts
   }
 
   /** Forgets what was written and keeps the buffer: what `finish` returned before is overwritten. */
   reset(): void {
     this.#length = 0
+    this.#attachments = []
+    this.#attachedBytes = 0
   }
 
   /** Makes room for `size` more bytes and returns where they start. */
@@ -173,7 +205,7 @@ export class ByteWriter {
     else this.writeInt16(-1)
   }
 
-  /** Kafka's `bytes` and `records`: a length and a copy of the content. */
+  /** Kafka's `bytes` and `records`: a length and the content. */
   writeBytes(bytes: Uint8Array, compact: boolean): void {
     if (compact) this.writeUnsignedVarint(bytes.length + 1)
     else this.writeInt32(bytes.length)
@@ -185,8 +217,13 @@ export class ByteWriter {
     else this.writeArrayLength(-1, compact)
   }
 
-  /** A copy of `bytes` without a length. */
+  /** `bytes` without a length. */
   writeRaw(bytes: Uint8Array): void {
+    if (bytes.length >= this.#attachFromBytes) {
+      this.#attachments.push({ at: this.#length, bytes })
+      this.#attachedBytes += bytes.length
+      return
+    }
     const at = this.#grow(bytes.length)
     this.#bytes.set(bytes, at)
   }
@@ -206,7 +243,7 @@ export class ByteWriter {
     this.#view.setInt32(at, value)
   }
 
-  /** Starts a value that its size in bytes (an unsigned varint) precedes; ends with `endSized`. */
+  /** Starts a value that its size in bytes (an unsigned varint) precedes; ends with `endSized`. Nothing in it may be attached. */
   beginSized(): number {
     return this.#grow(1)
   }

@@ -13,7 +13,11 @@ import {
 } from '../../protocol/messages/generated/find-coordinator.ts'
 import { errorCodes } from '../error-code.ts'
 import type { RequestContext } from '../request-context.ts'
-import type { BrokerServices } from '../services.ts'
+import type { BrokerServices, Endpoint } from '../services.ts'
+
+interface Node extends Endpoint {
+  readonly nodeId: number
+}
 
 const groupKey = 0
 const transactionKey = 1
@@ -22,25 +26,20 @@ const shareKey = 2
 export function handleFindCoordinator(
   services: BrokerServices,
   request: FindCoordinatorRequest,
-  { version }: RequestContext,
+  { version, advertised = services.advertised() }: RequestContext,
 ): FindCoordinatorResponse {
+  const node: Node = { nodeId: services.config.nodeId, ...advertised }
   if (version >= 4) {
-    const coordinators = request.coordinatorKeys.map((key) => find(services, key, request.keyType))
+    const coordinators = request.coordinatorKeys.map((key) => find(node, key, request.keyType))
     return createFindCoordinatorResponse({ coordinators })
   }
-  const { key: _, ...found } = find(services, request.key, request.keyType)
+  const { key: _, ...found } = find(node, request.key, request.keyType)
   return createFindCoordinatorResponse(found)
 }
 
-function find(
-  { config, advertised }: BrokerServices,
-  key: string,
-  keyType: number,
-): FindCoordinatorResponseCoordinator {
+function find(node: Node, key: string, keyType: number): FindCoordinatorResponseCoordinator {
   const errorMessage = refusalOf(keyType)
-  if (errorMessage === undefined) {
-    return createFindCoordinatorResponseCoordinator({ key, nodeId: config.nodeId, ...advertised() })
-  }
+  if (errorMessage === undefined) return createFindCoordinatorResponseCoordinator({ key, ...node })
   const isKnown = keyType === transactionKey || keyType === shareKey
   return createFindCoordinatorResponseCoordinator({
     key,

@@ -27,10 +27,10 @@ import type { Topic } from '../topics/topic-registry.ts'
 export async function handleMetadata(
   services: BrokerServices,
   request: MetadataRequest,
-  { version }: RequestContext,
+  { version, advertised = services.advertised() }: RequestContext,
 ): Promise<MetadataResponse> {
-  const { config, advertised, clusterId, topics } = services
-  const { host, port } = advertised()
+  const { config, clusterId, topics } = services
+  const { host, port } = advertised
   const wantsAll = request.topics === null || (version === 0 && request.topics.length === 0)
   const answers: MetadataResponseTopic[] = []
   if (wantsAll) for (const topic of topics.all()) answers.push(describe(services, topic, request))
