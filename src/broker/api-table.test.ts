@@ -27,6 +27,7 @@ import * as listOffsets from '../protocol/messages/generated/list-offsets.ts'
 import * as metadata from '../protocol/messages/generated/metadata.ts'
 import * as offsetCommit from '../protocol/messages/generated/offset-commit.ts'
 import * as offsetFetch from '../protocol/messages/generated/offset-fetch.ts'
+import * as epochs from '../protocol/messages/generated/offset-for-leader-epoch.ts'
 import * as produce from '../protocol/messages/generated/produce.ts'
 import * as syncGroup from '../protocol/messages/generated/sync-group.ts'
 import { servedApis } from './api-table.ts'
@@ -164,6 +165,16 @@ ask(deleteTopics.deleteTopics, (version) =>
 )
 ask(initProducerId.initProducerId, () =>
   initProducerId.createInitProducerIdRequest({ transactionalId: null }),
+)
+ask(epochs.offsetForLeaderEpoch, () =>
+  epochs.createOffsetForLeaderEpochRequest({
+    topics: names.map((topic) =>
+      epochs.createOffsetForLeaderEpochRequestOffsetForLeaderTopic({
+        topic,
+        partitions: [epochs.createOffsetForLeaderEpochRequestOffsetForLeaderPartition()],
+      }),
+    ),
+  }),
 )
 ask(describeConfigs.describeConfigs, (version) =>
   describeConfigs.createDescribeConfigsRequest({

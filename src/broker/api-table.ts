@@ -23,6 +23,7 @@ import { listOffsets } from '../protocol/messages/generated/list-offsets.ts'
 import { metadata } from '../protocol/messages/generated/metadata.ts'
 import { offsetCommit } from '../protocol/messages/generated/offset-commit.ts'
 import { offsetFetch } from '../protocol/messages/generated/offset-fetch.ts'
+import { offsetForLeaderEpoch } from '../protocol/messages/generated/offset-for-leader-epoch.ts'
 import { produce } from '../protocol/messages/generated/produce.ts'
 import { syncGroup } from '../protocol/messages/generated/sync-group.ts'
 import { handleAlterConfigs } from './handlers/alter-configs.ts'
@@ -45,6 +46,7 @@ import { handleListOffsets } from './handlers/list-offsets.ts'
 import { handleMetadata } from './handlers/metadata.ts'
 import { handleOffsetCommit } from './handlers/offset-commit.ts'
 import { handleOffsetFetch } from './handlers/offset-fetch.ts'
+import { handleOffsetForLeaderEpoch } from './handlers/offset-for-leader-epoch.ts'
 import { handleProduce } from './handlers/produce.ts'
 import { handleSyncGroup } from './handlers/sync-group.ts'
 import type { RequestContext } from './request-context.ts'
@@ -93,6 +95,7 @@ export const servedApis: readonly ServedApi[] = [
   serve(createTopics, handleCreateTopics),
   serve(deleteTopics, handleDeleteTopics),
   serve(initProducerId, handleInitProducerId),
+  serve(offsetForLeaderEpoch, handleOffsetForLeaderEpoch),
   serve(describeConfigs, handleDescribeConfigs),
   serve(alterConfigs, handleAlterConfigs),
   serve(createPartitions, handleCreatePartitions),

@@ -39,15 +39,25 @@ export class LeaderEpochs {
       this.#starts.push({ epoch: Math.max(0, epoch), startOffset })
   }
 
-  /** The largest epoch not past `epoch`, and where it ended; undefined when the log begins later. */
-  endOf(epoch: number, logEndOffset: bigint): { epoch: number; endOffset: bigint } | undefined {
-    if (this.#starts.length === 0) return { epoch: this.current, endOffset: logEndOffset }
-    const index = this.#starts.findLastIndex((start) => start.epoch <= epoch)
-    if (index < 0) return undefined
-    return {
-      epoch: this.#starts[index]!.epoch,
-      endOffset: this.#starts[index + 1]?.startOffset ?? logEndOffset,
-    }
+  /**
+   * The largest epoch not past `epoch`, and where it ended. Of an epoch whose records are all gone only the end is known:
+   * where the log begins now. Undefined for an epoch that has not been yet.
+   */
+  endOf(
+    epoch: number,
+    logStartOffset: bigint,
+    logEndOffset: bigint,
+  ): { epoch: number; endOffset: bigint } | undefined {
+    if (epoch === this.current) return { epoch, endOffset: logEndOffset }
+    const kept = this.#starts.filter((_, i) => {
+      const end = this.#starts[i + 1]?.startOffset
+      return end === undefined || end > logStartOffset
+    })
+    const next = kept.find((start) => start.epoch > epoch)
+    if (epoch < 0 || !next) return undefined
+    const last = kept.findLast((start) => start.epoch <= epoch)
+    const endOffset = next.startOffset > logStartOffset ? next.startOffset : logStartOffset
+    return { epoch: last?.epoch ?? epoch, endOffset }
   }
 
   async #save(): Promise<void> {

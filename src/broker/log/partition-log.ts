@@ -136,10 +136,11 @@ export class PartitionLog {
     return this.#highWatermark
   }
 
-  /** Where the oldest open transaction begins, but not past the high watermark. */
+  /** Where the oldest open transaction begins, or what is left of it; but not past the high watermark. */
   get lastStableOffset(): bigint {
     const first = this.#firstUnstable
-    return first !== undefined && first < this.#highWatermark ? first : this.#highWatermark
+    if (first === undefined || first >= this.#highWatermark) return this.#highWatermark
+    return first > this.#logStartOffset ? first : this.#logStartOffset
   }
 
   get leaderEpoch(): number {
@@ -321,9 +322,9 @@ export class PartitionLog {
     return (await this.offsetForTimestamp(best.timestamp)) ?? undefined
   }
 
-  /** The largest epoch not past `epoch` and where it ended (KIP-101). */
+  /** The largest epoch not past `epoch` and where it ended (KIP-101); undefined for an epoch that has not been yet. */
   endOffsetForEpoch(epoch: number): { epoch: number; endOffset: bigint } | undefined {
-    return this.#epochs.endOf(epoch, this.#logEndOffset)
+    return this.#epochs.endOf(epoch, this.#logStartOffset, this.#logEndOffset)
   }
 
   producers(): ProducerView[] {
