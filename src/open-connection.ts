@@ -9,6 +9,8 @@ import type { BrokerConfigInput } from './broker/config.ts'
 import type { ResolvedClientConfig } from './client/config.ts'
 import type { Connection } from './connection/connection.ts'
 import { type EmbeddedBroker, EmbeddedConnection } from './connection/embedded.ts'
+import { LazyConnection } from './connection/lazy.ts'
+import { maskPassword, parseKafkaUrl } from './connection/tcp/address.ts'
 import { invalid } from './core/options.ts'
 import type { Runtime } from './core/runtime.ts'
 import type { FileSystem } from './storage/file-system.ts'
@@ -34,9 +36,34 @@ export function openConnection(
     const folder = folderOf(url)
     return new EmbeddedConnection(url, clientId, runtime, () => openFolder(folder, runtime, broker))
   }
+  if (scheme === 'kafka' || scheme === 'kafka+tls') {
+    if (broker) throw invalid('ClientConfig.broker is for embedded brokers: file: and memory:')
+    return new LazyConnection(maskPassword(url), tcpOpener(config))
+  }
   throw invalid(
-    `ClientConfig.url '${url}' cannot be used: give file:./folder (embedded, durable) or memory: (embedded, gone at exit)`,
+    `ClientConfig.url '${maskPassword(url)}' cannot be used: give file:./folder (embedded, durable), memory: (embedded, gone at exit), kafka://host:9092 or kafka+tls://host:9092`,
   )
+}
+
+/** Throws `ConfigError`. Sockets are loaded with the first exchange. */
+function tcpOpener(config: ResolvedClientConfig): () => Promise<Connection> {
+  const { url, clientId, runtime, timeout, tls } = config
+  const { hasTls, bootstrap, sasl } = parseKafkaUrl(url)
+  if (tls && !hasTls) throw invalid('ClientConfig.tls is for kafka+tls:// URLs')
+  if (sasl && config.sasl)
+    throw invalid('ClientConfig.sasl and the URL both name a user; one must go')
+  return async () => {
+    const { TcpConnection } = await import('./connection/tcp/tcp.ts')
+    return new TcpConnection({
+      url: maskPassword(url),
+      bootstrap,
+      clientId,
+      runtime,
+      timeoutMs: timeout,
+      tls: hasTls ? (tls ?? {}) : undefined,
+      sasl: config.sasl ?? sasl,
+    })
+  }
 }
 
 /** `file:./dir`, `file:dir`, `file:/abs/dir` and `file:///abs/dir`; relative to the working directory. */

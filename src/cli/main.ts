@@ -2,12 +2,12 @@
 /** The `kafka-do` command: arguments in, text out. What it does is in the commands' files. */
 import { Command, CommanderError } from 'commander'
 import { KafkaError } from '../core/errors.ts'
+import { version } from '../core/version.ts'
 import { serveCommand } from './serve.ts'
-import { packageVersion } from './version.ts'
 
 const program = new Command('kafka-do')
   .description('Event streaming with zero ops: a durable Kafka-compatible broker in one process')
-  .version(packageVersion())
+  .version(version)
   .addCommand(serveCommand())
   .showHelpAfterError('(kafka-do --help shows what is possible)')
   .exitOverride()

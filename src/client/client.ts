@@ -27,7 +27,7 @@ export class BaseClient {
   #closing: Promise<void> | undefined
 
   constructor(config: ResolvedClientConfig, connection: Connection) {
-    this.url = config.url
+    this.url = connection.url
     this.#connection = connection
     this.#cluster = new Cluster(connection, config)
     this.#admin = new Admin(this.#cluster)

@@ -65,6 +65,7 @@ export class Cluster {
   #refreshes = new Map<string, Promise<TopicInfo>>()
   #coordinators = new Map<string, number>()
   #closing = new AbortController()
+  #lanes = 0
 
   constructor(connection: Connection, config: ResolvedClientConfig) {
     this.connection = connection
@@ -147,6 +148,11 @@ export class Cluster {
     )
     this.#coordinators.set(`${kind}:${key}`, nodeId)
     return nodeId
+  }
+
+  /** A name for requests that take their time at the broker; see `ExchangeOptions.lane`. */
+  newLane(): string {
+    return `lane-${++this.#lanes}`
   }
 
   forgetCoordinator(kind: CoordinatorKind, key: string): void {

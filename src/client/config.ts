@@ -1,6 +1,17 @@
 /** Configuration of a `Client`: from an object or a URL, then the environment, then defaults. */
+import { type SaslCredentials, saslMechanisms } from '../connection/sasl/mechanism.ts'
+import type { TlsOptions } from '../connection/tls-options.ts'
 import type { Duration } from '../core/duration.ts'
-import { duration, integer, resolveOptions, shaped, text } from '../core/options.ts'
+import {
+  boolean,
+  duration,
+  integer,
+  invalid,
+  oneOf,
+  resolveOptions,
+  shaped,
+  text,
+} from '../core/options.ts'
 import { createRuntime, type Logger, type Runtime, silentLogger } from '../core/runtime.ts'
 
 export interface ClientConfig {
@@ -11,6 +22,10 @@ export interface ClientConfig {
   url?: string | undefined
   /** Bearer key for `https://`. Default: `KAFKA_DO_API_KEY`. */
   apiKey?: string | undefined
+  /** User and password for `kafka://` and `kafka+tls://`; also possible in the URL: `kafka+tls://user:password@host`. */
+  sasl?: SaslCredentials | undefined
+  /** Certificates for `kafka+tls://`. Default: the well-known authorities, no certificate of our own. */
+  tls?: TlsOptions | undefined
   /** Shown in the broker's logs. Default `kafka-do`. */
   clientId?: string | undefined
   /** How long one call may take, all its retries included. Default 30 s. */
@@ -30,6 +45,8 @@ export interface ClientConfig {
 export interface ResolvedClientConfig {
   readonly url: string
   readonly apiKey: string | undefined
+  readonly sasl: SaslCredentials | undefined
+  readonly tls: TlsOptions | undefined
   readonly clientId: string
   readonly timeout: number
   readonly retries: number
@@ -48,6 +65,8 @@ export function resolveClientConfig(
   const { logger, runtime, ...options } = resolveOptions<{
     url: string
     apiKey: string | undefined
+    sasl: SaslCredentials | undefined
+    tls: TlsOptions | undefined
     clientId: string
     timeout: number
     retries: number
@@ -60,6 +79,8 @@ export function resolveClientConfig(
     {
       url: text(environment.KAFKA_DO_URL || defaultUrl),
       apiKey: text(environment.KAFKA_DO_API_KEY || undefined),
+      sasl: { fallback: undefined, read: readSasl },
+      tls: { fallback: undefined, read: readTls },
       clientId: text('kafka-do'),
       timeout: duration(30_000, { min: 1 }),
       retries: integer(5, { min: 0 }),
@@ -71,6 +92,47 @@ export function resolveClientConfig(
     typeof input === 'string' ? { url: input } : input,
   )
   return Object.freeze({ ...options, runtime: runtime ?? createRuntime(logger) })
+}
+
+function readSasl(value: unknown, key: string): SaslCredentials {
+  const { mechanism, username, password } = resolveOptions<{
+    [K in keyof SaslCredentials]: SaslCredentials[K] | undefined
+  }>(
+    key,
+    {
+      mechanism: oneOf(undefined, saslMechanisms),
+      username: text(undefined),
+      password: text(undefined),
+    },
+    value,
+  )
+  if (mechanism === undefined || username === undefined || password === undefined) {
+    throw invalid(`${key} needs mechanism, username and password`)
+  }
+  return { mechanism, username, password }
+}
+
+function readTls(value: unknown, key: string): TlsOptions {
+  const pem = shaped(undefined, 'PEM, as a string or bytes', isPem)
+  const tls = resolveOptions<TlsOptions>(
+    key,
+    {
+      ca: pem,
+      cert: pem,
+      key: pem,
+      serverName: text(undefined),
+      rejectUnauthorized: boolean(true),
+    },
+    value,
+  )
+  if ((tls.cert === undefined) !== (tls.key === undefined)) {
+    throw invalid(`${key}.cert and ${key}.key go together: give both`)
+  }
+  return tls
+}
+
+function isPem(value: unknown): value is string | Uint8Array {
+  return (typeof value === 'string' && value !== '') || value instanceof Uint8Array
 }
 
 function isLogger(value: unknown): value is Logger {

@@ -11,6 +11,11 @@ export interface ExchangeOptions {
   signal?: AbortSignal | undefined
   /** Give up after this many milliseconds with `TimeoutError`; default: the connection's own. */
   timeoutMs?: number | undefined
+  /**
+   * Requests of one lane wait for each other at a broker; those of different lanes do not. For requests that take their
+   * time there (fetches, joins), a name of the caller's own. Default: the lane that all others share.
+   */
+  lane?: string | undefined
   /** The request has no response (Produce with acks=0): resolves with undefined once handed over. */
   oneWay?: boolean
 }

@@ -6,13 +6,14 @@ import { abortReason } from '../core/backoff.ts'
 import { ClosedError, TimeoutError } from '../core/errors.ts'
 import type { Runtime } from '../core/runtime.ts'
 import { nextTurn } from '../core/turn.ts'
-import type { Api } from '../protocol/api.ts'
+import { within } from '../core/within.ts'
+import type { Api, ApiIdentity } from '../protocol/api.ts'
 import type { Connection, ExchangeOptions } from './connection.ts'
 
 /** What the embedded connection needs of a broker; the entry file provides one. */
 export interface EmbeddedBroker {
   /** The highest version of an API that the broker serves. */
-  highestVersion(api: Api<never, unknown>): number
+  highestVersion(api: ApiIdentity): number
   handle<Request, Response>(
     api: Api<Request, Response>,
     request: Request,
@@ -64,7 +65,7 @@ export class EmbeddedConnection implements Connection {
     if (signal?.aborted) throw abortReason(signal)
     const broker = this.#broker ?? (await this.#open())
     if (this.#isClosed) throw closedConnection()
-    const version = broker.highestVersion(api as Api<never, unknown>)
+    const version = broker.highestVersion(api)
     const content =
       typeof request === 'function' ? (request as (version: number) => Request)(version) : request
     const context = {
@@ -76,7 +77,16 @@ export class EmbeddedConnection implements Connection {
     const handled = broker.handle(api, content, signal ? { ...context, signal } : context)
     const answer = ++this.#answers % answersPerTurn === 0 ? this.#aTurnLater(handled) : handled
     if (timeoutMs === undefined && !signal) return answer
-    return this.#within(answer, api.name, timeoutMs, signal)
+    return within(this.#runtime, answer, {
+      timeoutMs,
+      signal,
+      onTimeout: () =>
+        new TimeoutError(`The embedded broker did not answer ${api.name} within ${timeoutMs} ms`, {
+          code: 'REQUEST_TIMED_OUT',
+          retriable: true,
+          outcome: 'unknown',
+        }),
+    })
   }
 
   async close(): Promise<void> {
@@ -107,44 +117,6 @@ export class EmbeddedConnection implements Connection {
       },
     )
     return this.#opening
-  }
-
-  #within<T>(
-    answer: Promise<T>,
-    name: string,
-    timeoutMs: number | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const onAbort = () => finish(() => reject(abortReason(signal!)))
-      const timer =
-        timeoutMs === undefined
-          ? undefined
-          : this.#runtime.setTimer(timeoutMs, () =>
-              finish(() =>
-                reject(
-                  new TimeoutError(
-                    `The embedded broker did not answer ${name} within ${timeoutMs} ms`,
-                    {
-                      code: 'REQUEST_TIMED_OUT',
-                      retriable: true,
-                      outcome: 'unknown',
-                    },
-                  ),
-                ),
-              ),
-            )
-      const finish = (settle: () => void) => {
-        timer?.cancel()
-        signal?.removeEventListener('abort', onAbort)
-        settle()
-      }
-      signal?.addEventListener('abort', onAbort, { once: true })
-      answer.then(
-        (value) => finish(() => resolve(value)),
-        (error: unknown) => finish(() => reject(error)),
-      )
-    })
   }
 }
 

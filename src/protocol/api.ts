@@ -5,12 +5,15 @@
 import type { ByteReader } from './byte-reader.ts'
 import type { ByteWriter } from './byte-writer.ts'
 
-export interface Api<Request, Response> {
+export interface ApiIdentity {
   readonly name: string
   readonly key: number
   readonly minVersion: number
   /** Newest version that Kafka calls stable. */
   readonly maxVersion: number
+}
+
+export interface Api<Request, Response> extends ApiIdentity {
   /** First version with tagged fields and compact lengths (KIP-482); maxVersion + 1 when there is none. */
   readonly flexibleFrom: number
   encodeRequest(writer: ByteWriter, message: Request, version: number): void

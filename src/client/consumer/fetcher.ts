@@ -43,6 +43,7 @@ export class Fetcher {
   readonly #events: FetcherEvents
   readonly #partitions = new Set<PartitionConsumption>()
   readonly #fetches = new Map<number, AbortController>()
+  readonly #lane: string
   #timer: Timer | undefined
   #timerDueAt = Number.POSITIVE_INFINITY
   #pumpScheduled = false
@@ -50,6 +51,7 @@ export class Fetcher {
 
   constructor(cluster: Cluster, config: ResolvedConsumerConfig, events: FetcherEvents) {
     this.#cluster = cluster
+    this.#lane = cluster.newLane()
     this.#config = config
     this.#events = events
   }
@@ -154,6 +156,7 @@ export class Fetcher {
     try {
       const response = await this.#cluster.exchange(fetch, this.#request(partitions), {
         nodeId,
+        lane: this.#lane,
         signal: controller.signal,
         timeoutMs: this.#config.fetchMaxWaitMs + this.#cluster.config.timeout,
       })

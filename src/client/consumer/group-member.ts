@@ -73,6 +73,7 @@ export class GroupMember {
   readonly #assignor: Assignor
   readonly #events: MemberEvents
   readonly #leaving = new AbortController()
+  readonly #lane: string
   #memberId = ''
   #generationId = -1
   #owned: TopicPartition[] = []
@@ -94,6 +95,7 @@ export class GroupMember {
     events: MemberEvents,
   ) {
     this.#cluster = cluster
+    this.#lane = cluster.newLane()
     this.#groupId = config.group!
     this.#topics = topics
     this.#config = config
@@ -222,6 +224,7 @@ export class GroupMember {
     const response = await this.#ask((nodeId) =>
       this.#cluster.exchange(joinGroup, request, {
         nodeId,
+        lane: this.#lane,
         timeoutMs,
         signal: this.#leaving.signal,
       }),
@@ -274,6 +277,7 @@ export class GroupMember {
     const response = await this.#ask((nodeId) =>
       this.#cluster.exchange(syncGroup, request, {
         nodeId,
+        lane: this.#lane,
         timeoutMs,
         signal: this.#leaving.signal,
       }),
@@ -308,7 +312,7 @@ export class GroupMember {
     })
     try {
       const response = await this.#ask((nodeId) =>
-        this.#cluster.exchange(heartbeat, request, { nodeId }),
+        this.#cluster.exchange(heartbeat, request, { nodeId, lane: this.#lane }),
       )
       if (generationId !== this.#generationId) return
       if (response.errorCode !== 0) throw errorFrom(response.errorCode, { group: this.#groupId })
@@ -395,17 +399,16 @@ export class GroupMember {
   }
 
   async #sayGoodbye(): Promise<void> {
-    const request = createLeaveGroupRequest({
-      groupId: this.#groupId,
+    const member = createLeaveGroupRequestMemberIdentity({
       memberId: this.#memberId,
-      members: [
-        createLeaveGroupRequestMemberIdentity({
-          memberId: this.#memberId,
-          groupInstanceId: null,
-          reason: 'the consumer was closed',
-        }),
-      ],
+      groupInstanceId: null,
+      reason: 'the consumer was closed',
     })
+    const request = (version: number) =>
+      createLeaveGroupRequest({
+        groupId: this.#groupId,
+        ...(version >= 3 ? { members: [member] } : { memberId: this.#memberId }),
+      })
     try {
       const nodeId = await this.#cluster.coordinator('group', this.#groupId)
       await this.#cluster.exchange(leaveGroup, request, { nodeId })

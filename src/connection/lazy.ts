@@ -1,0 +1,38 @@
+/** A connection whose code is loaded, and which is made, at the first exchange. */
+import { ClosedError } from '../core/errors.ts'
+import type { Api } from '../protocol/api.ts'
+import type { Connection, ExchangeOptions } from './connection.ts'
+
+export class LazyConnection implements Connection {
+  readonly url: string
+  readonly #open: () => Promise<Connection>
+  #connection: Connection | undefined
+  #opening: Promise<Connection> | undefined
+  #isClosed = false
+
+  constructor(url: string, open: () => Promise<Connection>) {
+    this.url = url
+    this.#open = open
+  }
+
+  async exchange<Request, Response>(
+    api: Api<Request, Response>,
+    request: Request | ((version: number) => Request),
+    options?: ExchangeOptions,
+  ): Promise<Response> {
+    if (this.#connection) return this.#connection.exchange(api, request, options)
+    if (this.#isClosed) {
+      throw new ClosedError('The client is closed; make a new Client to go on', {
+        code: 'CLIENT_CLOSED',
+      })
+    }
+    this.#opening ??= this.#open()
+    this.#connection = await this.#opening
+    return this.#connection.exchange(api, request, options)
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await (await this.#opening)?.close()
+  }
+}

@@ -1,0 +1,53 @@
+/** SASL over a fresh connection: SaslHandshake v1, then SaslAuthenticate until both sides are satisfied (KIP-43, KIP-152). */
+import { UnauthorizedError } from '../../core/errors.ts'
+import type { Api } from '../../protocol/api.ts'
+import { errorName } from '../../protocol/error-codes.ts'
+import {
+  createSaslAuthenticateRequest,
+  saslAuthenticate,
+} from '../../protocol/messages/generated/sasl-authenticate.ts'
+import {
+  createSaslHandshakeRequest,
+  saslHandshake,
+} from '../../protocol/messages/generated/sasl-handshake.ts'
+import type { SaslCredentials } from './mechanism.ts'
+import { plainConversation } from './plain.ts'
+import { scramConversation } from './scram.ts'
+
+type Ask = <Request, Response>(api: Api<Request, Response>, request: Request) => Promise<Response>
+
+/**
+ * Resolves with the session's lifetime in milliseconds, 0 when it has no end (KIP-368). Throws `UnauthorizedError`.
+ * `nonce` must be random and never be used again.
+ */
+export async function authenticate(
+  ask: Ask,
+  credentials: SaslCredentials,
+  nonce: string,
+): Promise<number> {
+  const { mechanism, username } = credentials
+  const handshake = await ask(saslHandshake, createSaslHandshakeRequest({ mechanism }))
+  if (handshake.errorCode !== 0) {
+    throw new UnauthorizedError(
+      `The broker does not take SASL mechanism ${mechanism}; it takes ${handshake.mechanisms.join(', ') || 'none'}`,
+      { code: errorName(handshake.errorCode) },
+    )
+  }
+  const conversation =
+    mechanism === 'PLAIN' ? plainConversation(credentials) : scramConversation(credentials, nonce)
+  let message: Uint8Array | undefined = conversation.start()
+  for (;;) {
+    const answer = await ask(
+      saslAuthenticate,
+      createSaslAuthenticateRequest({ authBytes: message }),
+    )
+    if (answer.errorCode !== 0) {
+      throw new UnauthorizedError(
+        `The broker refused user '${username}': ${answer.errorMessage || errorName(answer.errorCode)}`,
+        { code: errorName(answer.errorCode) },
+      )
+    }
+    message = await conversation.next(answer.authBytes)
+    if (message === undefined) return Number(answer.sessionLifetimeMs)
+  }
+}

@@ -1,0 +1,12 @@
+/** How a client speaks TLS. */
+export interface TlsOptions {
+  /** Authorities to trust instead of the well-known ones, PEM. */
+  readonly ca?: string | Uint8Array | undefined
+  /** This client's certificate and key, PEM, where the broker wants one. */
+  readonly cert?: string | Uint8Array | undefined
+  readonly key?: string | Uint8Array | undefined
+  /** The name that the broker's certificate must have; default: the host connected to. */
+  readonly serverName?: string | undefined
+  /** False accepts every certificate: for tests only. */
+  readonly rejectUnauthorized?: boolean | undefined
+}
