@@ -12,6 +12,7 @@ import * as apiVersions from '../protocol/messages/generated/api-versions.ts'
 import * as createPartitions from '../protocol/messages/generated/create-partitions.ts'
 import * as createTopics from '../protocol/messages/generated/create-topics.ts'
 import * as deleteGroups from '../protocol/messages/generated/delete-groups.ts'
+import * as deleteRecords from '../protocol/messages/generated/delete-records.ts'
 import * as deleteTopics from '../protocol/messages/generated/delete-topics.ts'
 import * as describeConfigs from '../protocol/messages/generated/describe-configs.ts'
 import * as describeGroups from '../protocol/messages/generated/describe-groups.ts'
@@ -162,6 +163,16 @@ ask(deleteTopics.deleteTopics, (version) =>
           ),
         },
   ),
+)
+ask(deleteRecords.deleteRecords, () =>
+  deleteRecords.createDeleteRecordsRequest({
+    topics: names.map((name) =>
+      deleteRecords.createDeleteRecordsRequestDeleteRecordsTopic({
+        name,
+        partitions: [deleteRecords.createDeleteRecordsRequestDeleteRecordsPartition()],
+      }),
+    ),
+  }),
 )
 ask(initProducerId.initProducerId, () =>
   initProducerId.createInitProducerIdRequest({ transactionalId: null }),

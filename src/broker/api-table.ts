@@ -8,6 +8,7 @@ import { apiVersions } from '../protocol/messages/generated/api-versions.ts'
 import { createPartitions } from '../protocol/messages/generated/create-partitions.ts'
 import { createTopics } from '../protocol/messages/generated/create-topics.ts'
 import { deleteGroups } from '../protocol/messages/generated/delete-groups.ts'
+import { deleteRecords } from '../protocol/messages/generated/delete-records.ts'
 import { deleteTopics } from '../protocol/messages/generated/delete-topics.ts'
 import { describeConfigs } from '../protocol/messages/generated/describe-configs.ts'
 import { describeGroups } from '../protocol/messages/generated/describe-groups.ts'
@@ -31,6 +32,7 @@ import { handleApiVersions } from './handlers/api-versions.ts'
 import { handleCreatePartitions } from './handlers/create-partitions.ts'
 import { handleCreateTopics } from './handlers/create-topics.ts'
 import { handleDeleteGroups } from './handlers/delete-groups.ts'
+import { handleDeleteRecords } from './handlers/delete-records.ts'
 import { handleDeleteTopics } from './handlers/delete-topics.ts'
 import { handleDescribeConfigs } from './handlers/describe-configs.ts'
 import { handleDescribeGroups } from './handlers/describe-groups.ts'
@@ -94,6 +96,7 @@ export const servedApis: readonly ServedApi[] = [
   serve(apiVersions, handleApiVersions),
   serve(createTopics, handleCreateTopics),
   serve(deleteTopics, handleDeleteTopics),
+  serve(deleteRecords, handleDeleteRecords),
   serve(initProducerId, handleInitProducerId),
   serve(offsetForLeaderEpoch, handleOffsetForLeaderEpoch),
   serve(describeConfigs, handleDescribeConfigs),

@@ -186,6 +186,7 @@ async function openServices(
     topics,
     groups,
     producerIds: new ProducerIds(metadata),
+    logs: store,
     longPolls,
     advertisedApis: servedApis.map(({ api, advertised }) => ({ key: api.key, ...advertised })),
     advertised: advertised ?? (() => embeddedEndpoint),

@@ -37,6 +37,14 @@ export function onlinePartition(topic: Topic | KafkaError, index: number): Parti
   return log
 }
 
+/**
+ * Throws UNKNOWN_TOPIC_OR_PARTITION unless the log is still that of its partition: the topic may have been deleted, and
+ * another of that name made, while the disk was busy.
+ */
+export function checkIsStillThere(topics: TopicRegistry, log: PartitionLog): void {
+  if (topics.byName(log.topic)?.partitions[log.partition] !== log) throw unknownTopic(log.topic)
+}
+
 /** Throws FENCED_LEADER_EPOCH or UNKNOWN_LEADER_EPOCH (KIP-320) unless the caller's view is current; -1: not given. */
 export function checkLeaderEpoch(log: PartitionLog, currentLeaderEpoch: number): void {
   if (currentLeaderEpoch < 0 || currentLeaderEpoch === log.leaderEpoch) return

@@ -3,6 +3,7 @@ import type { Runtime } from '../core/runtime.ts'
 import type { BrokerConfig } from './config.ts'
 import type { GroupCoordinator } from './group/group-coordinator.ts'
 import type { LongPolls } from './long-polls.ts'
+import type { LogStore } from './log/log-store.ts'
 import type { ProducerIds } from './producer-ids.ts'
 import type { RequestContext } from './request-context.ts'
 import type { TopicRegistry } from './topics/topic-registry.ts'
@@ -30,6 +31,8 @@ export interface BrokerServices {
   readonly topics: TopicRegistry
   readonly groups: GroupCoordinator
   readonly producerIds: ProducerIds
+  /** All partition logs, the broker's own among them. */
+  readonly logs: LogStore
   readonly longPolls: LongPolls
   readonly advertisedApis: readonly AdvertisedApi[]
   /** Where clients reach this node. */

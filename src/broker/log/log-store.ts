@@ -49,6 +49,8 @@ export class LogStore {
   readonly #cacheBudget = new CacheBudget(cacheBytesMax)
   #timers: Timer[] = []
   #savedPoints = ''
+  #startsSave: Promise<void> = Promise.resolve()
+  #nextStartsSave: Promise<void> | undefined
   #saving: Promise<void> = Promise.resolve()
   #cleaning: Promise<void> | undefined
   #isClosed = false
@@ -153,12 +155,20 @@ export class LogStore {
     await fileSystem.syncDirectory('')
   }
 
-  /** Makes records below `offset` unreachable, durably, and drops what can be dropped. Returns the new start. */
+  /**
+   * Makes records below `offset` unreachable, durably, and drops the segments that hold no others. Returns the new start.
+   * Throws OFFSET_OUT_OF_RANGE, `StorageError`.
+   */
   async deleteRecordsBefore(log: PartitionLog, offset: bigint): Promise<bigint> {
+    // The next start drops what is below the new beginning. What it knows of producers is then in the snapshot of the
+    // segment that begins there, so that must be durable before the beginning is.
+    if (offset <= log.logEndOffset) await log.whenSynced()
+    if (offset === log.logEndOffset) await log.rollDurably()
     log.raiseLogStart(offset)
+    const { logStartOffset } = log
     await this.#saveLogStarts()
-    log.dropSegmentsBelow(log.logStartOffset)
-    return log.logStartOffset
+    log.dropSegmentsBelow(logStartOffset)
+    return logStartOffset
   }
 
   /** Runs retention and compaction now. */
@@ -236,21 +246,23 @@ export class LogStore {
     this.#savedPoints = content
   }
 
+  /** One at a time, for two would write the same temporary file; everyone who comes meanwhile shares the next. */
   #saveLogStarts(): Promise<void> {
-    for (const log of this.#logs.values()) {
-      if (log.logStartOffset > 0n)
-        this.#logStarts.set(`${log.topic}-${log.partition}`, log.logStartOffset)
-    }
-    const lines = checkpointLines(this.#logStarts)
-    // One at a time: both would write the same temporary file.
-    this.#startsSaving = this.#startsSaving.then(
-      () => replaceCheckpoint(this.#options.fileSystem, logStarts, lines),
-      () => replaceCheckpoint(this.#options.fileSystem, logStarts, lines),
-    )
-    return this.#startsSaving
+    this.#nextStartsSave ??= this.#startsSave
+      .catch(() => undefined)
+      .then(() => {
+        this.#nextStartsSave = undefined
+        this.#startsSave = this.#writeLogStarts()
+        return this.#startsSave
+      })
+    return this.#nextStartsSave
   }
 
-  #startsSaving: Promise<void> = Promise.resolve()
+  #writeLogStarts(): Promise<void> {
+    for (const [name, { logStartOffset }] of this.#logs)
+      if (logStartOffset > 0n) this.#logStarts.set(name, logStartOffset)
+    return replaceCheckpoint(this.#options.fileSystem, logStarts, checkpointLines(this.#logStarts))
+  }
 
   async #cleanAll(): Promise<void> {
     const { runtime, fileSystem, producerIdExpirationMs } = this.#options

@@ -230,12 +230,7 @@ export class PartitionLog {
   /** Resolves when everything below `offset` is on stable storage. Rejects when the partition goes offline. */
   whenSynced(offset: bigint = this.#logEndOffset): Promise<void> {
     if (this.#offline) return Promise.reject(this.#offline)
-    if (offset <= this.#highWatermark) return Promise.resolve()
-    if (this.#isClosed) return Promise.reject(this.#closedError())
-    return new Promise((resolve, reject) => {
-      this.#waiters.push({ offset, resolve, reject })
-      this.#syncing ??= this.#syncUntilDone()
-    })
+    return offset <= this.#highWatermark ? Promise.resolve() : this.#nextSync(offset)
   }
 
   /**
@@ -345,6 +340,8 @@ export class PartitionLog {
 
   /** Removes segments that end at or below `offset`; never the active one. Returns how many. */
   dropSegmentsBelow(offset: bigint): number {
+    // Its files may be those of another log by now.
+    if (this.#isClosed) return 0
     const kept = this.#segments.filter(
       (segment) => segment === this.#active || segment.nextOffset > offset,
     )
@@ -370,6 +367,15 @@ export class PartitionLog {
   /** Closes the active segment and begins another, so that retention and compaction can work on all records. */
   roll(): void {
     if (!this.#active.isEmpty) this.#roll()
+  }
+
+  /** As `roll`; resolves when the new segment and what the old one has beside it are on stable storage. */
+  async rollDurably(): Promise<void> {
+    this.roll()
+    const besides = [...this.#besides]
+    // A sync that is under way may have begun before they were there.
+    do await this.#nextSync(this.#logEndOffset)
+    while (besides.some((file) => this.#besides.includes(file)))
   }
 
   /** Last offset of the producer's newest batch; undefined when the producer is not known. */
@@ -539,6 +545,15 @@ export class PartitionLog {
   #closeBesides(files: readonly File[]): void {
     for (const file of files) file.close()
     this.#besides = this.#besides.filter((file) => !files.includes(file))
+  }
+
+  #nextSync(offset: bigint): Promise<void> {
+    if (this.#offline) return Promise.reject(this.#offline)
+    if (this.#isClosed) return Promise.reject(this.#closedError())
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ offset, resolve, reject })
+      this.#syncing ??= this.#syncUntilDone()
+    })
   }
 
   async #syncUntilDone(): Promise<void> {

@@ -13,7 +13,7 @@ export async function applyRetention(
   const end = expired > surplus ? expired : surplus
   if (end <= log.logStartOffset || end > log.highWatermark) return 0
   // When everything goes, the active segment goes too, once it is no longer the active one.
-  if (end === log.logEndOffset) log.roll()
+  if (end === log.logEndOffset) await log.rollDurably()
   log.raiseLogStart(end)
   // A crash may take away any of the segments, and leave older ones: by the start they are known to be gone.
   await saveLogStart()
