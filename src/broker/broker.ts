@@ -12,6 +12,7 @@ import { apiVersions } from '../protocol/messages/generated/api-versions.ts'
 import type { FileSystem } from '../storage/file-system.ts'
 import { servedApi, servedApis } from './api-table.ts'
 import { type BrokerConfig, type BrokerConfigInput, resolveBrokerConfig } from './config.ts'
+import { FetchSessions } from './fetch/fetch-sessions.ts'
 import { GroupCoordinator } from './group/group-coordinator.ts'
 import { LogStore } from './log/log-store.ts'
 import { LongPolls } from './long-polls.ts'
@@ -185,9 +186,13 @@ async function openServices(
     clusterId: store.clusterId,
     topics,
     groups,
-    producerIds: new ProducerIds(metadata),
     logs: store,
+    producerIds: new ProducerIds(metadata),
     longPolls,
+    fetchSessions: new FetchSessions(runtime, {
+      sessionsMax: config.fetchSessionsMax,
+      partitionsMax: config.fetchSessionPartitionsMax,
+    }),
     advertisedApis: servedApis.map(({ api, advertised }) => ({ key: api.key, ...advertised })),
     advertised: advertised ?? (() => embeddedEndpoint),
   }

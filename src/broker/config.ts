@@ -39,6 +39,10 @@ export interface BrokerConfigInput {
   fetchMaxWaitMs?: Duration | undefined
   /** Long polls that may wait at a time; more are answered at once. Default 100 000. */
   waitingFetchesMax?: number | undefined
+  /** Fetch sessions (KIP-227) at a time; 0: none are granted. Default 1000. */
+  fetchSessionsMax?: number | undefined
+  /** Partitions that all fetch sessions together remember. Default 200 000 (Kafka: no limit). */
+  fetchSessionPartitionsMax?: number | undefined
   /** How long the first rebalance of an empty group waits for more members. Default 0 (Kafka: 3 s). */
   groupInitialRebalanceDelay?: Duration | undefined
   /** Bounds of a member's session timeout. Defaults 6 s and 30 min. */
@@ -66,6 +70,8 @@ export interface BrokerConfig {
   readonly fetchMaxBytes: number
   readonly fetchMaxWaitMs: number
   readonly waitingFetchesMax: number
+  readonly fetchSessionsMax: number
+  readonly fetchSessionPartitionsMax: number
   readonly groupInitialRebalanceDelay: number
   readonly groupMinSessionTimeout: number
   readonly groupMaxSessionTimeout: number
@@ -96,6 +102,8 @@ export function resolveBrokerConfig(input?: BrokerConfigInput): BrokerConfig {
       fetchMaxBytes: integer(55 * 1024 * 1024, { min: 1024, max: gibibyte }),
       fetchMaxWaitMs: duration(300_000, { min: 0, max: int32Max }),
       waitingFetchesMax: integer(100_000, { min: 1 }),
+      fetchSessionsMax: integer(1000, { min: 0, max: 1_000_000 }),
+      fetchSessionPartitionsMax: integer(200_000, { min: 0 }),
       groupInitialRebalanceDelay: duration(0, { max: int32Max }),
       groupMinSessionTimeout: duration(6000, { min: 1, max: int32Max }),
       groupMaxSessionTimeout: duration(1_800_000, { min: 1, max: int32Max }),

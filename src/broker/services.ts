@@ -1,9 +1,10 @@
 /** What handlers work with: the parts of one broker. */
 import type { Runtime } from '../core/runtime.ts'
 import type { BrokerConfig } from './config.ts'
+import type { FetchSessions } from './fetch/fetch-sessions.ts'
 import type { GroupCoordinator } from './group/group-coordinator.ts'
-import type { LongPolls } from './long-polls.ts'
 import type { LogStore } from './log/log-store.ts'
+import type { LongPolls } from './long-polls.ts'
 import type { ProducerIds } from './producer-ids.ts'
 import type { RequestContext } from './request-context.ts'
 import type { TopicRegistry } from './topics/topic-registry.ts'
@@ -30,10 +31,11 @@ export interface BrokerServices {
   readonly clusterId: string
   readonly topics: TopicRegistry
   readonly groups: GroupCoordinator
-  readonly producerIds: ProducerIds
   /** All partition logs, the broker's own among them. */
   readonly logs: LogStore
+  readonly producerIds: ProducerIds
   readonly longPolls: LongPolls
+  readonly fetchSessions: FetchSessions
   readonly advertisedApis: readonly AdvertisedApi[]
   /** Where clients reach this node. */
   advertised(): Endpoint

@@ -184,13 +184,28 @@ describe('limits', () => {
 
 describe('errors', () => {
   test('one partition that fails does not hide the others, and ends the wait', async () => {
-    const broker = await withTopic()
+    const broker = await withTopic(2)
     await produceTo(broker, 'orders', batch('a'))
-    const request = fetchRequest('orders', [{ partition: 9 }, { partition: 0 }], {
+    const request = fetchRequest('orders', [{ partition: 1, fetchOffset: 7n }, { partition: 0 }], {
       maxWaitMs: 5000,
       minBytes: 100_000,
     })
     const { partitions } = (await broker.ask(fetch, request, { version: 12 })).responses[0]!
+    expect(partitions.map(({ errorCode }) => errorName(errorCode))).toEqual([
+      'OFFSET_OUT_OF_RANGE',
+      'NONE',
+    ])
+    expect(valuesIn(partitions[1]!.records)).toEqual(['a'])
+  })
+
+  test('a partition that is not there leaves the others their wait', async () => {
+    const broker = await withTopic()
+    const wanted = [{ partition: 9 }, { partition: 0 }]
+    const request = fetchRequest('orders', wanted, { maxWaitMs: 5000 })
+    const answer = broker.ask(fetch, request, { version: 12 })
+    expect(await isSettled(answer)).toBe(false)
+    await produceTo(broker, 'orders', batch('a'))
+    const { partitions } = (await answer).responses[0]!
     expect(partitions.map(({ errorCode }) => errorName(errorCode))).toEqual([
       'UNKNOWN_TOPIC_OR_PARTITION',
       'NONE',
@@ -218,21 +233,6 @@ describe('errors', () => {
     const current = (await fetchPartition(broker, { currentLeaderEpoch: 0 })).error
     const newer = (await fetchPartition(broker, { currentLeaderEpoch: 1000 })).error
     expect([current, newer]).toEqual(['NONE', 'UNKNOWN_LEADER_EPOCH'])
-  })
-
-  test('an incremental request of a session that was never granted', async () => {
-    const broker = await withTopic()
-    const request = fetchRequest('orders', [{}], { sessionId: 5, sessionEpoch: 2 })
-    const { errorCode } = await broker.ask(fetch, request, { version: 12 })
-    expect(errorName(errorCode)).toBe('FETCH_SESSION_ID_NOT_FOUND')
-  })
-
-  test('a request that would open a session is answered without one', async () => {
-    const broker = await withTopic()
-    const request = fetchRequest('orders', [{}], { sessionId: 0, sessionEpoch: 0 })
-    const response = await broker.ask(fetch, request, { version: 12 })
-    expect(response).toMatchObject({ errorCode: 0, sessionId: 0 })
-    expect(response.responses).toHaveLength(1)
   })
 })
 

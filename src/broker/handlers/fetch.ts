@@ -5,16 +5,15 @@
  * Only what is on stable storage is served (see partition-log.ts). Whoever reads at the end of a partition makes what
  * was appended behind it go to stable storage at once.
  *
- * Differs from Apache Kafka: sessions (KIP-227) are never granted, so every request names all its partitions; only
- * whole batches are sent; replicas are served as consumers are.
+ * What to read comes from the request or from its session (KIP-227): see fetch-sessions.ts.
+ *
+ * Differs from Apache Kafka: only whole batches are sent; replicas are served as consumers are; the partitions that
+ * all sessions remember are limited.
  */
 import { emptyBytes } from '../../core/bytes.ts'
-import { type KafkaError, OffsetOutOfRangeError } from '../../core/errors.ts'
+import { KafkaError, OffsetOutOfRangeError } from '../../core/errors.ts'
 import {
-  createFetchResponse,
   createFetchResponseAbortedTransaction,
-  createFetchResponseEpochEndOffset,
-  createFetchResponseFetchableTopicResponse,
   createFetchResponsePartitionData,
   type FetchRequest,
   type FetchRequestFetchPartition,
@@ -22,9 +21,10 @@ import {
   type FetchResponsePartitionData,
 } from '../../protocol/messages/generated/fetch.ts'
 import { readBatches } from '../../protocol/records/record-batch.ts'
-import { errorCodes, toErrorCode } from '../error-code.ts'
+import { toErrorCode } from '../error-code.ts'
+import { type FetchTarget, logOf } from '../fetch/fetch-target.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
-import { checkLeaderEpoch, onlinePartition, topicOf } from '../partition-lookup.ts'
+import { checkLeaderEpoch } from '../partition-lookup.ts'
 import type { RequestContext } from '../request-context.ts'
 import type { BrokerServices } from '../services.ts'
 import { makeVisibleSoon } from '../visibility.ts'
@@ -33,7 +33,8 @@ const readCommitted = 1
 
 /** One look at all partitions. */
 interface Look {
-  readonly response: FetchResponse
+  /** One for each target. */
+  readonly answers: FetchResponsePartitionData[]
   readonly bytes: number
   /** An error, or a log that parted from what the caller has, is answered at once. */
   readonly isUrgent: boolean
@@ -51,102 +52,123 @@ export async function handleFetch(
   request: FetchRequest,
   context: RequestContext,
 ): Promise<FetchResponse> {
-  if (request.sessionId !== 0 && request.sessionEpoch > 0) {
-    return createFetchResponse({ errorCode: errorCodes.FETCH_SESSION_ID_NOT_FOUND })
-  }
   const { runtime, config, longPolls } = services
+  const exchange = services.fetchSessions.begin(request, context.version)
+  const respond = ({ answers }: Look) => exchange.respond(answers, !context.signal?.aborted)
   const deadline = runtime.monotonicNow() + Math.min(request.maxWaitMs, config.fetchMaxWaitMs)
   const minBytes = Math.min(request.minBytes, request.maxBytes, config.fetchMaxBytes)
-  for (;;) {
-    const look = await lookOnce(services, request, context.version)
-    if (look.isUrgent || look.bytes >= minBytes || look.seen.size === 0) return look.response
+  const { targets } = exchange
+  const missing = new Set<FetchTarget>()
+  for (let isFirst = true; ; isFirst = false) {
+    const look = await lookOnce(services, request, context.version, { targets, missing, isFirst })
+    if (look.isUrgent || look.bytes >= minBytes || look.seen.size === 0) return respond(look)
     const outcome = await longPolls.wait([...look.seen.keys()], {
       timeoutMs: deadline - runtime.monotonicNow(),
       signal: context.signal,
       isWorthLooking: (log) => hasNews(log, look, request) && mayHave(minBytes, look),
     })
-    if (outcome !== 'advanced') return look.response
+    if (outcome !== 'advanced') return respond(look)
   }
 }
+
+interface Wanted {
+  readonly targets: readonly FetchTarget[]
+  /**
+   * What the first look did not find. As in Apache Kafka it does not cut the wait for the others short, or a client
+   * that asks for a topic that has gone would ask again and again without a pause.
+   */
+  readonly missing: Set<FetchTarget>
+  readonly isFirst: boolean
+}
+
+const missingErrors: ReadonlySet<string> = new Set([
+  'UNKNOWN_TOPIC_OR_PARTITION',
+  'UNKNOWN_TOPIC_ID',
+])
 
 async function lookOnce(
   services: BrokerServices,
   request: FetchRequest,
   version: number,
+  { targets, missing, isFirst }: Wanted,
 ): Promise<Look> {
   const responseBytesMax = Math.min(request.maxBytes, services.config.fetchMaxBytes)
   const seen = new Map<PartitionLog, Seen>()
+  const answers: FetchResponsePartitionData[] = []
   let bytes = 0
   let isUrgent = false
-  const responses = []
-  for (const { topic: name, topicId, partitions } of request.topics) {
-    const topic = topicOf(services.topics, version >= 13, name, topicId)
-    const answers: FetchResponsePartitionData[] = []
-    for (const wanted of partitions) {
-      let answer: FetchResponsePartitionData
-      try {
-        const log = onlinePartition(topic, wanted.partition)
-        const visibleEnd = visibleEndOf(log, request)
-        seen.set(log, { visibleEnd, sizeInBytes: request.minBytes > 1 ? log.sizeInBytes : 0 })
-        const bytesMax = Math.min(wanted.partitionMaxBytes, responseBytesMax - bytes)
-        answer = await read(log, wanted, { visibleEnd, bytesMax, isFirst: bytes === 0, request })
-        bytes += answer.records!.length
-        if (answer.divergingEpoch.epoch >= 0) isUrgent = true
-      } catch (error) {
-        answer = failed(services, wanted.partition, error)
-        isUrgent = true
+  for (const target of targets) {
+    const { wanted } = target
+    try {
+      const log = logOf(services.topics, target, version >= 13)
+      const visibleEnd = visibleEndOf(log, request)
+      seen.set(log, { visibleEnd, sizeInBytes: request.minBytes > 1 ? log.sizeInBytes : 0 })
+      const answer = startAnswer(log, wanted, request)
+      const bytesMax = Math.min(wanted.partitionMaxBytes, responseBytesMax - bytes)
+      if (answer.divergingEpoch.epoch >= 0) isUrgent = true
+      else if (wanted.fetchOffset >= visibleEnd) makeVisibleSoon(log)
+      else if (bytesMax > 0 || bytes === 0) {
+        // One batch is due in a response that is empty so far, whatever its size (KIP-74).
+        await fill(answer, log, {
+          from: wanted.fetchOffset,
+          visibleEnd,
+          bytesMax,
+          minOne: bytes === 0,
+        })
       }
+      bytes += answer.records!.length
       answers.push(answer)
+    } catch (error) {
+      if (isFirst && error instanceof KafkaError && missingErrors.has(error.code)) {
+        missing.add(target)
+      }
+      if (!missing.has(target)) isUrgent = true
+      answers.push(failed(services, wanted.partition, error))
     }
-    responses.push(
-      createFetchResponseFetchableTopicResponse({ topic: name, topicId, partitions: answers }),
-    )
   }
-  return { response: createFetchResponse({ responses }), bytes, isUrgent, seen }
+  return { answers, bytes, isUrgent, seen }
 }
 
-interface ReadLimits {
-  readonly visibleEnd: bigint
-  readonly bytesMax: number
-  /** Nothing has been read for this response yet: one batch is due, whatever its size (KIP-74). */
-  readonly isFirst: boolean
-  readonly request: FetchRequest
-}
-
-async function read(
+/** What there is to say besides records. Throws what is wrong with the request for this partition. */
+function startAnswer(
   log: PartitionLog,
   wanted: FetchRequestFetchPartition,
-  { visibleEnd, bytesMax, isFirst, request }: ReadLimits,
-): Promise<FetchResponsePartitionData> {
+  { isolationLevel }: FetchRequest,
+): FetchResponsePartitionData {
   const { fetchOffset, partition } = wanted
   checkLeaderEpoch(log, wanted.currentLeaderEpoch)
-  if (fetchOffset < log.logStartOffset || fetchOffset > log.logEndOffset)
-    throw outOfRange(log, fetchOffset)
-  const answer = createFetchResponsePartitionData({
+  if (fetchOffset < log.logStartOffset) throw outOfRange(log, fetchOffset)
+  const diverging = divergenceOf(log, wanted)
+  if (!diverging && fetchOffset > log.logEndOffset) throw outOfRange(log, fetchOffset)
+  return createFetchResponsePartitionData({
     partitionIndex: partition,
     highWatermark: log.highWatermark,
     lastStableOffset: log.lastStableOffset,
     logStartOffset: log.logStartOffset,
-    abortedTransactions: request.isolationLevel === readCommitted ? [] : null,
+    abortedTransactions: isolationLevel === readCommitted ? [] : null,
     records: emptyBytes,
+    ...(diverging && { divergingEpoch: diverging }),
   })
-  const diverging = divergenceOf(log, wanted)
-  if (diverging) {
-    answer.divergingEpoch = createFetchResponseEpochEndOffset(diverging)
-    return answer
-  }
-  if (fetchOffset >= visibleEnd) {
-    makeVisibleSoon(log)
-    return answer
-  }
-  if (bytesMax <= 0 && !isFirst) return answer
-  const records = await log.read(fetchOffset, bytesMax, isFirst, visibleEnd)
-  if (!records) return answer
+}
+
+interface Span {
+  readonly from: bigint
+  readonly visibleEnd: bigint
+  readonly bytesMax: number
+  readonly minOne: boolean
+}
+
+async function fill(
+  answer: FetchResponsePartitionData,
+  log: PartitionLog,
+  { from, visibleEnd, bytesMax, minOne }: Span,
+): Promise<void> {
+  const records = await log.read(from, bytesMax, minOne, visibleEnd)
+  if (!records) return
   answer.records = records
-  if (request.isolationLevel === readCommitted) {
-    answer.abortedTransactions = abortedIn(log, fetchOffset, visibleEnd, records)
+  if (answer.abortedTransactions) {
+    answer.abortedTransactions = abortedIn(log, from, visibleEnd, records)
   }
-  return answer
 }
 
 /** The aborted transactions that touch these records. */
