@@ -27,6 +27,7 @@ import * as listGroups from '../protocol/messages/generated/list-groups.ts'
 import * as listOffsets from '../protocol/messages/generated/list-offsets.ts'
 import * as metadata from '../protocol/messages/generated/metadata.ts'
 import * as offsetCommit from '../protocol/messages/generated/offset-commit.ts'
+import * as offsetDelete from '../protocol/messages/generated/offset-delete.ts'
 import * as offsetFetch from '../protocol/messages/generated/offset-fetch.ts'
 import * as epochs from '../protocol/messages/generated/offset-for-leader-epoch.ts'
 import * as produce from '../protocol/messages/generated/produce.ts'
@@ -227,6 +228,18 @@ ask(incrementalAlter.incrementalAlterConfigs, () =>
       incrementalAlter.createIncrementalAlterConfigsRequestAlterConfigsResource({
         resourceType: 2,
         resourceName,
+      }),
+    ),
+  }),
+)
+
+ask(offsetDelete.offsetDelete, () =>
+  offsetDelete.createOffsetDeleteRequest({
+    groupId: 'g',
+    topics: names.map((name) =>
+      offsetDelete.createOffsetDeleteRequestTopic({
+        name,
+        partitions: [offsetDelete.createOffsetDeleteRequestPartition()],
       }),
     ),
   }),

@@ -23,6 +23,7 @@ import { listGroups } from '../protocol/messages/generated/list-groups.ts'
 import { listOffsets } from '../protocol/messages/generated/list-offsets.ts'
 import { metadata } from '../protocol/messages/generated/metadata.ts'
 import { offsetCommit } from '../protocol/messages/generated/offset-commit.ts'
+import { offsetDelete } from '../protocol/messages/generated/offset-delete.ts'
 import { offsetFetch } from '../protocol/messages/generated/offset-fetch.ts'
 import { offsetForLeaderEpoch } from '../protocol/messages/generated/offset-for-leader-epoch.ts'
 import { produce } from '../protocol/messages/generated/produce.ts'
@@ -47,6 +48,7 @@ import { handleListGroups } from './handlers/list-groups.ts'
 import { handleListOffsets } from './handlers/list-offsets.ts'
 import { handleMetadata } from './handlers/metadata.ts'
 import { handleOffsetCommit } from './handlers/offset-commit.ts'
+import { handleOffsetDelete } from './handlers/offset-delete.ts'
 import { handleOffsetFetch } from './handlers/offset-fetch.ts'
 import { handleOffsetForLeaderEpoch } from './handlers/offset-for-leader-epoch.ts'
 import { handleProduce } from './handlers/produce.ts'
@@ -104,6 +106,7 @@ export const servedApis: readonly ServedApi[] = [
   serve(createPartitions, handleCreatePartitions),
   serve(deleteGroups, handleDeleteGroups),
   serve(incrementalAlterConfigs, handleIncrementalAlterConfigs),
+  serve(offsetDelete, handleOffsetDelete),
 ]
 
 const byKey: (ServedApi | undefined)[] = []

@@ -222,6 +222,24 @@ export class GroupCoordinator {
   }
 
   /**
+   * Forgets what the group has committed for these partitions. A group that has nothing left stays until offsets expire,
+   * so that a caller who asks twice is told the same. Durable when it resolves. Throws `StorageError`.
+   */
+  async deleteOffsets(
+    groupId: string,
+    partitions: readonly (readonly [topic: string, partition: number])[],
+  ): Promise<void> {
+    const hosted = this.#groups.get(groupId)
+    if (!hosted) return
+    const stored = new Set(storedPartitions(hosted).map((place) => place.join('-')))
+    const gone = partitions.filter((place) => stored.has(place.join('-')))
+    if (gone.length === 0) return
+    await this.#options.append([...tombstones(groupId, gone)])
+    // Commits become visible in the order of the log, so what is there now came before.
+    for (const [topic, partition] of gone) hosted.offsets.delete(topic, partition)
+  }
+
+  /**
    * The topic is gone, and so are the offsets committed for it. They are forgotten once that is durable, so that a call
    * that failed can be made again. Throws `StorageError`.
    */
@@ -249,6 +267,7 @@ export class GroupCoordinator {
     const oldestMs = runtime.now() - offsetsRetentionMs
     for (const hosted of [...this.#groups.values()]) {
       const { group, offsets, commits, emptySinceMs } = hosted
+      this.#dropUnused(hosted)
       // Groups that only store offsets never had members whose going could count.
       const isExpired = group.protocolType === '' || emptySinceMs <= oldestMs
       if (group.state !== 'Empty' || !isExpired || !this.#isCurrent(hosted)) continue

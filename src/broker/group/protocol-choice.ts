@@ -50,6 +50,19 @@ export function wantsTheSame(protocolType: string, before: Uint8Array, now: Uint
   )
 }
 
+/**
+ * Whether a group reads a topic, so that its offsets there are its own business. Consumers say what they read; where one
+ * cannot be understood, or has only just come, it may be any topic. Of other members nobody knows.
+ */
+export function isSubscribed(
+  protocolType: string,
+  members: readonly { readonly subscription: Uint8Array }[],
+  topic: string,
+): boolean {
+  if (protocolType !== 'consumer') return false
+  return members.some(({ subscription }) => subscribedTopics(subscription)?.has(topic) ?? true)
+}
+
 /** The topics in a consumer's metadata; undefined when it cannot be read. */
 export function subscribedTopics(metadata: Uint8Array): Set<string> | undefined {
   try {
