@@ -13,8 +13,10 @@ import type {
   FetchResponsePartitionData,
 } from '../../protocol/messages/generated/fetch.ts'
 import {
+  byKey,
   type FetchTarget,
   type FetchTargets,
+  keyOf,
   partitionKey,
   type Told,
   targetsOf,
@@ -37,7 +39,7 @@ export interface FetchSessionOptions {
   /** Whether its requests name topics by id; it never changes. */
   readonly byId: boolean
   readonly createdAt: number
-  readonly targets: FetchTargets
+  readonly targets: readonly FetchTarget[]
 }
 
 export class FetchSession {
@@ -54,7 +56,7 @@ export class FetchSession {
     this.byId = byId
     this.createdAt = createdAt
     this.lastUsedAt = createdAt
-    this.#targets = targets
+    this.#targets = byKey(targets, byId)
   }
 
   get size(): number {
@@ -67,7 +69,8 @@ export class FetchSession {
 
   /** Takes over what the request changes; first what it asks for, then what it forgets. */
   update({ topics, forgottenTopicsData }: FetchRequest): void {
-    for (const [key, changed] of targetsOf(topics, this.byId)) {
+    for (const changed of targetsOf(topics, this.byId)) {
+      const key = keyOf(changed, this.byId)
       const known = this.#targets.get(key)
       if (known) known.wanted = changed.wanted
       else this.#targets.set(key, changed)
@@ -92,8 +95,7 @@ export class FetchSession {
   }
 
   #moveToEnd(target: FetchTarget): void {
-    const { topic, topicId, wanted } = target
-    const key = partitionKey(topicKey(topic, topicId, this.byId), wanted.partition)
+    const key = keyOf(target, this.byId)
     // It may have been forgotten while its records were read.
     if (this.#targets.get(key) !== target) return
     this.#targets.delete(key)

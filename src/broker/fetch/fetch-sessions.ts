@@ -23,7 +23,7 @@ import {
 import { errorCodes } from '../error-code.ts'
 import { topicNameLengthMax } from '../topics/topic-name.ts'
 import { FetchSession, finalEpoch, initialEpoch, nextEpoch } from './fetch-session.ts'
-import { type FetchTarget, type FetchTargets, targetsOf } from './fetch-target.ts'
+import { type FetchTarget, targetsOf } from './fetch-target.ts'
 
 /** How long a session is safe: unused from the oldest, and from a smaller one since it was granted. */
 const evictionMs = 120_000
@@ -76,13 +76,12 @@ export class FetchSessions {
     this.#end(this.#sessions.get(sessionId))
     const targets = targetsOf(topics, byId)
     if (sessionEpoch === finalEpoch) return sessionless(targets)
-    const all = [...targets.values()]
     return {
-      targets: all,
+      targets,
       respond: (answers, isHeard) => {
-        const session = isHeard && mayBeKept(all) ? this.#grant(targets, byId) : undefined
-        if (session) for (const [i, target] of all.entries()) session.tell(target, answers[i]!)
-        return toResponse(session?.id ?? 0, all, answers)
+        const session = isHeard ? this.#grant(targets, byId) : undefined
+        if (session) for (const [i, target] of targets.entries()) session.tell(target, answers[i]!)
+        return toResponse(session?.id ?? 0, targets, answers)
       },
     }
   }
@@ -135,12 +134,12 @@ export class FetchSessions {
   }
 
   /** A new session; undefined when there is no room. */
-  #grant(targets: FetchTargets, byId: boolean): FetchSession | undefined {
-    if (!this.#makeRoom(targets.size)) return undefined
+  #grant(targets: readonly FetchTarget[], byId: boolean): FetchSession | undefined {
+    if (!mayBeKept(targets) || !this.#makeRoom(targets.length)) return undefined
     const createdAt = this.#runtime.monotonicNow()
     const session = new FetchSession({ id: this.#newId(), byId, createdAt, targets })
     this.#sessions.set(session.id, session)
-    this.#partitionCount += targets.size
+    this.#partitionCount += session.size
     return session
   }
 
@@ -203,8 +202,7 @@ function mayBeKept(targets: readonly FetchTarget[]): boolean {
   return targets.every(({ topic }) => topic.length <= topicNameLengthMax)
 }
 
-function sessionless(byKey: FetchTargets): FetchExchange {
-  const targets = [...byKey.values()]
+function sessionless(targets: readonly FetchTarget[]): FetchExchange {
   return { targets, respond: (answers) => toResponse(0, targets, answers) }
 }
 
@@ -219,13 +217,14 @@ function toResponse(
   answers: readonly FetchResponsePartitionData[],
 ): FetchResponse {
   const responses: FetchResponseFetchableTopicResponse[] = []
-  for (const [i, { topic, topicId }] of targets.entries()) {
-    const last = responses.at(-1)
-    if (last && last.topic === topic && last.topicId === topicId) last.partitions.push(answers[i]!)
-    else {
-      const partitions = [answers[i]!]
-      responses.push(createFetchResponseFetchableTopicResponse({ topic, topicId, partitions }))
+  let last: FetchResponseFetchableTopicResponse | undefined
+  for (let i = 0; i < targets.length; i++) {
+    const { topic, topicId } = targets[i]!
+    if (last?.topic !== topic || last.topicId !== topicId) {
+      last = createFetchResponseFetchableTopicResponse({ topic, topicId })
+      responses.push(last)
     }
+    last.partitions.push(answers[i]!)
   }
   return createFetchResponse({ sessionId, responses })
 }

@@ -30,24 +30,42 @@ export interface FetchTarget {
   told: Told | undefined
 }
 
+/** By `keyOf`, in the order in which they are read. */
 export type FetchTargets = Map<string, FetchTarget>
 
 /** In the order of the request; the last word holds when it names a partition more than once. */
-export function targetsOf(topics: readonly FetchRequestFetchTopic[], byId: boolean): FetchTargets {
-  const targets: FetchTargets = new Map()
+export function targetsOf(topics: readonly FetchRequestFetchTopic[], byId: boolean): FetchTarget[] {
+  const targets: FetchTarget[] = []
   for (const { topic, topicId, partitions } of topics) {
-    const key = topicKey(topic, topicId, byId)
     for (const wanted of partitions) {
-      targets.set(partitionKey(key, wanted.partition), {
-        topic,
-        topicId,
-        wanted,
-        foundAs: '',
-        told: undefined,
-      })
+      targets.push({ topic, topicId, wanted, foundAs: '', told: undefined })
     }
   }
-  return targets
+  return mayRepeat(topics, byId) ? [...byKey(targets, byId).values()] : targets
+}
+
+export function byKey(targets: readonly FetchTarget[], byId: boolean): FetchTargets {
+  const keyed: FetchTargets = new Map()
+  for (const target of targets) keyed.set(keyOf(target, byId), target)
+  return keyed
+}
+
+export function keyOf({ topic, topicId, wanted }: FetchTarget, byId: boolean): string {
+  return partitionKey(topicKey(topic, topicId, byId), wanted.partition)
+}
+
+/** Cheap, for it is asked of every request, and most name their partitions in order. */
+function mayRepeat(topics: readonly FetchRequestFetchTopic[], byId: boolean): boolean {
+  if (topics.length > 1) {
+    const names = new Set(topics.map(({ topic, topicId }) => topicKey(topic, topicId, byId)))
+    if (names.size < topics.length) return true
+  }
+  for (const { partitions } of topics) {
+    for (let i = 1; i < partitions.length; i++) {
+      if (partitions[i]!.partition <= partitions[i - 1]!.partition) return true
+    }
+  }
+  return false
 }
 
 export function topicKey(topic: string, topicId: string, byId: boolean): string {
