@@ -7,6 +7,8 @@ import {
   type TestBroker,
 } from '../../test/broker/test-broker.ts'
 import type { Api } from '../protocol/api.ts'
+import * as addOffsets from '../protocol/messages/generated/add-offsets-to-txn.ts'
+import * as addPartitions from '../protocol/messages/generated/add-partitions-to-txn.ts'
 import * as alterConfigs from '../protocol/messages/generated/alter-configs.ts'
 import * as apiVersions from '../protocol/messages/generated/api-versions.ts'
 import * as createPartitions from '../protocol/messages/generated/create-partitions.ts'
@@ -16,6 +18,8 @@ import * as deleteRecords from '../protocol/messages/generated/delete-records.ts
 import * as deleteTopics from '../protocol/messages/generated/delete-topics.ts'
 import * as describeConfigs from '../protocol/messages/generated/describe-configs.ts'
 import * as describeGroups from '../protocol/messages/generated/describe-groups.ts'
+import * as describeTransactions from '../protocol/messages/generated/describe-transactions.ts'
+import * as endTxn from '../protocol/messages/generated/end-txn.ts'
 import * as fetch from '../protocol/messages/generated/fetch.ts'
 import * as findCoordinator from '../protocol/messages/generated/find-coordinator.ts'
 import * as heartbeat from '../protocol/messages/generated/heartbeat.ts'
@@ -25,6 +29,7 @@ import * as joinGroup from '../protocol/messages/generated/join-group.ts'
 import * as leaveGroup from '../protocol/messages/generated/leave-group.ts'
 import * as listGroups from '../protocol/messages/generated/list-groups.ts'
 import * as listOffsets from '../protocol/messages/generated/list-offsets.ts'
+import * as listTransactions from '../protocol/messages/generated/list-transactions.ts'
 import * as metadata from '../protocol/messages/generated/metadata.ts'
 import * as offsetCommit from '../protocol/messages/generated/offset-commit.ts'
 import * as offsetDelete from '../protocol/messages/generated/offset-delete.ts'
@@ -32,6 +37,8 @@ import * as offsetFetch from '../protocol/messages/generated/offset-fetch.ts'
 import * as epochs from '../protocol/messages/generated/offset-for-leader-epoch.ts'
 import * as produce from '../protocol/messages/generated/produce.ts'
 import * as syncGroup from '../protocol/messages/generated/sync-group.ts'
+import * as txnOffsets from '../protocol/messages/generated/txn-offset-commit.ts'
+import * as writeMarkers from '../protocol/messages/generated/write-txn-markers.ts'
 import { servedApis } from './api-table.ts'
 
 /** For each API, a request that asks for one thing that is there and one that is not. */
@@ -112,6 +119,55 @@ ask(offsetFetch.offsetFetch, (version, topicId) => {
   const groups = [offsetFetch.createOffsetFetchRequestGroup({ groupId: 'g', topics })]
   return offsetFetch.createOffsetFetchRequest({ groups })
 })
+const producer = { transactionalId: 't', producerId: 1n, producerEpoch: 0 }
+ask(addPartitions.addPartitionsToTxn, (version) => {
+  const topics = names.map((name) =>
+    addPartitions.createAddPartitionsToTxnRequestAddPartitionsToTxnTopic({ name, partitions: [0] }),
+  )
+  if (version >= 4) {
+    const one = { ...producer, topics }
+    const transactions = [
+      addPartitions.createAddPartitionsToTxnRequestAddPartitionsToTxnTransaction(one),
+    ]
+    return addPartitions.createAddPartitionsToTxnRequest({ transactions })
+  }
+  return addPartitions.createAddPartitionsToTxnRequest({
+    v3AndBelowTransactionalId: 't',
+    v3AndBelowProducerId: 1n,
+    v3AndBelowTopics: topics,
+  })
+})
+ask(addOffsets.addOffsetsToTxn, () =>
+  addOffsets.createAddOffsetsToTxnRequest({ ...producer, groupId: 'g' }),
+)
+ask(endTxn.endTxn, () => endTxn.createEndTxnRequest({ ...producer, committed: true }))
+ask(txnOffsets.txnOffsetCommit, () =>
+  txnOffsets.createTxnOffsetCommitRequest({
+    ...producer,
+    groupId: 'g',
+    topics: names.map((name) =>
+      txnOffsets.createTxnOffsetCommitRequestTopic({
+        name,
+        partitions: [txnOffsets.createTxnOffsetCommitRequestPartition({ committedOffset: 1n })],
+      }),
+    ),
+  }),
+)
+ask(writeMarkers.writeTxnMarkers, () => {
+  const topics = names.map((name) =>
+    writeMarkers.createWriteTxnMarkersRequestWritableTxnMarkerTopic({
+      name,
+      partitionIndexes: [0],
+    }),
+  )
+  const one = { producerId: 1n, topics }
+  const markers = [writeMarkers.createWriteTxnMarkersRequestWritableTxnMarker(one)]
+  return writeMarkers.createWriteTxnMarkersRequest({ markers })
+})
+ask(describeTransactions.describeTransactions, () =>
+  describeTransactions.createDescribeTransactionsRequest({ transactionalIds: ['t', 'u'] }),
+)
+ask(listTransactions.listTransactions, () => listTransactions.createListTransactionsRequest())
 ask(findCoordinator.findCoordinator, (version) =>
   findCoordinator.createFindCoordinatorRequest(
     version >= 4 ? { coordinatorKeys: ['g', 'h'] } : { key: 'g' },

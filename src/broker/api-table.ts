@@ -3,6 +3,8 @@
  * docs derive from it. A version is not listed unless it is implemented.
  */
 import type { Api } from '../protocol/api.ts'
+import { addOffsetsToTxn } from '../protocol/messages/generated/add-offsets-to-txn.ts'
+import { addPartitionsToTxn } from '../protocol/messages/generated/add-partitions-to-txn.ts'
 import { alterConfigs } from '../protocol/messages/generated/alter-configs.ts'
 import { apiVersions } from '../protocol/messages/generated/api-versions.ts'
 import { createPartitions } from '../protocol/messages/generated/create-partitions.ts'
@@ -12,6 +14,8 @@ import { deleteRecords } from '../protocol/messages/generated/delete-records.ts'
 import { deleteTopics } from '../protocol/messages/generated/delete-topics.ts'
 import { describeConfigs } from '../protocol/messages/generated/describe-configs.ts'
 import { describeGroups } from '../protocol/messages/generated/describe-groups.ts'
+import { describeTransactions } from '../protocol/messages/generated/describe-transactions.ts'
+import { endTxn } from '../protocol/messages/generated/end-txn.ts'
 import { fetch } from '../protocol/messages/generated/fetch.ts'
 import { findCoordinator } from '../protocol/messages/generated/find-coordinator.ts'
 import { heartbeat } from '../protocol/messages/generated/heartbeat.ts'
@@ -21,6 +25,7 @@ import { joinGroup } from '../protocol/messages/generated/join-group.ts'
 import { leaveGroup } from '../protocol/messages/generated/leave-group.ts'
 import { listGroups } from '../protocol/messages/generated/list-groups.ts'
 import { listOffsets } from '../protocol/messages/generated/list-offsets.ts'
+import { listTransactions } from '../protocol/messages/generated/list-transactions.ts'
 import { metadata } from '../protocol/messages/generated/metadata.ts'
 import { offsetCommit } from '../protocol/messages/generated/offset-commit.ts'
 import { offsetDelete } from '../protocol/messages/generated/offset-delete.ts'
@@ -28,6 +33,10 @@ import { offsetFetch } from '../protocol/messages/generated/offset-fetch.ts'
 import { offsetForLeaderEpoch } from '../protocol/messages/generated/offset-for-leader-epoch.ts'
 import { produce } from '../protocol/messages/generated/produce.ts'
 import { syncGroup } from '../protocol/messages/generated/sync-group.ts'
+import { txnOffsetCommit } from '../protocol/messages/generated/txn-offset-commit.ts'
+import { writeTxnMarkers } from '../protocol/messages/generated/write-txn-markers.ts'
+import { handleAddOffsetsToTxn } from './handlers/add-offsets-to-txn.ts'
+import { handleAddPartitionsToTxn } from './handlers/add-partitions-to-txn.ts'
 import { handleAlterConfigs } from './handlers/alter-configs.ts'
 import { handleApiVersions } from './handlers/api-versions.ts'
 import { handleCreatePartitions } from './handlers/create-partitions.ts'
@@ -37,6 +46,8 @@ import { handleDeleteRecords } from './handlers/delete-records.ts'
 import { handleDeleteTopics } from './handlers/delete-topics.ts'
 import { handleDescribeConfigs } from './handlers/describe-configs.ts'
 import { handleDescribeGroups } from './handlers/describe-groups.ts'
+import { handleDescribeTransactions } from './handlers/describe-transactions.ts'
+import { handleEndTxn } from './handlers/end-txn.ts'
 import { handleFetch } from './handlers/fetch.ts'
 import { handleFindCoordinator } from './handlers/find-coordinator.ts'
 import { handleHeartbeat } from './handlers/heartbeat.ts'
@@ -46,6 +57,7 @@ import { handleJoinGroup } from './handlers/join-group.ts'
 import { handleLeaveGroup } from './handlers/leave-group.ts'
 import { handleListGroups } from './handlers/list-groups.ts'
 import { handleListOffsets } from './handlers/list-offsets.ts'
+import { handleListTransactions } from './handlers/list-transactions.ts'
 import { handleMetadata } from './handlers/metadata.ts'
 import { handleOffsetCommit } from './handlers/offset-commit.ts'
 import { handleOffsetDelete } from './handlers/offset-delete.ts'
@@ -53,6 +65,8 @@ import { handleOffsetFetch } from './handlers/offset-fetch.ts'
 import { handleOffsetForLeaderEpoch } from './handlers/offset-for-leader-epoch.ts'
 import { handleProduce } from './handlers/produce.ts'
 import { handleSyncGroup } from './handlers/sync-group.ts'
+import { handleTxnOffsetCommit } from './handlers/txn-offset-commit.ts'
+import { handleWriteTxnMarkers } from './handlers/write-txn-markers.ts'
 import type { RequestContext } from './request-context.ts'
 import type { BrokerServices, Handler, VersionRange } from './services.ts'
 
@@ -101,12 +115,19 @@ export const servedApis: readonly ServedApi[] = [
   serve(deleteRecords, handleDeleteRecords),
   serve(initProducerId, handleInitProducerId),
   serve(offsetForLeaderEpoch, handleOffsetForLeaderEpoch),
+  serve(addPartitionsToTxn, handleAddPartitionsToTxn),
+  serve(addOffsetsToTxn, handleAddOffsetsToTxn),
+  serve(endTxn, handleEndTxn),
+  serve(writeTxnMarkers, handleWriteTxnMarkers),
+  serve(txnOffsetCommit, handleTxnOffsetCommit),
   serve(describeConfigs, handleDescribeConfigs),
   serve(alterConfigs, handleAlterConfigs),
   serve(createPartitions, handleCreatePartitions),
   serve(deleteGroups, handleDeleteGroups),
   serve(incrementalAlterConfigs, handleIncrementalAlterConfigs),
   serve(offsetDelete, handleOffsetDelete),
+  serve(describeTransactions, handleDescribeTransactions),
+  serve(listTransactions, handleListTransactions),
 ]
 
 const byKey: (ServedApi | undefined)[] = []

@@ -19,13 +19,15 @@ import { LongPolls } from './long-polls.ts'
 import { ProducerIds } from './producer-ids.ts'
 import type { RequestContext } from './request-context.ts'
 import type { BrokerServices, Endpoint } from './services.ts'
-import { internalLogConfig, offsetsTopicOverrides } from './topics/internal-topics.ts'
+import { internalLogConfig, stateTopicOverrides } from './topics/internal-topics.ts'
 import { KeyedLog } from './topics/keyed-log.ts'
 import { MetadataLog } from './topics/metadata-log.ts'
 import { TopicFolders } from './topics/topic-folders.ts'
-import { metadataTopic, offsetsTopic } from './topics/topic-name.ts'
+import { metadataTopic, offsetsTopic, transactionsTopic } from './topics/topic-name.ts'
 import { recoverTopics } from './topics/topic-recovery.ts'
 import { TopicRegistry } from './topics/topic-registry.ts'
+import { TransactionCoordinator } from './transaction/transaction-coordinator.ts'
+import { type MarkedParts, writeMarkers } from './transaction/write-markers.ts'
 
 export interface BrokerOptions {
   readonly fileSystem: FileSystem
@@ -140,10 +142,13 @@ export class Broker {
   }
 
   #expireOffsetsLater(): Timer {
-    const { runtime, groups } = this.#services
+    const { runtime, groups, transactions } = this.#services
     const expire = () => {
-      groups.expireOffsets().catch((error: unknown) => {
-        runtime.logger.error({ err: error }, 'old offsets could not be removed')
+      Promise.all([groups.expireOffsets(), transactions.expire()]).catch((error: unknown) => {
+        runtime.logger.error(
+          { err: error },
+          'old offsets or transactional ids could not be removed',
+        )
       })
       this.#expiryTimer = this.#expireOffsetsLater()
     }
@@ -154,6 +159,7 @@ export class Broker {
     this.#expiryTimer.cancel()
     this.#services.longPolls.close()
     await this.#services.groups.close()
+    await this.#services.transactions.close()
     if (this.#inFlight > 0) {
       await new Promise<void>((resolve) => {
         this.#onIdle = resolve
@@ -174,7 +180,16 @@ async function openServices(
   const folders = new TopicFolders(store, fileSystem)
   const recovered = await recoverTopics({ folders, metadata, config, runtime })
   const topics = new TopicRegistry({ folders, metadata, config, runtime }, recovered)
-  const groups = await openGroups(topics, config, runtime)
+  const producerIds = new ProducerIds(metadata)
+  const groups = await openGroups(await stateLog(topics, offsetsTopic, runtime), config, runtime)
+  const transactions = await openTransactions(
+    await stateLog(topics, transactionsTopic, runtime),
+    { topics, groups, producerIds },
+    config,
+    runtime,
+  )
+  // Only now: the end of a transaction may have brought offsets of a topic that is gone.
+  await forgetOffsetsOfGoneTopics(groups, topics)
   const longPolls = new LongPolls(runtime, config.waitingFetchesMax)
   topics.onDelete(async (name) => {
     longPolls.wakeAll()
@@ -187,7 +202,8 @@ async function openServices(
     topics,
     groups,
     logs: store,
-    producerIds: new ProducerIds(metadata),
+    producerIds,
+    transactions,
     longPolls,
     fetchSessions: new FetchSessions(runtime, {
       sessionsMax: config.fetchSessionsMax,
@@ -198,16 +214,20 @@ async function openServices(
   }
 }
 
-/** The coordinator with what `__consumer_offsets` holds, which is created where it is missing. */
+/** The log of one of the broker's own topics, which is created where it is missing. */
+async function stateLog(topics: TopicRegistry, name: string, runtime: Runtime): Promise<KeyedLog> {
+  const topic =
+    topics.byName(name) ??
+    (await topics.create({ name, partitions: 1, overrides: stateTopicOverrides }))
+  return new KeyedLog(topic.partitions[0]!, runtime)
+}
+
+/** The coordinator with what `__consumer_offsets` holds. */
 async function openGroups(
-  topics: TopicRegistry,
+  log: KeyedLog,
   config: BrokerConfig,
   runtime: Runtime,
 ): Promise<GroupCoordinator> {
-  const topic =
-    topics.byName(offsetsTopic) ??
-    (await topics.create({ name: offsetsTopic, partitions: 1, overrides: offsetsTopicOverrides }))
-  const log = new KeyedLog(topic.partitions[0]!, runtime)
   const groups = new GroupCoordinator({
     runtime,
     limits: {
@@ -215,12 +235,40 @@ async function openGroups(
       maxSize: config.groupMaxSize,
     },
     append: (records) => log.append(records),
+    appendInTransaction: (records, producer) => {
+      const baseOffset = log.appendInTransaction(records, producer)
+      return { baseOffset, durable: log.whenSynced() }
+    },
     offsetsRetentionMs: config.offsetsRetention,
   })
-  await log.replay((key, value) => groups.load(key, value))
+  await log.replay({
+    record: (key, value, { offset, transactionOf }) =>
+      groups.load(key, value, offset, transactionOf),
+    marker: (producerId, type) => groups.endTransaction(producerId, type === 'commit'),
+  })
   groups.loaded()
-  await forgetOffsetsOfGoneTopics(groups, topics)
   return groups
+}
+
+/** The coordinator with what `__transaction_state` holds; ends that were decided before a crash are carried out. */
+async function openTransactions(
+  log: KeyedLog,
+  parts: MarkedParts & { readonly producerIds: ProducerIds },
+  config: BrokerConfig,
+  runtime: Runtime,
+): Promise<TransactionCoordinator> {
+  const transactions = new TransactionCoordinator({
+    runtime,
+    maxTimeoutMs: config.transactionMaxTimeout,
+    expirationMs: config.transactionalIdExpiration,
+    append: (records) => log.append(records),
+    appendSoon: (records) => log.appendSoon(records),
+    nextProducerId: () => parts.producerIds.next(),
+    writeMarkers: (marker) => writeMarkers(parts, marker),
+  })
+  await log.replay({ record: (key, value) => transactions.load(key, value) })
+  await transactions.resume()
+  return transactions
 }
 
 /** Offsets of a topic whose deletion was cut off would otherwise hold for the next topic of that name. */

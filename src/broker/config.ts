@@ -52,6 +52,10 @@ export interface BrokerConfigInput {
   groupMaxSize?: number | undefined
   /** How long the offsets of a group without members are kept. Default 7 days. */
   offsetsRetention?: Duration | undefined
+  /** Longest time that a producer may ask for one transaction. Default 15 min. */
+  transactionMaxTimeout?: Duration | undefined
+  /** How long a transactional id that is not used is remembered. Default 7 days. */
+  transactionalIdExpiration?: Duration | undefined
   /** Metadata text of one committed offset, bytes. Default 4096. */
   offsetMetadataMaxBytes?: number | undefined
 }
@@ -77,6 +81,8 @@ export interface BrokerConfig {
   readonly groupMaxSessionTimeout: number
   readonly groupMaxSize: number
   readonly offsetsRetention: number
+  readonly transactionMaxTimeout: number
+  readonly transactionalIdExpiration: number
   readonly offsetMetadataMaxBytes: number
 }
 
@@ -109,6 +115,8 @@ export function resolveBrokerConfig(input?: BrokerConfigInput): BrokerConfig {
       groupMaxSessionTimeout: duration(1_800_000, { min: 1, max: int32Max }),
       groupMaxSize: integer(10_000, { min: 1 }),
       offsetsRetention: duration(7 * dayMs, { min: 1 }),
+      transactionMaxTimeout: duration(900_000, { min: 1, max: int32Max }),
+      transactionalIdExpiration: duration(7 * dayMs, { min: 1 }),
       offsetMetadataMaxBytes: integer(4096, { min: 0, max: 1_048_576 }),
     },
     input,

@@ -8,6 +8,7 @@ import type { LongPolls } from './long-polls.ts'
 import type { ProducerIds } from './producer-ids.ts'
 import type { RequestContext } from './request-context.ts'
 import type { TopicRegistry } from './topics/topic-registry.ts'
+import type { TransactionCoordinator } from './transaction/transaction-coordinator.ts'
 
 export interface Endpoint {
   readonly host: string
@@ -34,6 +35,7 @@ export interface BrokerServices {
   /** All partition logs, the broker's own among them. */
   readonly logs: LogStore
   readonly producerIds: ProducerIds
+  readonly transactions: TransactionCoordinator
   readonly longPolls: LongPolls
   readonly fetchSessions: FetchSessions
   readonly advertisedApis: readonly AdvertisedApi[]

@@ -23,16 +23,21 @@ class Bench {
       runtime,
       limits: { initialRebalanceDelayMs: 0, maxSize: 100 },
       append: (records) => this.#append(records),
+      appendInTransaction: () => {
+        throw new Error('not used here')
+      },
       offsetsRetentionMs: 7 * dayMs,
     })
     for (const { key, value } of log) this.groups.load(key, value)
     this.groups.loaded()
   }
 
-  #append(records: readonly OffsetsRecord[]): Promise<void> {
-    if (this.isFull) return Promise.reject(new Error('the disk is full'))
+  async #append(records: readonly OffsetsRecord[]): Promise<bigint> {
+    if (this.isFull) throw new Error('the disk is full')
+    const baseOffset = BigInt(this.log.length)
     this.log.push(...records)
-    return this.isHeld ? new Promise((resolve) => void this.#held.push(resolve)) : Promise.resolve()
+    if (this.isHeld) await new Promise<void>((resolve) => void this.#held.push(resolve))
+    return baseOffset
   }
 
   async release(): Promise<void> {

@@ -21,9 +21,16 @@ import {
   encodeOffsetValue,
   type StoredGroup,
 } from './offset-records.ts'
+import { PendingOffsets } from './pending-offsets.ts'
 
 /** The host of members in the broker's own process: they die with it, so none of them is waited for after a start. */
 const embeddedHost = 'embedded'
+
+/** Who commits offsets in a transaction. */
+export interface ProducerIdAndEpoch {
+  readonly producerId: bigint
+  readonly producerEpoch: number
+}
 
 export interface OffsetsRecord {
   readonly key: Uint8Array
@@ -33,8 +40,13 @@ export interface OffsetsRecord {
 export interface CoordinatorOptions {
   readonly runtime: Runtime
   readonly limits: GroupLimits
-  /** Appends to `__consumer_offsets`; durable when it resolves. */
-  readonly append: (records: readonly OffsetsRecord[]) => Promise<void>
+  /** Appends to `__consumer_offsets`; durable when it resolves, with the offset of the first record. */
+  readonly append: (records: readonly OffsetsRecord[]) => Promise<bigint>
+  /** The same as part of a producer's transaction; also gives the offset before it is durable. */
+  readonly appendInTransaction: (
+    records: readonly OffsetsRecord[],
+    producer: ProducerIdAndEpoch,
+  ) => { baseOffset: bigint; durable: Promise<void> }
   /** How long offsets of a group without members are kept, milliseconds. */
   readonly offsetsRetentionMs: number
 }
@@ -66,6 +78,7 @@ export class GroupCoordinator {
   readonly #waiting = new Map<number, (reply: JoinReply | SyncReply) => void>()
   /** Snapshots seen during loading; groups are made of them at its end. */
   readonly #loaded = new Map<string, StoredGroup>()
+  readonly #pending = new PendingOffsets()
   #nextToken = 1
   #isClosed = false
 
@@ -73,8 +86,16 @@ export class GroupCoordinator {
     this.#options = options
   }
 
-  /** Replays one record of `__consumer_offsets`; call in log order, then `loaded`. Throws `CorruptDataError`. */
-  load(keyBytes: Uint8Array, value: Uint8Array | null): void {
+  /**
+   * Replays one record of `__consumer_offsets`; call in log order, with `endTransaction` for markers, then `loaded`.
+   * `transactionOf`: the producer whose transaction the record is part of. Throws `CorruptDataError`.
+   */
+  load(
+    keyBytes: Uint8Array,
+    value: Uint8Array | null,
+    logOffset = 0n,
+    transactionOf?: bigint | undefined,
+  ): void {
     const key = decodeKey(keyBytes)
     if (!key) return
     if (key.kind === 'group') {
@@ -82,8 +103,15 @@ export class GroupCoordinator {
       else this.#loaded.delete(key.group)
       return
     }
-    if (value) this.#host(key.group).offsets.set(key.topic, key.partition, decodeOffsetValue(value))
-    else this.#groups.get(key.group)?.offsets.delete(key.topic, key.partition)
+    const { group, topic, partition } = key
+    if (!value) {
+      this.#groups.get(group)?.offsets.delete(topic, partition)
+      this.#pending.drop(group, topic, partition)
+      return
+    }
+    const committed = decodeOffsetValue(value, logOffset)
+    if (transactionOf === undefined) this.#host(group).offsets.set(topic, partition, committed)
+    else this.#pending.add(transactionOf, { group, topic, partition, committed })
   }
 
   /** Ends loading: members that were there get a fresh session. */
@@ -177,21 +205,48 @@ export class GroupCoordinator {
     const hosted = this.#host(groupId)
     const committedAtMs = this.#options.runtime.now()
     hosted.commits.add(offsets)
+    let baseOffset: bigint
     try {
-      await this.#options.append(
-        offsets.map(({ topic, partition, ...rest }) => ({
-          key: encodeOffsetKey(groupId, topic, partition),
-          value: encodeOffsetValue({ ...rest, committedAtMs }),
-        })),
-      )
+      baseOffset = await this.#options.append(offsetRecords(groupId, offsets, committedAtMs))
     } catch (error) {
       hosted.commits.delete(offsets)
       this.#dropUnused(hosted)
       throw error
     }
     hosted.commits.delete(offsets)
-    for (const { topic, partition, ...rest } of offsets)
-      hosted.offsets.set(topic, partition, { ...rest, committedAtMs })
+    offsets.forEach(({ topic, partition, ...rest }, i) => {
+      const logOffset = baseOffset + BigInt(i)
+      this.#setIfNewer(hosted, topic, partition, { ...rest, committedAtMs, logOffset })
+    })
+  }
+
+  /** Stores offsets that count once the producer's transaction is committed. Durable when it resolves. Throws `StorageError`. */
+  async commitInTransaction(
+    groupId: string,
+    producer: ProducerIdAndEpoch,
+    offsets: readonly OffsetToCommit[],
+  ): Promise<void> {
+    const { runtime, appendInTransaction } = this.#options
+    const committedAtMs = runtime.now()
+    const records = offsetRecords(groupId, offsets, committedAtMs)
+    const { baseOffset, durable } = appendInTransaction(records, producer)
+    offsets.forEach(({ topic, partition, ...rest }, i) => {
+      const committed = { ...rest, committedAtMs, logOffset: baseOffset + BigInt(i) }
+      this.#pending.add(producer.producerId, { group: groupId, topic, partition, committed })
+    })
+    await durable
+  }
+
+  /** A producer's transaction is over: its offsets count from now on, or never did. */
+  endTransaction(producerId: bigint, isCommit: boolean): void {
+    for (const { group, topic, partition, committed } of this.#pending.take(producerId)) {
+      if (isCommit) this.#setIfNewer(this.#host(group), topic, partition, committed)
+    }
+  }
+
+  /** Whether a transaction that is under way may change this offset. */
+  isPending(groupId: string, topic: string, partition: number): boolean {
+    return this.#pending.has(groupId, topic, partition)
   }
 
   committed(groupId: string, topic: string, partition: number): CommittedOffset | undefined {
@@ -231,12 +286,12 @@ export class GroupCoordinator {
   ): Promise<void> {
     const hosted = this.#groups.get(groupId)
     if (!hosted) return
-    const stored = new Set(storedPartitions(hosted).map((place) => place.join('-')))
+    const stored = new Set(this.#storedPartitions(hosted).map((place) => place.join('-')))
     const gone = partitions.filter((place) => stored.has(place.join('-')))
     if (gone.length === 0) return
     await this.#options.append([...tombstones(groupId, gone)])
     // Commits become visible in the order of the log, so what is there now came before.
-    for (const [topic, partition] of gone) hosted.offsets.delete(topic, partition)
+    for (const [topic, partition] of gone) this.#deleteOffset(hosted, topic, partition)
   }
 
   /**
@@ -246,14 +301,18 @@ export class GroupCoordinator {
   async onTopicDeleted(topic: string): Promise<void> {
     const records: OffsetsRecord[] = []
     const concerned: [hosted: Hosted, gone: [topic: string, partition: number][]][] = []
+    // A transaction may be the first thing that is heard of a group.
+    for (const { group } of this.#pending.find((pending) => pending.topic === topic)) {
+      this.#host(group)
+    }
     for (const [groupId, hosted] of this.#groups) {
-      const gone = storedPartitions(hosted).filter(([name]) => name === topic)
+      const gone = this.#storedPartitions(hosted).filter(([name]) => name === topic)
       records.push(...tombstones(groupId, gone))
       if (gone.length > 0) concerned.push([hosted, gone])
     }
     if (records.length > 0) await this.#options.append(records)
     for (const [hosted, gone] of concerned) {
-      for (const [, partition] of gone) hosted.offsets.delete(topic, partition)
+      for (const [, partition] of gone) this.#deleteOffset(hosted, topic, partition)
       this.#dropUnused(hosted)
     }
   }
@@ -310,9 +369,11 @@ export class GroupCoordinator {
     hosted.timer = undefined
     try {
       await this.#options.append([
-        ...tombstones(id, storedPartitions(hosted)),
+        ...tombstones(id, this.#storedPartitions(hosted)),
         { key: encodeGroupKey(id), value: null },
       ])
+      for (const { topic, partition } of this.#pending.find(({ group }) => group === id))
+        this.#pending.drop(id, topic, partition)
     } catch (error) {
       if (!this.#groups.has(id)) this.#groups.set(id, hosted)
       this.#setTimer(hosted)
@@ -361,6 +422,31 @@ export class GroupCoordinator {
       if (effect.type !== 'persist') this.#deliver([effect])
       else await this.#persist(hosted, effect.snapshot)
     }
+  }
+
+  #setIfNewer(hosted: Hosted, topic: string, partition: number, committed: CommittedOffset): void {
+    const current = hosted.offsets.get(topic, partition)
+    if (current && current.logOffset > committed.logOffset) return
+    hosted.offsets.set(topic, partition, committed)
+  }
+
+  #deleteOffset(hosted: Hosted, topic: string, partition: number): void {
+    hosted.offsets.delete(topic, partition)
+    this.#pending.drop(hosted.group.id, topic, partition)
+  }
+
+  /** Partitions whose offsets are in the log, durable or about to be, or part of a transaction. */
+  #storedPartitions({ group, offsets, commits }: Hosted): [topic: string, partition: number][] {
+    const stored = [...offsets.entries()].map(([topic, partition]): [string, number] => [
+      topic,
+      partition,
+    ])
+    const others = [
+      ...[...commits].flat(),
+      ...this.#pending.find((pending) => pending.group === group.id),
+    ]
+    for (const { topic, partition } of others) stored.push([topic, partition])
+    return stored
   }
 
   /** A request that came to nothing, such as a join that was refused, leaves no group behind. */
@@ -431,15 +517,15 @@ function newHosted(group: Group, offsets: CommittedOffsets, emptySinceMs: number
   }
 }
 
-/** Partitions whose offsets are in the log, durable or about to be. */
-function storedPartitions({ offsets, commits }: Hosted): [topic: string, partition: number][] {
-  const stored = [...offsets.entries()].map(([topic, partition]): [string, number] => [
-    topic,
-    partition,
-  ])
-  for (const commit of commits)
-    stored.push(...commit.map(({ topic, partition }): [string, number] => [topic, partition]))
-  return stored
+function offsetRecords(
+  groupId: string,
+  offsets: readonly OffsetToCommit[],
+  committedAtMs: number,
+): OffsetsRecord[] {
+  return offsets.map(({ topic, partition, ...rest }) => ({
+    key: encodeOffsetKey(groupId, topic, partition),
+    value: encodeOffsetValue({ ...rest, committedAtMs }),
+  }))
 }
 
 function* tombstones(

@@ -57,6 +57,7 @@ const offset = {
   leaderEpoch: 5,
   metadata: 'né',
   committedAtMs: 1_700_000_000_123,
+  logOffset: 0n,
 }
 
 /** Written by the message classes of kafka-group-coordinator 4.3.1. */
@@ -104,7 +105,7 @@ test('every offset comes back as it was', () => {
       text,
       text,
       (value, leaderEpoch, metadata, committedAtMs, group, topic) => {
-        const committed = { offset: value, leaderEpoch, metadata, committedAtMs }
+        const committed = { offset: value, leaderEpoch, metadata, committedAtMs, logOffset: 0n }
         expect(decodeOffsetValue(encodeOffsetValue(committed))).toEqual(committed)
         const key = { kind: 'offset', group, topic, partition: Math.abs(leaderEpoch) } as const
         expect(decodeKey(encodeOffsetKey(group, topic, key.partition))).toEqual(key)

@@ -31,6 +31,8 @@ export interface CommittedOffset {
   readonly metadata: string
   /** Wall-clock milliseconds. */
   readonly committedAtMs: number
+  /** Where the record stands in `__consumer_offsets`: the later of two counts. */
+  readonly logOffset: bigint
 }
 
 export interface StoredGroup {
@@ -53,7 +55,7 @@ export function encodeOffsetValue({
   leaderEpoch,
   metadata,
   committedAtMs,
-}: CommittedOffset): Uint8Array {
+}: Omit<CommittedOffset, 'logOffset'>): Uint8Array {
   const writer = new ByteWriter()
   writer.writeInt16(valueVersion)
   writer.writeInt64(offset)
@@ -107,13 +109,13 @@ export function decodeKey(bytes: Uint8Array): OffsetsKey | undefined {
 }
 
 /** Throws `CorruptDataError`. */
-export function decodeOffsetValue(bytes: Uint8Array): CommittedOffset {
+export function decodeOffsetValue(bytes: Uint8Array, logOffset = 0n): CommittedOffset {
   const reader = new ByteReader(bytes)
   checkVersion(reader.readInt16())
   const offset = reader.readInt64()
   const leaderEpoch = reader.readInt32()
   const metadata = reader.readString(false)
-  return { offset, leaderEpoch, metadata, committedAtMs: Number(reader.readInt64()) }
+  return { offset, leaderEpoch, metadata, committedAtMs: Number(reader.readInt64()), logOffset }
 }
 
 /** Throws `CorruptDataError`. */

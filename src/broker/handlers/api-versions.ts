@@ -2,7 +2,7 @@
  * ApiVersions v0–4 (KIP-35, KIP-511). Answers every version it does not know with UNSUPPORTED_VERSION and the
  * versions it does know, for the server to send as v0.
  *
- * Differs from Apache Kafka: no features are advertised.
+ * The one feature (KIP-584) is `transaction.version` 2 (KIP-890), which is always on.
  */
 
 import {
@@ -11,10 +11,14 @@ import {
   apiVersions,
   createApiVersionsResponse,
   createApiVersionsResponseApiVersion,
+  createApiVersionsResponseFinalizedFeatureKey,
+  createApiVersionsResponseSupportedFeatureKey,
 } from '../../protocol/messages/generated/api-versions.ts'
 import { errorCodes } from '../error-code.ts'
 import type { RequestContext } from '../request-context.ts'
 import type { BrokerServices } from '../services.ts'
+
+const transactionVersion = { name: 'transaction.version', level: 2 }
 
 const softwareName = /^[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?$/
 
@@ -35,5 +39,24 @@ export function handleApiVersions(
     apiKeys: services.advertisedApis.map(({ key, minVersion, maxVersion }) =>
       createApiVersionsResponseApiVersion({ apiKey: key, minVersion, maxVersion }),
     ),
+    ...features(version),
   })
+}
+
+/** Clients of v3 fail on a feature whose lowest level is 0 (KIP-1022). */
+function features(version: number): Partial<ApiVersionsResponse> {
+  const { name, level } = transactionVersion
+  const supported = { name, minVersion: 0, maxVersion: level }
+  return {
+    supportedFeatures:
+      version >= 4 ? [createApiVersionsResponseSupportedFeatureKey(supported)] : [],
+    finalizedFeaturesEpoch: 0n,
+    finalizedFeatures: [
+      createApiVersionsResponseFinalizedFeatureKey({
+        name,
+        maxVersionLevel: level,
+        minVersionLevel: level,
+      }),
+    ],
+  }
 }

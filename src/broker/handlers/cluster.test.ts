@@ -86,7 +86,6 @@ describe('FindCoordinator', () => {
   })
 
   test.each([
-    [1, 'UNSUPPORTED_VERSION'],
     [2, 'UNSUPPORTED_VERSION'],
     [7, 'INVALID_REQUEST'],
   ])('key type %i is %s', async (keyType, error) => {
@@ -131,16 +130,6 @@ describe('InitProducerId', () => {
     expect(errorName(refused.errorCode)).toBe('KAFKA_STORAGE_ERROR')
     broker.fileSystem.failWrites = undefined
     expect(await broker.ask(initProducerId, ask)).toMatchObject({ errorCode: 0 })
-  })
-
-  test('a transactional id is refused for now', async () => {
-    const broker = await openTestBroker()
-    const request = createInitProducerIdRequest({
-      transactionalId: 't',
-      transactionTimeoutMs: 60_000,
-    })
-    const response = await broker.ask(initProducerId, request)
-    expect(errorName(response.errorCode)).toBe('UNSUPPORTED_VERSION')
   })
 
   test.each([0, 1, 2, 3, 4, 5])('version %i', async (version) => {

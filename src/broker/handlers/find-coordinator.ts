@@ -1,8 +1,7 @@
 /**
- * FindCoordinator v0–6. This node coordinates every group.
+ * FindCoordinator v0–6. This node coordinates every group and every transaction.
  *
- * Differs from Apache Kafka: transactions (key type 1) are refused with UNSUPPORTED_VERSION until they are served;
- * share groups (2) are not served.
+ * Differs from Apache Kafka: share groups (2) are not served.
  */
 import {
   createFindCoordinatorResponse,
@@ -40,7 +39,7 @@ export function handleFindCoordinator(
 function find(node: Node, key: string, keyType: number): FindCoordinatorResponseCoordinator {
   const errorMessage = refusalOf(keyType)
   if (errorMessage === undefined) return createFindCoordinatorResponseCoordinator({ key, ...node })
-  const isKnown = keyType === transactionKey || keyType === shareKey
+  const isKnown = keyType === shareKey
   return createFindCoordinatorResponseCoordinator({
     key,
     nodeId: -1,
@@ -51,8 +50,7 @@ function find(node: Node, key: string, keyType: number): FindCoordinatorResponse
 }
 
 function refusalOf(keyType: number): string | undefined {
-  if (keyType === groupKey) return undefined
-  if (keyType === transactionKey) return 'Transactions are not served by this broker yet'
+  if (keyType === groupKey || keyType === transactionKey) return undefined
   if (keyType === shareKey) return 'Share groups are not served by this broker'
   return `There is no coordinator type ${keyType}`
 }

@@ -1,22 +1,29 @@
 /**
- * InitProducerId v0–5. An idempotent producer gets a new id, with epoch 0, each time it asks, as in Apache Kafka.
+ * InitProducerId v0–5. An idempotent producer gets a new id, with epoch 0, each time it asks; a transactional one its id
+ * with a new epoch, which fences all producers before it (KIP-98, KIP-360).
  *
- * Differs from Apache Kafka: a transactional id is refused with UNSUPPORTED_VERSION until transactions are served.
+ * Differs from Apache Kafka: a transaction that an earlier producer left under way is aborted before the answer, where
+ * Kafka answers CONCURRENT_TRANSACTIONS. Two-phase commit (v6) is not served.
  */
+import { errorCode } from '../../protocol/error-codes.ts'
 import {
   createInitProducerIdResponse,
   type InitProducerIdRequest,
   type InitProducerIdResponse,
 } from '../../protocol/messages/generated/init-producer-id.ts'
 import { errorCodes, toErrorCode } from '../error-code.ts'
+import type { RequestContext } from '../request-context.ts'
 import type { BrokerServices } from '../services.ts'
 
 export async function handleInitProducerId(
   services: BrokerServices,
   request: InitProducerIdRequest,
+  { version }: RequestContext,
 ): Promise<InitProducerIdResponse> {
-  if (request.transactionalId !== null) return refused(errorCodes.UNSUPPORTED_VERSION)
   try {
+    if (request.transactionalId !== null) {
+      return await initTransactional(services, request, request.transactionalId, version)
+    }
     const producerId = await services.producerIds.next()
     return createInitProducerIdResponse({ producerId, producerEpoch: 0 })
   } catch (error) {
@@ -24,6 +31,28 @@ export async function handleInitProducerId(
   }
 }
 
-function refused(errorCode: number): InitProducerIdResponse {
-  return createInitProducerIdResponse({ errorCode, producerId: -1n, producerEpoch: -1 })
+async function initTransactional(
+  { transactions }: BrokerServices,
+  { transactionTimeoutMs: timeoutMs, producerId, producerEpoch }: InitProducerIdRequest,
+  transactionalId: string,
+  version: number,
+): Promise<InitProducerIdResponse> {
+  const isNew = producerId === -1n && producerEpoch === -1
+  const isHalf = !isNew && (producerId < 0n || producerEpoch < 0)
+  if (transactionalId === '' || isHalf) return refused(errorCodes.INVALID_REQUEST)
+  const expected = isNew ? undefined : { producerId, producerEpoch }
+  const reply = await transactions.init(transactionalId, { timeoutMs, expected })
+  // The name came with KIP-588.
+  const isUnknownThen = version < 4 && reply.error === 'PRODUCER_FENCED'
+  if (reply.error !== 'NONE') {
+    return refused(errorCode(isUnknownThen ? 'INVALID_PRODUCER_EPOCH' : reply.error))
+  }
+  return createInitProducerIdResponse({
+    producerId: reply.producerId,
+    producerEpoch: reply.producerEpoch,
+  })
+}
+
+function refused(code: number): InitProducerIdResponse {
+  return createInitProducerIdResponse({ errorCode: code, producerId: -1n, producerEpoch: -1 })
 }

@@ -45,6 +45,7 @@ test('all topics, internal ones marked, the metadata log left out', async () => 
   const topics = await metadataOf(broker, null)
   expect(topics.map(({ name, isInternal }) => [name, isInternal]).sort()).toEqual([
     ['__consumer_offsets', true],
+    ['__transaction_state', true],
     ['orders', false],
   ])
 })
@@ -53,7 +54,7 @@ test('in version 0 an empty list means all topics', async () => {
   const broker = await openTestBroker()
   await createTopic(broker, 'orders')
   const response = await broker.ask(metadata, createMetadataRequest({ topics: [] }), { version: 0 })
-  expect(response.topics).toHaveLength(2)
+  expect(response.topics).toHaveLength(3)
 })
 
 describe('a topic that does not exist', () => {

@@ -4,31 +4,19 @@
  *
  * Differs from Apache Kafka: `retentionTimeMs` (v2–4) is not looked at; the broker's `offsetsRetention` holds.
  */
-import { utf8Length } from '../../core/bytes.ts'
-import { KafkaError } from '../../core/errors.ts'
 import { errorCode } from '../../protocol/error-codes.ts'
 import {
   createOffsetCommitResponse,
   createOffsetCommitResponsePartition,
   createOffsetCommitResponseTopic,
   type OffsetCommitRequest,
-  type OffsetCommitRequestPartition,
   type OffsetCommitResponse,
-  type OffsetCommitResponsePartition,
 } from '../../protocol/messages/generated/offset-commit.ts'
 import { errorCodes, toErrorCode } from '../error-code.ts'
-import type { OffsetToCommit } from '../group/group-coordinator.ts'
-import type { PartitionLog } from '../log/partition-log.ts'
 import { onlinePartition, topicOf } from '../partition-lookup.ts'
 import type { RequestContext } from '../request-context.ts'
 import type { BrokerServices } from '../services.ts'
-
-/** An offset that may be stored, and the answer that says how it went. */
-interface Accepted {
-  readonly log: PartitionLog
-  readonly offset: OffsetToCommit
-  readonly answer: OffsetCommitResponsePartition
-}
+import { type AcceptedOffset, storable, toOffset } from './offsets-to-store.ts'
 
 export async function handleOffsetCommit(
   services: BrokerServices,
@@ -36,7 +24,7 @@ export async function handleOffsetCommit(
   { version }: RequestContext,
 ): Promise<OffsetCommitResponse> {
   const refusal = check(services, request)
-  const accepted: Accepted[] = []
+  const accepted: AcceptedOffset[] = []
   const topics = request.topics.map(({ name, topicId, partitions }) => {
     const topic = topicOf(services.topics, version >= 10, name, topicId)
     const answers = partitions.map((wanted) => {
@@ -67,37 +55,12 @@ function check(
   )
 }
 
-function toOffset(
-  { config }: BrokerServices,
-  log: PartitionLog,
-  { committedOffset, committedLeaderEpoch, committedMetadata }: OffsetCommitRequestPartition,
-): OffsetToCommit {
-  const metadata = committedMetadata ?? ''
-  if (utf8Length(metadata) > config.offsetMetadataMaxBytes) {
-    throw new KafkaError(
-      `The metadata of a committed offset may have ${config.offsetMetadataMaxBytes} bytes (offsetMetadataMaxBytes)`,
-      { code: 'OFFSET_METADATA_TOO_LARGE' },
-    )
-  }
-  const { topic, partition } = log
-  return {
-    topic,
-    partition,
-    offset: committedOffset,
-    leaderEpoch: committedLeaderEpoch,
-    metadata,
-  }
-}
-
 async function store(
   services: BrokerServices,
   request: OffsetCommitRequest,
-  accepted: readonly Accepted[],
+  accepted: readonly AcceptedOffset[],
 ): Promise<void> {
-  const covered = (await Promise.all(accepted.map((one) => isCovered(services, one)))).flatMap(
-    (one) => one ?? [],
-  )
-  const stored = covered.filter((one) => isStillThere(services, one))
+  const stored = await storable(services, accepted)
   if (stored.length === 0) return
   // The member may have been fenced while the disk was busy.
   let outcome = check(services, request)
@@ -116,31 +79,4 @@ async function store(
     }
   }
   for (const { answer } of stored) answer.errorCode = outcome
-}
-
-/**
- * Whether the partition is the one that was asked for. Its topic may have been deleted while the disk was busy, and its
- * offsets with it; one that is stored now would hold for the next topic of that name.
- */
-function isStillThere({ topics }: BrokerServices, { log, answer }: Accepted): boolean {
-  if (topics.byName(log.topic)?.partitions[log.partition] === log) return true
-  answer.errorCode = errorCodes.UNKNOWN_TOPIC_OR_PARTITION
-  return false
-}
-
-/** Waits until the records before the offset are on stable storage; undefined, with the answer set, when they cannot be. */
-async function isCovered(
-  services: BrokerServices,
-  accepted: Accepted,
-): Promise<Accepted | undefined> {
-  const { log, offset, answer } = accepted
-  try {
-    // An offset past the end, which Kafka allows, has nothing more to wait for.
-    const isPastEnd = offset.offset > log.logEndOffset
-    await log.whenSynced(isPastEnd ? log.logEndOffset : offset.offset)
-    return accepted
-  } catch (error) {
-    answer.errorCode = toErrorCode(services.runtime.logger, error)
-    return undefined
-  }
 }

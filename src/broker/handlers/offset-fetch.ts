@@ -29,14 +29,14 @@ export function handleOffsetFetch(
 ): OffsetFetchResponse {
   if (version < 8) {
     const wanted = request.topics?.map((topic) => ({ ...topic, topicId: zeroUuid })) ?? null
-    const topics = fetchTopics(services, request.groupId, wanted, version)
+    const topics = fetchTopics(services, request.groupId, wanted, version, request.requireStable)
     return createOffsetFetchResponse({ topics })
   }
   return createOffsetFetchResponse({
     groups: request.groups.map(({ groupId, topics }) =>
       createOffsetFetchResponseGroup({
         groupId,
-        topics: fetchTopics(services, groupId, topics, version),
+        topics: fetchTopics(services, groupId, topics, version, request.requireStable),
       }),
     ),
   })
@@ -47,18 +47,15 @@ function fetchTopics(
   groupId: string,
   wanted: readonly WantedTopic[] | null,
   version: number,
+  requireStable: boolean,
 ): OffsetFetchResponseTopics[] {
-  if (wanted === null) return everything(services, groupId, version)
+  if (wanted === null) return everything(services, groupId, version, requireStable)
   return wanted.map(({ name, topicId, partitionIndexes }) => {
     const known = version >= 10 ? services.topics.byId(topicId)?.name : name
     const partitions = partitionIndexes.map((partitionIndex) =>
       known === undefined
         ? answer(version, partitionIndex, undefined, errorCodes.UNKNOWN_TOPIC_ID)
-        : answer(
-            version,
-            partitionIndex,
-            services.groups.committed(groupId, known, partitionIndex),
-          ),
+        : answerFor(services, groupId, known, partitionIndex, version, requireStable),
     )
     return createOffsetFetchResponseTopics({ name: known ?? name, topicId, partitions })
   })
@@ -66,12 +63,14 @@ function fetchTopics(
 
 /** All that the group has committed; with ids, what still exists. */
 function everything(
-  { groups, topics }: BrokerServices,
+  services: BrokerServices,
   groupId: string,
   version: number,
+  requireStable: boolean,
 ): OffsetFetchResponseTopics[] {
+  const { groups, topics } = services
   const byName = new Map<string, OffsetFetchResponseTopics>()
-  for (const [name, partition, committed] of groups.allCommitted(groupId)) {
+  for (const [name, partition] of groups.allCommitted(groupId)) {
     const topicId = topics.byName(name)?.id
     if (topicId === undefined && version >= 10) continue
     let topic = byName.get(name)
@@ -79,9 +78,24 @@ function everything(
       topic = createOffsetFetchResponseTopics({ name, topicId, partitions: [] })
       byName.set(name, topic)
     }
-    topic.partitions.push(answer(version, partition, committed))
+    topic.partitions.push(answerFor(services, groupId, name, partition, version, requireStable))
   }
   return [...byName.values()]
+}
+
+/** An offset that a transaction may be about to change is not stable (KIP-447). */
+function answerFor(
+  { groups }: BrokerServices,
+  groupId: string,
+  topic: string,
+  partition: number,
+  version: number,
+  requireStable: boolean,
+): OffsetFetchResponsePartitions {
+  if (requireStable && groups.isPending(groupId, topic, partition)) {
+    return answer(version, partition, undefined, errorCodes.UNSTABLE_OFFSET_COMMIT)
+  }
+  return answer(version, partition, groups.committed(groupId, topic, partition))
 }
 
 function answer(

@@ -168,7 +168,7 @@ describe('what cannot be stored', () => {
     })
   })
 
-  test('transactional batches and transactional ids, for now', async () => {
+  test('transactional batches without a transactional id', async () => {
     const broker = await openTestBroker()
     await createTopic(broker, 'orders')
     const builder = new BatchBuilder()
@@ -179,7 +179,9 @@ describe('what cannot be stored', () => {
       baseSequence: 0,
       isTransactional: true,
     })
-    expect(await produceTo(broker, 'orders', records)).toMatchObject({ error: 'INVALID_TXN_STATE' })
+    expect(await produceTo(broker, 'orders', records)).toMatchObject({
+      error: 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
+    })
     expect(await fetchFrom(broker, 'orders')).toMatchObject({ highWatermark: 0n })
   })
 })

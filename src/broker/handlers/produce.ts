@@ -4,7 +4,8 @@
  * acks=0 and 1 are answered once the operating system has the bytes, acks=all once they are on stable storage. One
  * partition's failure leaves the others alone. The records' bytes become the log's.
  *
- * Differs from Apache Kafka: transactional batches are refused (INVALID_TXN_STATE) until transactions are served.
+ * Transactional batches need a transaction under way: up to v11 their partitions must have been added to it, from v12 on
+ * (`transaction.version` 2, KIP-890) the write does that itself.
  */
 import { KafkaError } from '../../core/errors.ts'
 import {
@@ -22,13 +23,13 @@ import type { RequestContext } from '../request-context.ts'
 import type { BrokerServices } from '../services.ts'
 import type { Topic } from '../topics/topic-registry.ts'
 import { makeVisibleSoon } from '../visibility.ts'
+import { admit, isTransactional, noAdmission } from './transactional-write.ts'
 
 const acksAll = -1
 /** Position of the low byte of a batch's attributes, and what its bits mean. */
 const attributesAt = 22
 const compressionMask = 7
 const zstd = 4
-const transactionalBit = 16
 
 type PartitionAnswer = ProduceResponsePartitionProduceResponse
 
@@ -45,6 +46,9 @@ export async function handleProduce(
   { version }: RequestContext,
 ): Promise<ProduceResponse> {
   const fault = faultOf(request)
+  // Nothing waits where there is no transaction: pipelined requests keep their order.
+  const admitted = fault ? undefined : admit(services, request, version)
+  const admission = admitted && (await admitted)
   const pending: PendingSync[] = []
   const responses = request.topicData.map(({ name, topicId, partitionData }) => {
     const topic = topicOf(services.topics, version >= 13, name, topicId)
@@ -53,7 +57,12 @@ export async function handleProduce(
       try {
         if (fault) throw fault
         const log = writablePartition(topic, index)
-        const endOffset = append(log, checkRecords(records, version), answer)
+        const checked = checkRecords(records, version)
+        if (isTransactional(checked)) {
+          if (!admission) throw noAdmission()
+          admission.check(log)
+        }
+        const endOffset = append(log, checked, answer)
         if (request.acks === acksAll) pending.push({ log, endOffset, answer })
         else if (services.longPolls.isWatched(log)) makeVisibleSoon(log)
       } catch (error) {
@@ -68,8 +77,7 @@ export async function handleProduce(
 }
 
 /** What is wrong with the request as a whole. */
-function faultOf({ acks, transactionalId }: ProduceRequest): KafkaError | undefined {
-  if (transactionalId !== null) return noTransactions()
+function faultOf({ acks }: ProduceRequest): KafkaError | undefined {
   if (acks === 0 || acks === 1 || acks === acksAll) return undefined
   return new KafkaError(`acks must be 0, 1 or -1 (all); got ${acks}`, {
     code: 'INVALID_REQUIRED_ACKS',
@@ -92,7 +100,6 @@ function checkRecords(records: Uint8Array | null, version: number): Uint8Array {
     throw new KafkaError('The partition was sent no records', { code: 'INVALID_RECORD' })
   }
   const attributes = records[attributesAt] ?? 0
-  if ((attributes & transactionalBit) !== 0) throw noTransactions()
   if (version < 7 && (attributes & compressionMask) === zstd) {
     throw new KafkaError('zstd needs version 7 of Produce or later', {
       code: 'UNSUPPORTED_COMPRESSION_TYPE',
@@ -149,10 +156,4 @@ function notInTime(timeoutMs: number): KafkaError {
     `The records were written, but were not on stable storage within ${timeoutMs} ms; they may be kept`,
     { code: 'REQUEST_TIMED_OUT' },
   )
-}
-
-function noTransactions(): KafkaError {
-  return new KafkaError('Transactions are not served by this broker yet', {
-    code: 'INVALID_TXN_STATE',
-  })
 }

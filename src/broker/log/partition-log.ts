@@ -15,6 +15,7 @@ import {
   KafkaError,
   MessageTooLargeError,
   OffsetOutOfRangeError,
+  ProducerFencedError,
   StorageError,
 } from '../../core/errors.ts'
 import type { Runtime } from '../../core/runtime.ts'
@@ -26,7 +27,12 @@ import {
   verifyBatch,
 } from '../../protocol/records/record-batch.ts'
 import type { File, FileSystem } from '../../storage/file-system.ts'
-import { readControlType } from './control-record.ts'
+import {
+  buildMarker,
+  type ControlType,
+  type MarkerProducer,
+  readControlType,
+} from './control-record.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
 import type { LogConfig } from './log-config.ts'
 import { openBatch } from './open-batch.ts'
@@ -225,6 +231,26 @@ export class PartitionLog {
       logStartOffset: this.#logStartOffset,
       duplicate: false,
     }
+  }
+
+  /**
+   * Ends a producer's transaction here, unless that has been done: also after a crash every end is written once. Returns
+   * the offset that must be synced. Throws as `append` does, and `ProducerFencedError` for an epoch that is past.
+   */
+  appendMarker(producer: MarkerProducer, type: ControlType, coordinatorEpoch: number): bigint {
+    this.#checkUsable()
+    const { producerId, producerEpoch } = producer
+    const state = this.#producers.stateOf(producerId)
+    if (state && producerEpoch < state.epoch) {
+      throw new ProducerFencedError(
+        `Producer ${producerId} has epoch ${state.epoch} in ${this.#name}; a marker came with ${producerEpoch}`,
+        { code: 'INVALID_PRODUCER_EPOCH' },
+      )
+    }
+    const isDone = !state || (!state.hasTransaction && producerEpoch === state.epoch)
+    if (isDone) return this.#logEndOffset
+    const marker = buildMarker(producer, type, coordinatorEpoch, this.#runtime.now())
+    return this.append(marker, 'broker').lastOffset + 1n
   }
 
   /** Resolves when everything below `offset` is on stable storage. Rejects when the partition goes offline. */

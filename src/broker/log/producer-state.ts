@@ -67,6 +67,12 @@ export class ProducerState {
     const entry = this.#producers.get(batch.producerId)
     if (batch.producerId < 0n || !entry) return undefined
     const { producerId, producerEpoch, baseSequence } = batch
+    if (entry.transactionFirstOffset >= 0n && !batch.isTransactional) {
+      throw new KafkaError(
+        `Producer ${producerId} has a transaction under way and sent a record outside it`,
+        { code: 'INVALID_TXN_STATE' },
+      )
+    }
     if (producerEpoch < entry.epoch) {
       throw new ProducerFencedError(
         `Producer ${producerId} has epoch ${producerEpoch}, but ${entry.epoch} has been seen: a newer producer took over`,
@@ -146,6 +152,14 @@ export class ProducerState {
       lastOffset: batch.lastOffset,
       lastStableOffset,
     }
+  }
+
+  /** What is known of a producer; undefined when nothing is. */
+  stateOf(
+    producerId: bigint,
+  ): { readonly epoch: number; readonly hasTransaction: boolean } | undefined {
+    const entry = this.#producers.get(producerId)
+    return entry && { epoch: entry.epoch, hasTransaction: entry.transactionFirstOffset >= 0n }
   }
 
   /** Where the oldest open transaction began; undefined when none is open. */

@@ -30,9 +30,11 @@ async function open(fileSystem: FileSystem, runtime: ManualRuntime) {
 
 async function contentOf(log: KeyedLog): Promise<Map<string, string>> {
   const content = new Map<string, string>()
-  await log.replay((key, value) => {
-    if (value) content.set(decodeUtf8(key), decodeUtf8(value))
-    else content.delete(decodeUtf8(key))
+  await log.replay({
+    record(key, value) {
+      if (value) content.set(decodeUtf8(key), decodeUtf8(value))
+      else content.delete(decodeUtf8(key))
+    },
   })
   return content
 }

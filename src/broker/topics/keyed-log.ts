@@ -5,15 +5,31 @@
 import { CorruptDataError } from '../../core/errors.ts'
 import type { Runtime } from '../../core/runtime.ts'
 import { loadCodec } from '../../protocol/compression/codec.ts'
-import { BatchBuilder } from '../../protocol/records/batch-builder.ts'
+import { BatchBuilder, type BuildOptions } from '../../protocol/records/batch-builder.ts'
 import { readBatches } from '../../protocol/records/record-batch.ts'
 import { RecordCursor } from '../../protocol/records/record-reader.ts'
+import { type ControlType, type MarkerProducer, readControlType } from '../log/control-record.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 
 export interface KeyedRecord {
   readonly key: Uint8Array | string
   /** Null removes the key. */
   readonly value: Uint8Array | string | null
+}
+
+/** Where a record stands, and whose transaction it belongs to. */
+export interface RecordPlace {
+  readonly offset: bigint
+  readonly timestampMs: number
+  /** The producer of the transaction that it is part of: it counts once that is committed. Undefined: it counts. */
+  readonly transactionOf: bigint | undefined
+}
+
+export interface ReplayVisitor {
+  /** Key and value are views, good during the call. */
+  record(key: Uint8Array, value: Uint8Array | null, place: RecordPlace): void
+  /** A producer's transaction ends here. */
+  marker?(producerId: bigint, type: ControlType): void
 }
 
 const replayBytes = 1024 * 1024
@@ -29,20 +45,37 @@ export class KeyedLog {
   }
 
   /**
-   * Resolves when the records are on stable storage: all of them or, in a crash, none. Throws `MessageTooLargeError`,
+   * Resolves when the records are on stable storage, all of them or, in a crash, none; gives the offset of the first. Throws `MessageTooLargeError`,
    * `StorageError`; after a failed sync the outcome is unknown and the log is offline.
    */
-  async append(records: readonly KeyedRecord[]): Promise<void> {
-    if (records.length === 0) return
-    const { lastOffset } = this.#log.append(this.#encode(records), 'broker')
-    await this.#log.whenSynced(lastOffset + 1n)
+  async append(records: readonly KeyedRecord[]): Promise<bigint> {
+    if (records.length === 0) return this.#log.logEndOffset
+    const baseOffset = this.appendSoon(records)
+    await this.#log.whenSynced()
+    return baseOffset
   }
 
-  #encode(records: readonly KeyedRecord[]): Uint8Array {
+  /** As `append`, without the wait: a crash may take the records back, with all that follow. Returns their offset. */
+  appendSoon(records: readonly KeyedRecord[]): bigint {
+    return this.#log.append(this.#encode(records), 'broker').baseOffset
+  }
+
+  /** As `appendSoon`; the records count once the producer's transaction is committed. */
+  appendInTransaction(records: readonly KeyedRecord[], producer: MarkerProducer): bigint {
+    const options = { ...producer, isTransactional: true }
+    return this.#log.append(this.#encode(records, options), 'broker').baseOffset
+  }
+
+  /** Resolves when everything that was appended is on stable storage. */
+  whenSynced(): Promise<void> {
+    return this.#log.whenSynced()
+  }
+
+  #encode(records: readonly KeyedRecord[], options: BuildOptions = {}): Uint8Array {
     const now = this.#runtime.now()
     try {
       for (const { key, value } of records) this.#builder.append(now, key, value)
-      return this.#builder.build()
+      return this.#builder.build(options)
     } catch (error) {
       // It holds half of the records.
       this.#builder = new BatchBuilder()
@@ -50,14 +83,12 @@ export class KeyedLog {
     }
   }
 
-  /** Visits every record that is left, oldest first. Key and value are views, good during the call. */
-  async replay(
-    visit: (key: Uint8Array, value: Uint8Array | null, timestampMs: number) => void,
-  ): Promise<void> {
+  /** Visits every record that is left, oldest first. */
+  async replay(visitor: ReplayVisitor): Promise<void> {
     const log = this.#log
     const end = log.logEndOffset
     for (let offset = log.logStartOffset; offset < end; ) {
-      const next = await this.#replayFrom(offset, end, visit)
+      const next = await this.#replayFrom(offset, end, visitor)
       if (next <= offset) {
         throw new CorruptDataError(
           `${log.topic}-${log.partition} cannot be read at offset ${offset} (end ${end}): restore its folder from a backup`,
@@ -68,23 +99,26 @@ export class KeyedLog {
     }
   }
 
-  async #replayFrom(
-    offset: bigint,
-    end: bigint,
-    visit: (key: Uint8Array, value: Uint8Array | null, timestampMs: number) => void,
-  ): Promise<bigint> {
+  async #replayFrom(offset: bigint, end: bigint, visitor: ReplayVisitor): Promise<bigint> {
     const bytes = await this.#log.read(offset, replayBytes, true, end)
     // Compaction may have left nothing up to the end.
     if (!bytes) return end
     let next = offset
     for (const header of readBatches(bytes)) {
       next = header.lastOffset + 1n
-      if (header.isControl) continue
+      if (header.isControl) {
+        if (next > offset) visitor.marker?.(header.producerId, readControlType(bytes, header))
+        continue
+      }
+      const transactionOf = header.isTransactional ? header.producerId : undefined
       const codec = header.compression === 'none' ? undefined : await loadCodec(header.compression)
       const cursor = new RecordCursor(bytes, header, codec)
       while (cursor.next()) {
         const key = cursor.keyBytes()
-        if (key && cursor.offset >= offset) visit(key, cursor.valueBytes(), cursor.timestampMs)
+        const { offset: at, timestampMs } = cursor
+        if (key && at >= offset) {
+          visitor.record(key, cursor.valueBytes(), { offset: at, timestampMs, transactionOf })
+        }
       }
     }
     return next

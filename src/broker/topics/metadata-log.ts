@@ -33,7 +33,9 @@ export class MetadataLog {
   /** Throws `CorruptDataError` when a record cannot be understood, also when a newer version wrote it. */
   static async open(log: KeyedLog): Promise<MetadataLog> {
     const metadata = new MetadataLog(log)
-    await log.replay((key, value) => metadata.#apply(decodeUtf8(key), value && decodeUtf8(value)))
+    await log.replay({
+      record: (key, value) => metadata.#apply(decodeUtf8(key), value && decodeUtf8(value)),
+    })
     return metadata
   }
 

@@ -7,8 +7,11 @@ export const metadataTopic = '__cluster_metadata'
 /** Committed offsets and group metadata; visible, marked internal, and not to be written by clients. */
 export const offsetsTopic = '__consumer_offsets'
 
+/** What is known of transactional ids; as `offsetsTopic`. */
+export const transactionsTopic = '__transaction_state'
+
 export function isInternalTopic(name: string): boolean {
-  return name === offsetsTopic || name === metadataTopic
+  return name === offsetsTopic || name === transactionsTopic || name === metadataTopic
 }
 
 /** What is wrong with a name, as the end of a sentence; undefined when it is valid. */

@@ -1,0 +1,428 @@
+/**
+ * One transactional id: who its producer is, and how far its transaction is (KIP-98, KIP-360, KIP-890). Pure: requests
+ * and time go in, effects come out; the coordinator carries them out.
+ *
+ *            ┌────────── init ◀──────────────┐
+ *            ▼                               │
+ *   init ─▶ Empty ──add──▶ Ongoing ──end──▶ PrepareCommit ──marked──▶ CompleteCommit ──add──▶ Ongoing
+ *                            │  └───end───▶ PrepareAbort  ──marked──▶ CompleteAbort  ──add──▶ Ongoing
+ *                            └─ time-out, another init: the epoch grows, then PrepareAbort
+ *
+ * A step is decided, stored, and only then true: while it is being stored (`#pending`) everyone else is told
+ * CONCURRENT_TRANSACTIONS. From PrepareCommit on, the commit is decided for good: after a crash it is carried out.
+ *
+ * Differs from Apache Kafka: the end is answered when the markers are durable, so what was committed is visible; an init
+ * that finds a transaction under way waits until that is aborted, where Kafka answers CONCURRENT_TRANSACTIONS.
+ */
+import type {
+  AddInput,
+  EndInput,
+  InitInput,
+  Now,
+  ProducerIdAndEpoch,
+  TopicPartition,
+  TransactionEffect,
+  TransactionReply,
+  TransactionSnapshot,
+  TransactionVersion,
+} from './transaction-messages.ts'
+
+/** From here on a producer id has used up its epochs: one is left for fencing. */
+const exhaustedEpoch = 32_766
+const noEpoch = -1
+const noProducerId = -1n
+
+type After = (now: Now) => TransactionEffect[]
+
+export class Transaction {
+  readonly id: string
+  #snapshot: TransactionSnapshot
+  /** The step that is being stored, and what follows when it is. */
+  #pending:
+    | { readonly snapshot: TransactionSnapshot; readonly then: After; readonly token: number }
+    | undefined
+  /** The reply to whoever ended the transaction, once the markers are written. */
+  #onMarked: TransactionEffect[] = []
+  /** Inits that wait for the end of the transaction before. */
+  #afterEnd: After[] = []
+  /** When a transaction under way is aborted, monotonic. */
+  #deadlineMs = Number.POSITIVE_INFINITY
+
+  private constructor(id: string, snapshot: TransactionSnapshot) {
+    this.id = id
+    this.#snapshot = snapshot
+  }
+
+  /** A transactional id that is new. */
+  static create(id: string, producerId: bigint, timeoutMs: number, now: Now): Transaction {
+    return new Transaction(id, {
+      producerId,
+      previousProducerId: noProducerId,
+      nextProducerId: noProducerId,
+      producerEpoch: noEpoch,
+      lastProducerEpoch: noEpoch,
+      timeoutMs,
+      status: 'Empty',
+      partitions: [],
+      startedAtMs: -1,
+      updatedAtMs: now.wallMs,
+      clientVersion: 0,
+    })
+  }
+
+  /** As it was stored. A transaction under way gets what is left of its time; ends that are decided go on with `resume`. */
+  static restore(id: string, snapshot: TransactionSnapshot, now: Now): Transaction {
+    const transaction = new Transaction(id, snapshot)
+    const usedMs = Math.max(0, now.wallMs - snapshot.startedAtMs)
+    transaction.#startClock(now, Math.max(0, snapshot.timeoutMs - usedMs))
+    return transaction
+  }
+
+  /** As last stored. */
+  get snapshot(): TransactionSnapshot {
+    return this.#snapshot
+  }
+
+  /** A step is being stored, or markers are being written. */
+  get isBusy(): boolean {
+    return this.#pending !== undefined || isPreparing(this.#snapshot)
+  }
+
+  /** Whether the next step may need a new producer id. */
+  get wantsSpareProducerId(): boolean {
+    return this.#snapshot.producerEpoch >= exhaustedEpoch - 2
+  }
+
+  /** Monotonic milliseconds; Infinity when nothing is due. */
+  nextDeadlineMs(): number {
+    return this.#pending ? Number.POSITIVE_INFINITY : this.#deadlineMs
+  }
+
+  /** A producer begins, or begins anew: it gets an epoch that fences all before it. */
+  init(input: InitInput, token: number, now: Now): TransactionEffect[] {
+    const { expected } = input
+    if (expected && !this.#mayBe(expected)) return [refused(token, 'PRODUCER_FENCED')]
+    if (this.#pending) return [refused(token, 'CONCURRENT_TRANSACTIONS')]
+    const { status, producerEpoch } = this.#snapshot
+    if (isPreparing(this.#snapshot)) return this.#initLater(input, token)
+    if (status !== 'Ongoing') return this.#initNow(input, token, now)
+    // What an old producer left is cleared away by the next; one that has been fenced may not touch it.
+    if (expected && expected.producerEpoch !== producerEpoch) {
+      return [refused(token, 'PRODUCER_FENCED')]
+    }
+    this.#initLater({ ...input, expected: undefined }, token)
+    return this.#fence(now)
+  }
+
+  /** Adds partitions to the transaction under way, or begins one with them. */
+  addPartitions(input: AddInput, token: number, now: Now): TransactionEffect[] {
+    const fault = this.#faultOf(input)
+    if (fault) return [refused(token, fault)]
+    if (this.isBusy) return [refused(token, 'CONCURRENT_TRANSACTIONS')]
+    const isUnderWay = this.#snapshot.status === 'Ongoing'
+    const known = isUnderWay ? this.#snapshot.partitions : []
+    const added = input.partitions.filter((partition) => !includes(known, partition))
+    if (isUnderWay && added.length === 0) return [this.#granted(token)]
+    const snapshot: TransactionSnapshot = {
+      ...this.#snapshot,
+      status: 'Ongoing',
+      partitions: [...known, ...added],
+      startedAtMs: isUnderWay ? this.#snapshot.startedAtMs : now.wallMs,
+      updatedAtMs: now.wallMs,
+      clientVersion: input.clientVersion,
+    }
+    return this.#store(snapshot, token, (later) => {
+      if (!isUnderWay) this.#startClock(later, snapshot.timeoutMs)
+      return [this.#granted(token)]
+    })
+  }
+
+  /** Whether a producer may write to a partition in the transaction under way: Kafka's error name, or NONE. */
+  check(producer: ProducerIdAndEpoch, partitions: readonly TopicPartition[]): string {
+    const fault = this.#faultOf(producer)
+    if (fault) return fault
+    const { status, partitions: known } = this.#snapshot
+    if (isPreparing(this.#snapshot)) return 'CONCURRENT_TRANSACTIONS'
+    // While an addition is being stored the others are in; an end that is being stored lets no one in.
+    if (this.#pending && this.#pending.snapshot.status !== 'Ongoing')
+      return 'CONCURRENT_TRANSACTIONS'
+    const isIn = status === 'Ongoing' && partitions.every((partition) => includes(known, partition))
+    return isIn ? 'NONE' : 'INVALID_TXN_STATE'
+  }
+
+  /** Commits or aborts. A retry of what was done is answered as the first time. */
+  end(input: EndInput, token: number, now: Now): TransactionEffect[] {
+    if (this.#pending) return [refused(token, 'CONCURRENT_TRANSACTIONS')]
+    const { isCommit, clientVersion } = input
+    const verdict = clientVersion === 2 ? this.#judgeEnd(input) : this.#judgeOldEnd(input)
+    if (verdict === 'done') return [this.#granted(token)]
+    if (verdict !== 'go') return [refused(token, verdict)]
+    const { status, startedAtMs, producerEpoch, lastProducerEpoch } = this.#snapshot
+    const bumps = clientVersion === 2
+    const isExhausted = bumps && producerEpoch >= exhaustedEpoch
+    const partitions = status === 'Ongoing' ? this.#snapshot.partitions : []
+    return this.#prepareEnd(
+      {
+        ...this.#snapshot,
+        status: isCommit ? 'PrepareCommit' : 'PrepareAbort',
+        producerEpoch: bumps ? producerEpoch + 1 : producerEpoch,
+        lastProducerEpoch: bumps ? producerEpoch : lastProducerEpoch,
+        nextProducerId: isExhausted ? input.spareProducerId! : noProducerId,
+        partitions,
+        startedAtMs: status === 'Ongoing' ? startedAtMs : now.wallMs,
+        updatedAtMs: now.wallMs,
+        clientVersion,
+      },
+      token,
+    )
+  }
+
+  /** Aborts a transaction that has taken longer than its producer said. */
+  tick(now: Now): TransactionEffect[] {
+    if (this.#pending || now.monotonicMs < this.#deadlineMs) return []
+    return this.#fence(now)
+  }
+
+  /** After a restart: carries out an end that was decided. */
+  resume(): TransactionEffect[] {
+    return isPreparing(this.#snapshot) ? [this.#mark()] : []
+  }
+
+  /** The snapshot of the last `persist` is durable. */
+  persisted(now: Now): TransactionEffect[] {
+    const pending = this.#pending!
+    this.#pending = undefined
+    this.#snapshot = pending.snapshot
+    return pending.then(now)
+  }
+
+  /** It is not, or may not be. */
+  persistFailed(): TransactionEffect[] {
+    const { token } = this.#pending!
+    this.#pending = undefined
+    const waiting = this.#afterEnd
+    this.#afterEnd = []
+    const failed = refused(token, 'COORDINATOR_NOT_AVAILABLE')
+    // They fail for the same reason.
+    return [failed, ...waiting.flatMap((init) => init({ wallMs: 0, monotonicMs: 0 }))]
+  }
+
+  /** The markers are durable. */
+  marked(now: Now): TransactionEffect[] {
+    const { status, nextProducerId, producerId, producerEpoch, previousProducerId } = this.#snapshot
+    const isNewId = nextProducerId !== noProducerId
+    this.#snapshot = {
+      ...this.#snapshot,
+      status: status === 'PrepareCommit' ? 'CompleteCommit' : 'CompleteAbort',
+      producerId: isNewId ? nextProducerId : producerId,
+      producerEpoch: isNewId ? 0 : producerEpoch,
+      previousProducerId: isNewId ? producerId : previousProducerId,
+      nextProducerId: noProducerId,
+      partitions: [],
+      updatedAtMs: now.wallMs,
+    }
+    const replies = this.#onMarked
+    const waiting = this.#afterEnd
+    this.#onMarked = []
+    this.#afterEnd = []
+    return [
+      { type: 'note', snapshot: this.#snapshot },
+      ...replies,
+      ...waiting.flatMap((init) => init(now)),
+    ]
+  }
+
+  /** Markers could not be written everywhere: the end is decided all the same, and carried out after a restart. */
+  markFailed(): TransactionEffect[] {
+    const replies = this.#onMarked
+    this.#onMarked = []
+    return replies
+  }
+
+  #initLater(input: InitInput, token: number): TransactionEffect[] {
+    this.#afterEnd.push((now) =>
+      isPreparing(this.#snapshot) || this.#snapshot.status === 'Ongoing'
+        ? [refused(token, 'COORDINATOR_NOT_AVAILABLE')]
+        : this.init(input, token, now),
+    )
+    return []
+  }
+
+  #initNow({ timeoutMs, expected, spareProducerId }: InitInput, token: number, now: Now) {
+    const { producerId, previousProducerId, producerEpoch, lastProducerEpoch } = this.#snapshot
+    const fresh = {
+      ...this.#snapshot,
+      status: 'Empty',
+      timeoutMs,
+      partitions: [],
+      startedAtMs: -1,
+      updatedAtMs: now.wallMs,
+    } as const
+    const isExhausted = producerEpoch >= exhaustedEpoch
+    if (isExhausted && (!expected || expected.producerEpoch === producerEpoch)) {
+      return this.#begin(
+        {
+          ...fresh,
+          producerId: spareProducerId!,
+          previousProducerId: producerId,
+          producerEpoch: 0,
+          lastProducerEpoch: expected ? producerEpoch : noEpoch,
+        },
+        token,
+      )
+    }
+    if (!expected || producerEpoch === noEpoch || expected.producerEpoch === producerEpoch) {
+      return this.#begin(
+        {
+          ...fresh,
+          previousProducerId,
+          producerEpoch: producerEpoch + 1,
+          lastProducerEpoch: expected ? producerEpoch : noEpoch,
+        },
+        token,
+      )
+    }
+    // A retry of an init whose answer was lost.
+    if (expected.producerEpoch === lastProducerEpoch) return this.#begin(fresh, token)
+    return [refused(token, 'PRODUCER_FENCED')]
+  }
+
+  #begin(snapshot: TransactionSnapshot, token: number): TransactionEffect[] {
+    return this.#store(snapshot, token, () => {
+      this.#deadlineMs = Number.POSITIVE_INFINITY
+      return [this.#granted(token)]
+    })
+  }
+
+  /** Aborts with an epoch that shuts out the producer, who has not asked for it. */
+  #fence(now: Now): TransactionEffect[] {
+    return this.#prepareEnd(
+      {
+        ...this.#snapshot,
+        status: 'PrepareAbort',
+        producerEpoch: this.#snapshot.producerEpoch + 1,
+        lastProducerEpoch: noEpoch,
+        updatedAtMs: now.wallMs,
+        // Its producer did not end it: what that one still sends is no retry.
+        clientVersion: 0,
+      },
+      undefined,
+    )
+  }
+
+  #prepareEnd(snapshot: TransactionSnapshot, token: number | undefined): TransactionEffect[] {
+    return this.#store(snapshot, token ?? -1, () => {
+      this.#deadlineMs = Number.POSITIVE_INFINITY
+      if (token !== undefined) {
+        const isNewId = snapshot.nextProducerId !== noProducerId
+        const producerId = isNewId ? snapshot.nextProducerId : snapshot.producerId
+        const producerEpoch = isNewId ? 0 : snapshot.producerEpoch
+        this.#onMarked.push(answer(token, { error: 'NONE', producerId, producerEpoch }))
+      }
+      return [this.#mark()]
+    })
+  }
+
+  #mark(): TransactionEffect {
+    const { producerId, producerEpoch, status, partitions } = this.#snapshot
+    return {
+      type: 'mark',
+      producerId,
+      producerEpoch,
+      isCommit: status === 'PrepareCommit',
+      partitions,
+    }
+  }
+
+  #store(snapshot: TransactionSnapshot, token: number, then: After): TransactionEffect[] {
+    this.#pending = { snapshot, then, token }
+    return [{ type: 'persist', snapshot }]
+  }
+
+  #startClock(now: Now, leftMs: number): void {
+    const isUnderWay = this.#snapshot.status === 'Ongoing'
+    this.#deadlineMs = isUnderWay ? now.monotonicMs + leftMs : Number.POSITIVE_INFINITY
+  }
+
+  /** Whether a producer that says who it was may go on under this transactional id; its epoch is looked at later. */
+  #mayBe({ producerId, producerEpoch }: ProducerIdAndEpoch): boolean {
+    const { producerId: current, previousProducerId, producerEpoch: epoch } = this.#snapshot
+    if (epoch === noEpoch || producerId === current) return true
+    return producerId === previousProducerId && producerEpoch >= exhaustedEpoch
+  }
+
+  #faultOf({ producerId, producerEpoch }: ProducerIdAndEpoch): string | undefined {
+    if (producerId !== this.#snapshot.producerId) return 'INVALID_PRODUCER_ID_MAPPING'
+    return producerEpoch === this.#snapshot.producerEpoch ? undefined : 'PRODUCER_FENCED'
+  }
+
+  /** Before version 2: the same epoch for many transactions, so a retry cannot be told from a mistake by it. */
+  #judgeOldEnd(input: EndInput): 'go' | 'done' | string {
+    const fault = this.#faultOf(input)
+    if (fault) return fault
+    const { status } = this.#snapshot
+    if (status === 'Ongoing') return 'go'
+    if (status === (input.isCommit ? 'CompleteCommit' : 'CompleteAbort')) return 'done'
+    if (status === (input.isCommit ? 'PrepareCommit' : 'PrepareAbort'))
+      return 'CONCURRENT_TRANSACTIONS'
+    return 'INVALID_TXN_STATE'
+  }
+
+  /** KIP-890: each end raises the epoch, so one that comes with the epoch before is a retry. */
+  #judgeEnd({ producerId, producerEpoch, isCommit }: EndInput): 'go' | 'done' | string {
+    const current = this.#snapshot
+    const wasVersion2: boolean = current.clientVersion === (2 satisfies TransactionVersion)
+    const isRetryOverIds =
+      wasVersion2 &&
+      producerId === current.previousProducerId &&
+      producerEpoch >= exhaustedEpoch &&
+      current.producerEpoch === 0
+    if (producerId !== current.producerId && !isRetryOverIds) return 'INVALID_PRODUCER_ID_MAPPING'
+    const isRetry =
+      isRetryOverIds ||
+      (wasVersion2 &&
+        producerId === current.producerId &&
+        current.producerEpoch === producerEpoch + 1)
+    if (!isRetry && producerEpoch !== current.producerEpoch) return 'PRODUCER_FENCED'
+    switch (current.status) {
+      case 'Ongoing':
+        return isRetry ? 'PRODUCER_FENCED' : 'go'
+      case 'PrepareCommit':
+      case 'PrepareAbort': {
+        const isSame = (current.status === 'PrepareCommit') === isCommit
+        return isRetry && isSame ? 'CONCURRENT_TRANSACTIONS' : 'INVALID_TXN_STATE'
+      }
+      case 'CompleteCommit':
+      case 'CompleteAbort': {
+        const isSame = (current.status === 'CompleteCommit') === isCommit
+        if (isRetry) return isSame ? 'done' : 'INVALID_TXN_STATE'
+        // A transaction that nothing was written in: an abort raises the epoch all the same.
+        return isCommit ? 'INVALID_TXN_STATE' : 'go'
+      }
+      case 'Empty':
+        if (isRetry) return 'PRODUCER_FENCED'
+        return isCommit ? 'INVALID_TXN_STATE' : 'go'
+    }
+  }
+
+  #granted(token: number): TransactionEffect {
+    const { producerId, producerEpoch } = this.#snapshot
+    return answer(token, { error: 'NONE', producerId, producerEpoch })
+  }
+}
+
+function isPreparing({ status }: TransactionSnapshot): boolean {
+  return status === 'PrepareCommit' || status === 'PrepareAbort'
+}
+
+function includes(list: readonly TopicPartition[], { topic, partition }: TopicPartition): boolean {
+  return list.some((other) => other.topic === topic && other.partition === partition)
+}
+
+function refused(token: number, error: string): TransactionEffect {
+  return answer(token, { error, producerId: noProducerId, producerEpoch: noEpoch })
+}
+
+function answer(token: number, reply: TransactionReply): TransactionEffect {
+  return { type: 'reply', token, reply }
+}
