@@ -18,8 +18,8 @@ const twoMinutesMs = 120_000
 interface Ask {
   readonly id?: number
   readonly epoch?: number
-  /** Partition numbers of topic `t`, or by topic. */
-  readonly wants?: readonly number[] | { readonly [topic: string]: readonly number[] }
+  /** Partition numbers of topic `t`, or topics and theirs. */
+  readonly wants?: readonly number[] | readonly (readonly [topic: string, readonly number[]])[]
   readonly forgets?: readonly number[]
   readonly version?: number
   /** What to say of a partition; default: an empty partition. */
@@ -43,7 +43,7 @@ beforeEach(() => {
 })
 
 function begin({ id = 0, epoch = full, wants = [], forgets = [], version = 12 }: Ask) {
-  const topics = Object.entries('length' in wants ? { t: wants as readonly number[] } : wants)
+  const topics = wants.every((one) => typeof one === 'number') ? [['t', wants] as const] : wants
   const request = createFetchRequest({
     sessionId: id,
     sessionEpoch: epoch,
@@ -182,9 +182,18 @@ describe('the partitions of a session', () => {
     expect(ask({ id, epoch: 1, wants: [1], forgets: [1] }).read).toEqual([0])
   })
 
-  test('are read once when a request names them twice, as it says last', () => {
-    const { targets } = begin({ wants: [0, 1, 0] })
-    expect(targets).toHaveLength(2)
+  test.each([
+    ['in a topic', [0, 1, 0]],
+    [
+      'in two places',
+      [
+        ['t', [0]],
+        ['u', [0]],
+        ['t', [0]],
+      ] as const,
+    ],
+  ])('are read once when a request names them twice %s', (_, wants) => {
+    expect(begin({ wants, epoch: final }).targets).toHaveLength(2)
   })
 
   test('that are forgotten altogether end it', () => {
@@ -194,7 +203,12 @@ describe('the partitions of a session', () => {
   })
 
   test('of several topics stay apart', () => {
-    const { id } = ask({ wants: { t: [0], u: [0] } })
+    const { id } = ask({
+      wants: [
+        ['t', [0]],
+        ['u', [0]],
+      ],
+    })
     const { topics } = ask({ id, epoch: 1, forgets: [0], answer: () => ({ records }) })
     expect(topics).toEqual(['u'])
   })
@@ -260,11 +274,16 @@ describe('an incremental answer', () => {
   })
 
   test('keeps the partitions of a topic together only where they follow one another', () => {
-    const { id } = ask({ wants: { t: [0, 1], u: [0, 1] } })
+    const { id } = ask({
+      wants: [
+        ['t', [0, 1]],
+        ['u', [0, 1]],
+      ],
+    })
     ask({ id, epoch: 1, answer: (p) => (p === 0 ? { records } : {}) })
     const { told, topics } = ask({ id, epoch: 2, answer: () => ({ records }) })
     expect({ told, topics }).toEqual({ told: [1, 1, 0, 0], topics: ['t', 'u', 't', 'u'] })
-    const again = ask({ id, epoch: 3, wants: { u: [2] }, answer: () => ({ records }) })
+    const again = ask({ id, epoch: 3, wants: [['u', [2]]], answer: () => ({ records }) })
     expect(again.topics).toEqual(['t', 'u', 't', 'u'])
   })
 })
@@ -345,9 +364,9 @@ describe('room', () => {
 
   test('a name that is too long for a topic is not remembered', () => {
     const long = 'x'.repeat(250)
-    expect(ask({ wants: { [long]: [0] } })).toMatchObject({ id: 0, told: [0] })
+    expect(ask({ wants: [[long, [0]]] })).toMatchObject({ id: 0, told: [0] })
     const { id } = ask({ wants: [0] })
-    expect(ask({ id, epoch: 1, wants: { [long]: [0] } })).toMatchObject({
+    expect(ask({ id, epoch: 1, wants: [[long, [0]]] })).toMatchObject({
       error: 'FETCH_SESSION_ID_NOT_FOUND',
     })
   })

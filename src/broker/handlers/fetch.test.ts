@@ -15,6 +15,7 @@ import {
   createFetchRequest,
   createFetchRequestFetchPartition,
   createFetchRequestFetchTopic,
+  type FetchRequest,
   type FetchRequestFetchPartition,
   fetch,
 } from '../../protocol/messages/generated/fetch.ts'
@@ -26,12 +27,20 @@ async function withTopic(partitions = 1): Promise<TestBroker> {
 }
 
 /** One partition with fields of its own. */
-async function fetchPartition(broker: TestBroker, fields: Partial<FetchRequestFetchPartition>) {
+async function fetchPartition(
+  broker: TestBroker,
+  fields: Partial<FetchRequestFetchPartition>,
+  options: Partial<FetchRequest> = {},
+) {
   const partition = createFetchRequestFetchPartition({ partitionMaxBytes: 1_000_000, ...fields })
   const topics = [createFetchRequestFetchTopic({ topic: 'orders', partitions: [partition] })]
-  const response = await broker.ask(fetch, createFetchRequest({ minBytes: 1, topics }), {
-    version: 12,
-  })
+  const response = await broker.ask(
+    fetch,
+    createFetchRequest({ minBytes: 1, topics, ...options }),
+    {
+      version: 12,
+    },
+  )
   const answer = response.responses[0]!.partitions[0]!
   return { ...answer, error: errorName(answer.errorCode) }
 }
@@ -233,6 +242,34 @@ describe('errors', () => {
     const current = (await fetchPartition(broker, { currentLeaderEpoch: 0 })).error
     const newer = (await fetchPartition(broker, { currentLeaderEpoch: 1000 })).error
     expect([current, newer]).toEqual(['NONE', 'UNKNOWN_LEADER_EPOCH'])
+  })
+})
+
+describe('the epoch of the last record that the reader has (KIP-595)', () => {
+  test('and an offset beyond where that epoch ends: the end is told at once', async () => {
+    const broker = await withTopic()
+    await produceTo(broker, 'orders', batch('a'))
+    const wanted = { fetchOffset: 5n, lastFetchedEpoch: 0 }
+    expect(await fetchPartition(broker, wanted, { maxWaitMs: 5000 })).toMatchObject({
+      error: 'NONE',
+      divergingEpoch: { epoch: 0, endOffset: 1n },
+      records: new Uint8Array(0),
+    })
+  })
+
+  test('and an offset within it: records', async () => {
+    const broker = await withTopic()
+    await produceTo(broker, 'orders', batch('a'))
+    const answer = await fetchPartition(broker, { fetchOffset: 0n, lastFetchedEpoch: 0 })
+    expect(answer.divergingEpoch.epoch).toBe(-1)
+    expect(valuesIn(answer.records)).toEqual(['a'])
+  })
+
+  test('that has not been yet', async () => {
+    const broker = await withTopic()
+    await produceTo(broker, 'orders', batch('a'))
+    const answer = await fetchPartition(broker, { fetchOffset: 1n, lastFetchedEpoch: 9 })
+    expect(answer.error).toBe('OFFSET_OUT_OF_RANGE')
   })
 })
 
