@@ -56,6 +56,8 @@ export {
 export type { ProducerConfig } from './client/producer/producer-config.ts'
 export { bytes, json, type Serializer, string } from './client/serializer.ts'
 export { type Topic, type TopicOptions, topic } from './client/topic.ts'
+export type { Transaction, TransactionSendOptions } from './client/transaction/transaction.ts'
+export type { TransactionConfig } from './client/transaction/transaction-config.ts'
 export type { Duration } from './core/duration.ts'
 export {
   AbortedError,

@@ -3,6 +3,7 @@
  * it the connection that its URL calls for.
  */
 import type { Connection } from '../connection/connection.ts'
+import { invalid } from '../core/options.ts'
 import { Admin } from './admin.ts'
 import { Cluster, closedClient } from './cluster.ts'
 import type { ResolvedClientConfig } from './config.ts'
@@ -14,6 +15,12 @@ import { Producer, type SendOptions } from './producer/producer.ts'
 import { type ProducerConfig, resolveProducerConfig } from './producer/producer-config.ts'
 import { ProducerEngine } from './producer/producer-engine.ts'
 import { type Topic, toTopic } from './topic.ts'
+import type { Transaction } from './transaction/transaction.ts'
+import {
+  resolveTransactionConfig,
+  type TransactionConfig,
+} from './transaction/transaction-config.ts'
+import { TransactionalProducers } from './transaction/transactional-producers.ts'
 
 type OneOrMore<T> = T | readonly T[]
 
@@ -23,6 +30,7 @@ export class BaseClient {
   readonly #connection: Connection
   readonly #admin: Admin
   #produceEngine: ProducerEngine | undefined
+  #transactions: TransactionalProducers | undefined
   readonly #open = new Set<{ close(): Promise<void> }>()
   #closing: Promise<void> | undefined
 
@@ -102,6 +110,48 @@ export class BaseClient {
     } finally {
       this.#open.delete(consumer)
     }
+  }
+
+  /**
+   * Writes to one topic or several, all or nothing: commits when `work` resolves, aborts when it rejects. Consumers that
+   * read committed records, as ours do, see what was written only then. With `commitOffsets`, what is read, written and
+   * marked as done happens exactly once.
+   *
+   * Rejects with `work`'s error; with that of a send that failed; with `ProducerFencedError` when another producer with
+   * the same `id` has taken over or the transaction took too long. `outcome` `'unknown'`: it may have been committed.
+   * @example
+   * await kafka.transaction('payments', async (tx) => {
+   *   await tx.send({ amount: 10 }, { key: 'alice' })
+   *   await tx.send({ amount: -10 }, { key: 'bob' })
+   * })
+   */
+  transaction<T, V = unknown, K = string>(
+    topic: string | Topic<V, K>,
+    work: (transaction: Transaction<V, K>) => Promise<T>,
+  ): Promise<T>
+  transaction<T, V = unknown, K = string>(
+    topic: string | Topic<V, K>,
+    config: TransactionConfig,
+    work: (transaction: Transaction<V, K>) => Promise<T>,
+  ): Promise<T>
+  async transaction<T, V, K>(
+    topic: string | Topic<V, K>,
+    configOrWork: TransactionConfig | ((transaction: Transaction<V, K>) => Promise<T>),
+    maybeWork?: (transaction: Transaction<V, K>) => Promise<T>,
+  ): Promise<T> {
+    this.#checkOpen()
+    const hasConfig = typeof configOrWork !== 'function'
+    const work = hasConfig ? maybeWork : configOrWork
+    if (typeof work !== 'function') {
+      throw invalid('transaction(topic, config?, work) needs a function that does the work')
+    }
+    const config = resolveTransactionConfig(hasConfig ? configOrWork : undefined)
+    this.#transactions ??= this.#track(new TransactionalProducers(this.#cluster))
+    return this.#transactions.run(
+      config,
+      toTopic(topic) as Topic<unknown, unknown>,
+      work as (transaction: Transaction) => Promise<T>,
+    )
   }
 
   /** Stops consumers (committing what they handled), sends what producers hold, and lets go of everything. Idempotent. */

@@ -50,6 +50,8 @@ export interface CallOptions {
   signal?: AbortSignal | undefined
   /** Milliseconds for the call with its retries; default: the client's `timeout`. */
   timeoutMs?: number | undefined
+  /** Retries of a failure that may pass; default: the client's `retries`. */
+  retries?: number | undefined
 }
 
 interface CachedTopic {
@@ -188,7 +190,8 @@ export class Cluster {
     options: CallOptions,
     attempt: (call: { signal: AbortSignal | undefined; timeoutMs: number }) => Promise<T>,
   ): Promise<T> {
-    const { retries, retryBackoff, timeout } = this.config
+    const { retryBackoff, timeout } = this.config
+    const { retries = this.config.retries } = options
     const deadline = this.runtime.monotonicNow() + (options.timeoutMs ?? timeout)
     for (let tries = 1; ; tries++) {
       if (options.signal?.aborted) throw abortReason(options.signal)

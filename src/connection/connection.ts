@@ -16,6 +16,8 @@ export interface ExchangeOptions {
    * time there (fetches, joins), a name of the caller's own. Default: the lane that all others share.
    */
   lane?: string | undefined
+  /** Newest version of the API that may be used; default: the newest that both sides know. */
+  maxVersion?: number | undefined
   /** The request has no response (Produce with acks=0): resolves with undefined once handed over. */
   oneWay?: boolean
 }

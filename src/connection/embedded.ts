@@ -61,11 +61,11 @@ export class EmbeddedConnection implements Connection {
     request: Request | ((version: number) => Request),
     options: ExchangeOptions = {},
   ): Promise<Response> {
-    const { signal, timeoutMs } = options
+    const { signal, timeoutMs, maxVersion = api.maxVersion } = options
     if (signal?.aborted) throw abortReason(signal)
     const broker = this.#broker ?? (await this.#open())
     if (this.#isClosed) throw closedConnection()
-    const version = broker.highestVersion(api)
+    const version = Math.min(broker.highestVersion(api), maxVersion)
     const content =
       typeof request === 'function' ? (request as (version: number) => Request)(version) : request
     const context = {

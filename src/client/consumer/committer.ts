@@ -19,7 +19,7 @@ import {
 } from '../../protocol/messages/generated/offset-fetch.ts'
 import type { Cluster } from '../cluster.ts'
 import type { Generation } from './group-member.ts'
-import type { Committer, PartitionConsumption } from './partition-consumption.ts'
+import type { Committer, Membership, PartitionConsumption } from './partition-consumption.ts'
 
 export interface CommitterHost {
   /** Partitions that this member owns. */
@@ -39,6 +39,10 @@ export class GroupCommitter implements Committer {
     this.#cluster = cluster
     this.#groupId = groupId
     this.#host = host
+  }
+
+  async membership(): Promise<Membership> {
+    return { groupId: this.#groupId, generation: await this.#host.stableGeneration() }
   }
 
   commitNow(): Promise<void> {

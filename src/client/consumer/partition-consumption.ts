@@ -13,6 +13,17 @@ import type { ConsumerRecord } from './record.ts'
 export interface Committer {
   /** Commits what is committable; resolves when it is durable. */
   commitNow(): Promise<void>
+  /** As what the group's offsets are committed now. */
+  membership(): Promise<Membership>
+}
+
+export interface Membership {
+  readonly groupId: string
+  readonly generation: {
+    readonly generationId: number
+    readonly memberId: string
+    readonly groupInstanceId: string | null
+  }
 }
 
 export class PartitionConsumption {
@@ -31,7 +42,8 @@ export class PartitionConsumption {
   failures = 0
   committed = -1n
   highWatermark = -1n
-  readonly #committer: Committer | undefined
+  /** Undefined without a group. */
+  readonly committer: Committer | undefined
   readonly #autoCommit: boolean
   #committedByHand = -1n
   #fetched: FetchedRecords[] = []
@@ -48,7 +60,7 @@ export class PartitionConsumption {
   ) {
     this.topic = topic
     this.partition = partition
-    this.#committer = committer
+    this.committer = committer
     this.#autoCommit = autoCommit
   }
 
@@ -133,19 +145,22 @@ export class PartitionConsumption {
   }
 
   async commit(record: ConsumerRecord): Promise<void> {
-    if (!this.#committer) {
+    this.checkCommittable(record)
+    this.#markDone(record)
+    if (record.offset >= this.#committedByHand) this.#committedByHand = record.offset + 1n
+    await this.committer!.commitNow()
+    if (this.isLost && this.committed <= record.offset) throw this.#lostError(record)
+  }
+
+  /** Throws `ConfigError` without a group, `RebalanceInProgressError` when the partition has gone to another member. */
+  checkCommittable(record: ConsumerRecord): void {
+    if (!this.committer) {
       throw new ConfigError(
-        'commit() needs a group; pass { group: … } to consumer() or consume()',
-        {
-          code: 'INVALID_CONFIG',
-        },
+        'A commit needs a group; pass { group: … } to consumer() or consume()',
+        { code: 'INVALID_CONFIG' },
       )
     }
     if (this.isLost) throw this.#lostError(record)
-    this.#markDone(record)
-    if (record.offset >= this.#committedByHand) this.#committedByHand = record.offset + 1n
-    await this.#committer.commitNow()
-    if (this.isLost && this.committed <= record.offset) throw this.#lostError(record)
   }
 
   #markDone(record: ConsumerRecord): void {

@@ -40,6 +40,11 @@ export class ConsumerRecord<V = unknown, K = string> {
     this.#timestampMs = timestampMs
   }
 
+  /** @internal */
+  static sourceOf(record: ConsumerRecord): PartitionConsumption {
+    return record.#source
+  }
+
   get offset(): bigint {
     return this.#baseOffset + BigInt(this.#offsetDelta)
   }

@@ -9,8 +9,9 @@ import {
 } from '../../protocol/messages/generated/init-producer-id.ts'
 import type { Cluster } from '../cluster.ts'
 import { noIdentity, type ProducerIdentity } from './pending-batch.ts'
+import type { ProducerIdentities } from './producer-identities.ts'
 
-export class IdentitySource {
+export class IdentitySource implements ProducerIdentities {
   readonly #cluster: Cluster
   #current: ProducerIdentity = noIdentity
   #asking: Promise<ProducerIdentity> | undefined

@@ -71,13 +71,18 @@ export class PendingBatch {
   }
 
   /** The bytes to send, as of `identity` and `baseSequence`. */
-  encode(codec: Codec | undefined, identity: ProducerIdentity): Uint8Array {
+  encode(
+    codec: Codec | undefined,
+    identity: ProducerIdentity,
+    isTransactional: boolean,
+  ): Uint8Array {
     const { producerId, producerEpoch } = identity
     this.#bytes ??= this.#builder.build({
       ...(codec && { codec }),
       producerId,
       producerEpoch,
       baseSequence: this.baseSequence,
+      isTransactional,
     })
     return this.#bytes
   }

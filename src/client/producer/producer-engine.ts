@@ -23,8 +23,14 @@ import type { Cluster, TopicInfo } from '../cluster.ts'
 import type { Delivery } from './delivery.ts'
 import { IdentitySource } from './identity-source.ts'
 import { PartitionQueue } from './partition-queue.ts'
-import { noIdentity, type OutgoingRecord, type PendingBatch } from './pending-batch.ts'
+import {
+  noIdentity,
+  type OutgoingRecord,
+  type PendingBatch,
+  type ProducerIdentity,
+} from './pending-batch.ts'
 import type { ResolvedProducerConfig } from './producer-config.ts'
+import type { ProducerIdentities } from './producer-identities.ts'
 
 /** The broker remembers the last five batches of a producer (KIP-98), so no more may be unanswered. */
 const idempotentInFlightMax = 5
@@ -47,7 +53,7 @@ interface TopicQueues {
 export class ProducerEngine {
   readonly #cluster: Cluster
   readonly #config: ResolvedProducerConfig
-  readonly #identities: IdentitySource | undefined
+  readonly #identities: ProducerIdentities | undefined
   readonly #topics = new Map<string, TopicQueues>()
   readonly #active = new Set<PartitionQueue>()
   readonly #waiting = new Fifo<Waiting>()
@@ -64,11 +70,20 @@ export class ProducerEngine {
   #timer: Timer | undefined
   #timerDueAt = Number.POSITIVE_INFINITY
   #closed = false
+  /** While set, what fails is not tried again. */
+  #discarding: KafkaError | undefined
 
-  constructor(cluster: Cluster, config: ResolvedProducerConfig) {
+  /** `identities`: default: its own where the producer is idempotent. */
+  constructor(
+    cluster: Cluster,
+    config: ResolvedProducerConfig,
+    identities: ProducerIdentities | undefined = config.idempotent
+      ? new IdentitySource(cluster)
+      : undefined,
+  ) {
     this.#cluster = cluster
     this.#config = config
-    this.#identities = config.idempotent ? new IdentitySource(cluster) : undefined
+    this.#identities = identities
   }
 
   /** Takes over a record; `delivery` is told its outcome, also when it could not be sent. Never throws. */
@@ -88,6 +103,34 @@ export class ProducerEngine {
       await new Promise<void>((resolve) => this.#settledListeners.push(resolve))
     }
     this.#flushes--
+  }
+
+  /** Fails what has not been sent and waits for the outcome of what has; nothing is sent again. */
+  async discard(error: KafkaError): Promise<void> {
+    this.#discarding = error
+    this.#failWaiting(error)
+    for (const queue of this.#active) this.#failAll(queue.drain(), error)
+    try {
+      await this.flush()
+    } finally {
+      this.#discarding = undefined
+    }
+  }
+
+  /** Every partition goes on under a new identity, from sequence 0. Only when nothing is on its way. */
+  startEpoch(identity: ProducerIdentity): void {
+    for (const { queues } of this.#topics.values()) {
+      for (const queue of queues) {
+        for (const batch of queue.startEpoch(identity)) this.#fail(batch, lostTrack(queue))
+      }
+    }
+  }
+
+  #failWaiting(error: KafkaError): void {
+    for (const { delivery, index } of this.#waiting.drain()) {
+      this.#settled(1)
+      delivery.failed(index, error)
+    }
   }
 
   /** Sends what is queued, then refuses more. Idempotent. */
@@ -126,11 +169,15 @@ export class ProducerEngine {
     for (let head = this.#waiting.peek(); head; head = this.#waiting.peek()) {
       try {
         await this.#makeRoom(head.record)
+        // Discarded meanwhile, and told so.
+        if (this.#waiting.peek() !== head) continue
         this.#waiting.shift()
-        if (!this.#tryAppend(head.record, head.delivery, head.index))
-          throw await this.#noSuchPartition(head.record)
+        if (this.#tryAppend(head.record, head.delivery, head.index)) continue
+        this.#settled(1)
+        head.delivery.failed(head.index, this.#noSuchPartition(head.record))
       } catch (error) {
-        if (this.#waiting.peek() === head) this.#waiting.shift()
+        if (this.#waiting.peek() !== head) continue
+        this.#waiting.shift()
         this.#settled(1)
         head.delivery.failed(head.index, error)
       }
@@ -157,7 +204,7 @@ export class ProducerEngine {
     }
   }
 
-  async #noSuchPartition(record: OutgoingRecord): Promise<KafkaError> {
+  #noSuchPartition(record: OutgoingRecord): KafkaError {
     const count = this.#topics.get(record.topic)?.queues.length ?? 0
     return new PartitionNotFoundError(
       `Topic '${record.topic}' has ${count} partitions, numbered from 0; partition ${record.partition ?? 'chosen by the partitioner'} does not exist`,
@@ -277,7 +324,9 @@ export class ProducerEngine {
     const { acks, deliveryTimeout } = this.#config
     const timeoutMs = Math.min(deliveryTimeout, this.#cluster.config.timeout)
     const byTopic = groupBy(batches, (batch) => batch.queue.topic)
+    const transaction = this.#identities?.transaction
     const request = createProduceRequest({
+      transactionalId: transaction?.transactionalId ?? null,
       acks: acks === 'all' ? -1 : acks,
       timeoutMs,
       topicData: [...byTopic].map(([name, ofTopic]) =>
@@ -287,15 +336,26 @@ export class ProducerEngine {
           partitionData: ofTopic.map((batch) =>
             createProduceRequestPartitionProduceData({
               index: batch.queue.partition,
-              records: batch.encode(this.#codec, batch.queue.identity),
+              records: batch.encode(this.#codec, batch.queue.identity, transaction !== undefined),
             }),
           ),
         }),
       ),
     })
     try {
+      await transaction?.join(batches.map(({ queue }) => queue))
+    } catch (error) {
+      for (const batch of batches) this.#attemptFailed(batch, error)
+      return this.#scheduleDrain()
+    }
+    try {
       const oneWay = acks === 0
-      const response = await this.#cluster.exchange(produce, request, { nodeId, timeoutMs, oneWay })
+      const response = await this.#cluster.exchange(produce, request, {
+        nodeId,
+        timeoutMs,
+        oneWay,
+        maxVersion: transaction?.produceVersionMax,
+      })
       if (oneWay) {
         for (const batch of batches) this.#stored(batch, -1n, -1)
       } else {
@@ -368,6 +428,7 @@ export class ProducerEngine {
     if (
       isRetriable &&
       hasTime &&
+      !this.#discarding &&
       batch.attempts <= this.#retriesFor(error) &&
       !this.#cluster.closed.aborted
     ) {
@@ -387,6 +448,7 @@ export class ProducerEngine {
     queue.settle(batch)
     // Its sequence numbers are used up or in doubt: what follows needs a fresh start.
     if (this.#identities) queue.needsNewEpoch = true
+    this.#identities?.transaction?.failed(error)
     this.#fail(batch, error)
   }
 

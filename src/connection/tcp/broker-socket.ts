@@ -148,9 +148,9 @@ export class BrokerSocket {
   }
 
   /** The newest version that both sides know. Throws `KafkaError` UNSUPPORTED_VERSION. */
-  versionOf(api: ApiIdentity): number {
+  versionOf(api: ApiIdentity, maxVersion = api.maxVersion): number {
     const served = this.#versions.get(api.key)
-    const version = Math.min(api.maxVersion, served?.maxVersion ?? -1)
+    const version = Math.min(maxVersion, api.maxVersion, served?.maxVersion ?? -1)
     if (version >= api.minVersion && version >= served!.minVersion) return version
     const theirs = served ? `v${served.minVersion} to v${served.maxVersion}` : 'none'
     throw new KafkaError(

@@ -86,7 +86,7 @@ export class TcpConnection implements Connection {
           signal,
           onTimeout: () => notReached(api.name, timeoutMs),
         }))
-      const version = socket.versionOf(api)
+      const version = socket.versionOf(api, options.maxVersion)
       const content =
         typeof request === 'function' ? (request as (version: number) => Request)(version) : request
       const leftMs = Math.max(1, deadline - this.#runtime.monotonicNow())

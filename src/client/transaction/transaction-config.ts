@@ -1,0 +1,53 @@
+/** Configuration of `kafka.transaction`. */
+import type { Duration } from '../../core/duration.ts'
+import { duration, invalid, resolveOptions, text } from '../../core/options.ts'
+import {
+  type ProducerConfig,
+  type ResolvedProducerConfig,
+  resolveProducerConfig,
+} from '../producer/producer-config.ts'
+
+export interface TransactionConfig extends Omit<ProducerConfig, 'acks' | 'idempotent'> {
+  /**
+   * The transactional id. A producer fences all earlier ones with the same id, so name what must not run twice, e.g.
+   * `payments-0`; transactions with one id run one after the other. Default: an id of this client's own, and as many
+   * transactions at a time as you like.
+   */
+  id?: string | undefined
+  /** The broker aborts a transaction that takes longer. 1 ms to the broker's limit (15 min); default 60 s. */
+  timeout?: Duration | undefined
+}
+
+export interface ResolvedTransactionConfig {
+  readonly id: string | undefined
+  readonly timeout: number
+  readonly producer: ResolvedProducerConfig
+}
+
+/** Throws `ConfigError` naming the key. */
+export function resolveTransactionConfig(
+  input: TransactionConfig | undefined,
+): ResolvedTransactionConfig {
+  const { id, timeout, ...producer } = input ?? {}
+  for (const key of ['acks', 'idempotent']) {
+    if (key in producer) {
+      throw invalid(
+        `TransactionConfig has no option '${key}': a transaction needs acks 'all' and idempotence`,
+      )
+    }
+  }
+  const own = resolveOptions<{ id: string | undefined; timeout: number }>(
+    'TransactionConfig',
+    { id: text(undefined), timeout: duration(60_000, { min: 1, max: 2_147_483_647 }) },
+    { id, timeout },
+  )
+  return { ...own, producer: resolveProducerConfig(producer) }
+}
+
+/** Whether a producer that was made for one may serve the other. */
+export function isSameConfig(a: ResolvedTransactionConfig, b: ResolvedTransactionConfig): boolean {
+  if (a.id !== b.id || a.timeout !== b.timeout) return false
+  return Object.entries(a.producer).every(
+    ([key, value]) => b.producer[key as keyof ResolvedProducerConfig] === value,
+  )
+}
