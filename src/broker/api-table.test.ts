@@ -16,6 +16,7 @@ import * as createTopics from '../protocol/messages/generated/create-topics.ts'
 import * as deleteGroups from '../protocol/messages/generated/delete-groups.ts'
 import * as deleteRecords from '../protocol/messages/generated/delete-records.ts'
 import * as deleteTopics from '../protocol/messages/generated/delete-topics.ts'
+import * as describeCluster from '../protocol/messages/generated/describe-cluster.ts'
 import * as describeConfigs from '../protocol/messages/generated/describe-configs.ts'
 import * as describeGroups from '../protocol/messages/generated/describe-groups.ts'
 import * as describeTransactions from '../protocol/messages/generated/describe-transactions.ts'
@@ -300,6 +301,8 @@ ask(offsetDelete.offsetDelete, () =>
     ),
   }),
 )
+
+ask(describeCluster.describeCluster, () => describeCluster.createDescribeClusterRequest())
 
 const versions = servedApis.flatMap((served) => {
   const { minVersion, maxVersion } = served.accepted

@@ -12,6 +12,7 @@ import { createTopics } from '../protocol/messages/generated/create-topics.ts'
 import { deleteGroups } from '../protocol/messages/generated/delete-groups.ts'
 import { deleteRecords } from '../protocol/messages/generated/delete-records.ts'
 import { deleteTopics } from '../protocol/messages/generated/delete-topics.ts'
+import { describeCluster } from '../protocol/messages/generated/describe-cluster.ts'
 import { describeConfigs } from '../protocol/messages/generated/describe-configs.ts'
 import { describeGroups } from '../protocol/messages/generated/describe-groups.ts'
 import { describeTransactions } from '../protocol/messages/generated/describe-transactions.ts'
@@ -44,6 +45,7 @@ import { handleCreateTopics } from './handlers/create-topics.ts'
 import { handleDeleteGroups } from './handlers/delete-groups.ts'
 import { handleDeleteRecords } from './handlers/delete-records.ts'
 import { handleDeleteTopics } from './handlers/delete-topics.ts'
+import { handleDescribeCluster } from './handlers/describe-cluster.ts'
 import { handleDescribeConfigs } from './handlers/describe-configs.ts'
 import { handleDescribeGroups } from './handlers/describe-groups.ts'
 import { handleDescribeTransactions } from './handlers/describe-transactions.ts'
@@ -126,6 +128,7 @@ export const servedApis: readonly ServedApi[] = [
   serve(deleteGroups, handleDeleteGroups),
   serve(incrementalAlterConfigs, handleIncrementalAlterConfigs),
   serve(offsetDelete, handleOffsetDelete),
+  serve(describeCluster, handleDescribeCluster),
   serve(describeTransactions, handleDescribeTransactions),
   serve(listTransactions, handleListTransactions),
 ]
