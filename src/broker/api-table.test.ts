@@ -19,6 +19,7 @@ import * as deleteTopics from '../protocol/messages/generated/delete-topics.ts'
 import * as describeCluster from '../protocol/messages/generated/describe-cluster.ts'
 import * as describeConfigs from '../protocol/messages/generated/describe-configs.ts'
 import * as describeGroups from '../protocol/messages/generated/describe-groups.ts'
+import * as describeTopicPartitions from '../protocol/messages/generated/describe-topic-partitions.ts'
 import * as describeTransactions from '../protocol/messages/generated/describe-transactions.ts'
 import * as endTxn from '../protocol/messages/generated/end-txn.ts'
 import * as fetch from '../protocol/messages/generated/fetch.ts'
@@ -303,6 +304,15 @@ ask(offsetDelete.offsetDelete, () =>
 )
 
 ask(describeCluster.describeCluster, () => describeCluster.createDescribeClusterRequest())
+
+ask(describeTopicPartitions.describeTopicPartitions, () =>
+  describeTopicPartitions.createDescribeTopicPartitionsRequest({
+    topics: names.map((name) =>
+      describeTopicPartitions.createDescribeTopicPartitionsRequestTopicRequest({ name }),
+    ),
+    responsePartitionLimit: 10,
+  }),
+)
 
 const versions = servedApis.flatMap((served) => {
   const { minVersion, maxVersion } = served.accepted

@@ -15,6 +15,7 @@ import { deleteTopics } from '../protocol/messages/generated/delete-topics.ts'
 import { describeCluster } from '../protocol/messages/generated/describe-cluster.ts'
 import { describeConfigs } from '../protocol/messages/generated/describe-configs.ts'
 import { describeGroups } from '../protocol/messages/generated/describe-groups.ts'
+import { describeTopicPartitions } from '../protocol/messages/generated/describe-topic-partitions.ts'
 import { describeTransactions } from '../protocol/messages/generated/describe-transactions.ts'
 import { endTxn } from '../protocol/messages/generated/end-txn.ts'
 import { fetch } from '../protocol/messages/generated/fetch.ts'
@@ -48,6 +49,7 @@ import { handleDeleteTopics } from './handlers/delete-topics.ts'
 import { handleDescribeCluster } from './handlers/describe-cluster.ts'
 import { handleDescribeConfigs } from './handlers/describe-configs.ts'
 import { handleDescribeGroups } from './handlers/describe-groups.ts'
+import { handleDescribeTopicPartitions } from './handlers/describe-topic-partitions.ts'
 import { handleDescribeTransactions } from './handlers/describe-transactions.ts'
 import { handleEndTxn } from './handlers/end-txn.ts'
 import { handleFetch } from './handlers/fetch.ts'
@@ -129,6 +131,7 @@ export const servedApis: readonly ServedApi[] = [
   serve(incrementalAlterConfigs, handleIncrementalAlterConfigs),
   serve(offsetDelete, handleOffsetDelete),
   serve(describeCluster, handleDescribeCluster),
+  serve(describeTopicPartitions, handleDescribeTopicPartitions),
   serve(describeTransactions, handleDescribeTransactions),
   serve(listTransactions, handleListTransactions),
 ]
