@@ -19,6 +19,7 @@ import * as deleteTopics from '../protocol/messages/generated/delete-topics.ts'
 import * as describeCluster from '../protocol/messages/generated/describe-cluster.ts'
 import * as describeConfigs from '../protocol/messages/generated/describe-configs.ts'
 import * as describeGroups from '../protocol/messages/generated/describe-groups.ts'
+import * as describeLogDirs from '../protocol/messages/generated/describe-log-dirs.ts'
 import * as describeTopicPartitions from '../protocol/messages/generated/describe-topic-partitions.ts'
 import * as describeTransactions from '../protocol/messages/generated/describe-transactions.ts'
 import * as endTxn from '../protocol/messages/generated/end-txn.ts'
@@ -311,6 +312,17 @@ ask(describeTopicPartitions.describeTopicPartitions, () =>
       describeTopicPartitions.createDescribeTopicPartitionsRequestTopicRequest({ name }),
     ),
     responsePartitionLimit: 10,
+  }),
+)
+
+ask(describeLogDirs.describeLogDirs, () =>
+  describeLogDirs.createDescribeLogDirsRequest({
+    topics: names.map((topic) =>
+      describeLogDirs.createDescribeLogDirsRequestDescribableLogDirTopic({
+        topic,
+        partitions: [0],
+      }),
+    ),
   }),
 )
 

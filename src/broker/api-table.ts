@@ -15,6 +15,7 @@ import { deleteTopics } from '../protocol/messages/generated/delete-topics.ts'
 import { describeCluster } from '../protocol/messages/generated/describe-cluster.ts'
 import { describeConfigs } from '../protocol/messages/generated/describe-configs.ts'
 import { describeGroups } from '../protocol/messages/generated/describe-groups.ts'
+import { describeLogDirs } from '../protocol/messages/generated/describe-log-dirs.ts'
 import { describeTopicPartitions } from '../protocol/messages/generated/describe-topic-partitions.ts'
 import { describeTransactions } from '../protocol/messages/generated/describe-transactions.ts'
 import { endTxn } from '../protocol/messages/generated/end-txn.ts'
@@ -49,6 +50,7 @@ import { handleDeleteTopics } from './handlers/delete-topics.ts'
 import { handleDescribeCluster } from './handlers/describe-cluster.ts'
 import { handleDescribeConfigs } from './handlers/describe-configs.ts'
 import { handleDescribeGroups } from './handlers/describe-groups.ts'
+import { handleDescribeLogDirs } from './handlers/describe-log-dirs.ts'
 import { handleDescribeTopicPartitions } from './handlers/describe-topic-partitions.ts'
 import { handleDescribeTransactions } from './handlers/describe-transactions.ts'
 import { handleEndTxn } from './handlers/end-txn.ts'
@@ -126,6 +128,7 @@ export const servedApis: readonly ServedApi[] = [
   serve(txnOffsetCommit, handleTxnOffsetCommit),
   serve(describeConfigs, handleDescribeConfigs),
   serve(alterConfigs, handleAlterConfigs),
+  serve(describeLogDirs, handleDescribeLogDirs),
   serve(createPartitions, handleCreatePartitions),
   serve(deleteGroups, handleDeleteGroups),
   serve(incrementalAlterConfigs, handleIncrementalAlterConfigs),

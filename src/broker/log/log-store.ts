@@ -94,6 +94,11 @@ export class LogStore {
     }
   }
 
+  /** For messages, and for those who ask where the data is: the data folder, or `memory:`. */
+  get description(): string {
+    return this.#options.fileSystem.description
+  }
+
   /** Whether the folder was closed in order the last time. */
   get wasClean(): boolean {
     return this.#isClean

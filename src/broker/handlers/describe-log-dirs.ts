@@ -1,0 +1,61 @@
+/**
+ * DescribeLogDirs v1–5: the data folder, and how many bytes of records each partition has in it. What is asked for and
+ * not there is left out.
+ *
+ * Differs from Apache Kafka: size and free space of the disk (v4+) are not known, -1. A partition that the disk has failed
+ * does not take the folder offline; it is listed with the size it had.
+ */
+import {
+  createDescribeLogDirsResponse,
+  createDescribeLogDirsResponseDescribeLogDirsPartition,
+  createDescribeLogDirsResponseDescribeLogDirsResult,
+  createDescribeLogDirsResponseDescribeLogDirsTopic,
+  type DescribeLogDirsRequest,
+  type DescribeLogDirsResponse,
+  type DescribeLogDirsResponseDescribeLogDirsTopic,
+} from '../../protocol/messages/generated/describe-log-dirs.ts'
+import type { PartitionLog } from '../log/partition-log.ts'
+import type { BrokerServices } from '../services.ts'
+
+export function handleDescribeLogDirs(
+  services: BrokerServices,
+  request: DescribeLogDirsRequest,
+): DescribeLogDirsResponse {
+  const { description: logDir } = services.logs
+  const topics = describeTopics(services, request)
+  const result = createDescribeLogDirsResponseDescribeLogDirsResult({ logDir, topics })
+  return createDescribeLogDirsResponse({ results: [result] })
+}
+
+function describeTopics(
+  services: BrokerServices,
+  request: DescribeLogDirsRequest,
+): DescribeLogDirsResponseDescribeLogDirsTopic[] {
+  const wanted = request.topics && wantedPartitions(request.topics)
+  const described: DescribeLogDirsResponseDescribeLogDirsTopic[] = []
+  for (const { name, partitions } of services.topics.all()) {
+    const indexes = wanted?.get(name)
+    const logs = wanted ? partitions.filter(({ partition }) => indexes?.has(partition)) : partitions
+    if (logs.length === 0) continue
+    described.push(
+      createDescribeLogDirsResponseDescribeLogDirsTopic({ name, partitions: logs.map(describe) }),
+    )
+  }
+  return described
+}
+
+function wantedPartitions(
+  topics: readonly { readonly topic: string; readonly partitions: readonly number[] }[],
+): Map<string, Set<number>> {
+  const wanted = new Map<string, Set<number>>()
+  for (const { topic, partitions } of topics)
+    wanted.set(topic, new Set([...(wanted.get(topic) ?? []), ...partitions]))
+  return wanted
+}
+
+function describe({ partition, sizeInBytes }: PartitionLog) {
+  return createDescribeLogDirsResponseDescribeLogDirsPartition({
+    partitionIndex: partition,
+    partitionSize: BigInt(sizeInBytes),
+  })
+}
