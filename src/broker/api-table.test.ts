@@ -20,6 +20,7 @@ import * as describeCluster from '../protocol/messages/generated/describe-cluste
 import * as describeConfigs from '../protocol/messages/generated/describe-configs.ts'
 import * as describeGroups from '../protocol/messages/generated/describe-groups.ts'
 import * as describeLogDirs from '../protocol/messages/generated/describe-log-dirs.ts'
+import * as describeProducers from '../protocol/messages/generated/describe-producers.ts'
 import * as describeTopicPartitions from '../protocol/messages/generated/describe-topic-partitions.ts'
 import * as describeTransactions from '../protocol/messages/generated/describe-transactions.ts'
 import * as endTxn from '../protocol/messages/generated/end-txn.ts'
@@ -322,6 +323,14 @@ ask(describeLogDirs.describeLogDirs, () =>
         topic,
         partitions: [0],
       }),
+    ),
+  }),
+)
+
+ask(describeProducers.describeProducers, () =>
+  describeProducers.createDescribeProducersRequest({
+    topics: names.map((name) =>
+      describeProducers.createDescribeProducersRequestTopicRequest({ name, partitionIndexes: [0] }),
     ),
   }),
 )

@@ -16,6 +16,7 @@ import { describeCluster } from '../protocol/messages/generated/describe-cluster
 import { describeConfigs } from '../protocol/messages/generated/describe-configs.ts'
 import { describeGroups } from '../protocol/messages/generated/describe-groups.ts'
 import { describeLogDirs } from '../protocol/messages/generated/describe-log-dirs.ts'
+import { describeProducers } from '../protocol/messages/generated/describe-producers.ts'
 import { describeTopicPartitions } from '../protocol/messages/generated/describe-topic-partitions.ts'
 import { describeTransactions } from '../protocol/messages/generated/describe-transactions.ts'
 import { endTxn } from '../protocol/messages/generated/end-txn.ts'
@@ -51,6 +52,7 @@ import { handleDescribeCluster } from './handlers/describe-cluster.ts'
 import { handleDescribeConfigs } from './handlers/describe-configs.ts'
 import { handleDescribeGroups } from './handlers/describe-groups.ts'
 import { handleDescribeLogDirs } from './handlers/describe-log-dirs.ts'
+import { handleDescribeProducers } from './handlers/describe-producers.ts'
 import { handleDescribeTopicPartitions } from './handlers/describe-topic-partitions.ts'
 import { handleDescribeTransactions } from './handlers/describe-transactions.ts'
 import { handleEndTxn } from './handlers/end-txn.ts'
@@ -134,6 +136,7 @@ export const servedApis: readonly ServedApi[] = [
   serve(incrementalAlterConfigs, handleIncrementalAlterConfigs),
   serve(offsetDelete, handleOffsetDelete),
   serve(describeCluster, handleDescribeCluster),
+  serve(describeProducers, handleDescribeProducers),
   serve(describeTopicPartitions, handleDescribeTopicPartitions),
   serve(describeTransactions, handleDescribeTransactions),
   serve(listTransactions, handleListTransactions),
