@@ -23,6 +23,7 @@ import * as describeLogDirs from '../protocol/messages/generated/describe-log-di
 import * as describeProducers from '../protocol/messages/generated/describe-producers.ts'
 import * as describeTopicPartitions from '../protocol/messages/generated/describe-topic-partitions.ts'
 import * as describeTransactions from '../protocol/messages/generated/describe-transactions.ts'
+import * as electLeaders from '../protocol/messages/generated/elect-leaders.ts'
 import * as endTxn from '../protocol/messages/generated/end-txn.ts'
 import * as fetch from '../protocol/messages/generated/fetch.ts'
 import * as findCoordinator from '../protocol/messages/generated/find-coordinator.ts'
@@ -331,6 +332,14 @@ ask(describeProducers.describeProducers, () =>
   describeProducers.createDescribeProducersRequest({
     topics: names.map((name) =>
       describeProducers.createDescribeProducersRequestTopicRequest({ name, partitionIndexes: [0] }),
+    ),
+  }),
+)
+
+ask(electLeaders.electLeaders, () =>
+  electLeaders.createElectLeadersRequest({
+    topicPartitions: names.map((topic) =>
+      electLeaders.createElectLeadersRequestTopicPartitions({ topic, partitions: [0] }),
     ),
   }),
 )

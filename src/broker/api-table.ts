@@ -19,6 +19,7 @@ import { describeLogDirs } from '../protocol/messages/generated/describe-log-dir
 import { describeProducers } from '../protocol/messages/generated/describe-producers.ts'
 import { describeTopicPartitions } from '../protocol/messages/generated/describe-topic-partitions.ts'
 import { describeTransactions } from '../protocol/messages/generated/describe-transactions.ts'
+import { electLeaders } from '../protocol/messages/generated/elect-leaders.ts'
 import { endTxn } from '../protocol/messages/generated/end-txn.ts'
 import { fetch } from '../protocol/messages/generated/fetch.ts'
 import { findCoordinator } from '../protocol/messages/generated/find-coordinator.ts'
@@ -55,6 +56,7 @@ import { handleDescribeLogDirs } from './handlers/describe-log-dirs.ts'
 import { handleDescribeProducers } from './handlers/describe-producers.ts'
 import { handleDescribeTopicPartitions } from './handlers/describe-topic-partitions.ts'
 import { handleDescribeTransactions } from './handlers/describe-transactions.ts'
+import { handleElectLeaders } from './handlers/elect-leaders.ts'
 import { handleEndTxn } from './handlers/end-txn.ts'
 import { handleFetch } from './handlers/fetch.ts'
 import { handleFindCoordinator } from './handlers/find-coordinator.ts'
@@ -133,6 +135,7 @@ export const servedApis: readonly ServedApi[] = [
   serve(describeLogDirs, handleDescribeLogDirs),
   serve(createPartitions, handleCreatePartitions),
   serve(deleteGroups, handleDeleteGroups),
+  serve(electLeaders, handleElectLeaders),
   serve(incrementalAlterConfigs, handleIncrementalAlterConfigs),
   serve(offsetDelete, handleOffsetDelete),
   serve(describeCluster, handleDescribeCluster),

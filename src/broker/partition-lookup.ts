@@ -23,16 +23,29 @@ export function unknownTopic(name: string): TopicNotFoundError {
   })
 }
 
+function unknownPartition({ name, partitions }: Topic, index: number): PartitionNotFoundError {
+  return new PartitionNotFoundError(
+    `Topic '${name}' has partitions 0 to ${partitions.length - 1}; there is no partition ${index}`,
+    { code: 'UNKNOWN_TOPIC_OR_PARTITION' },
+  )
+}
+
+/** UNKNOWN_TOPIC_OR_PARTITION, or undefined for a partition that is there, online or not. */
+export function missingPartition(
+  topics: TopicRegistry,
+  name: string,
+  index: number,
+): KafkaError | undefined {
+  const topic = topics.byName(name)
+  if (!topic) return unknownTopic(name)
+  return topic.partitions[index] ? undefined : unknownPartition(topic, index)
+}
+
 /** Throws what `topicOf` found wrong, UNKNOWN_TOPIC_OR_PARTITION, or the error that took the partition offline. */
 export function onlinePartition(topic: Topic | KafkaError, index: number): PartitionLog {
   if (topic instanceof KafkaError) throw topic
   const log = topic.partitions[index]
-  if (!log) {
-    throw new PartitionNotFoundError(
-      `Topic '${topic.name}' has partitions 0 to ${topic.partitions.length - 1}; there is no partition ${index}`,
-      { code: 'UNKNOWN_TOPIC_OR_PARTITION' },
-    )
-  }
+  if (!log) throw unknownPartition(topic, index)
   if (log.offline) throw log.offline
   return log
 }
