@@ -10,6 +10,7 @@ import type { Api } from '../protocol/api.ts'
 import * as addOffsets from '../protocol/messages/generated/add-offsets-to-txn.ts'
 import * as addPartitions from '../protocol/messages/generated/add-partitions-to-txn.ts'
 import * as alterConfigs from '../protocol/messages/generated/alter-configs.ts'
+import * as alterPartitionReassignments from '../protocol/messages/generated/alter-partition-reassignments.ts'
 import * as apiVersions from '../protocol/messages/generated/api-versions.ts'
 import * as createPartitions from '../protocol/messages/generated/create-partitions.ts'
 import * as createTopics from '../protocol/messages/generated/create-topics.ts'
@@ -34,6 +35,7 @@ import * as joinGroup from '../protocol/messages/generated/join-group.ts'
 import * as leaveGroup from '../protocol/messages/generated/leave-group.ts'
 import * as listGroups from '../protocol/messages/generated/list-groups.ts'
 import * as listOffsets from '../protocol/messages/generated/list-offsets.ts'
+import * as listPartitionReassignments from '../protocol/messages/generated/list-partition-reassignments.ts'
 import * as listTransactions from '../protocol/messages/generated/list-transactions.ts'
 import * as metadata from '../protocol/messages/generated/metadata.ts'
 import * as offsetCommit from '../protocol/messages/generated/offset-commit.ts'
@@ -340,6 +342,23 @@ ask(electLeaders.electLeaders, () =>
   electLeaders.createElectLeadersRequest({
     topicPartitions: names.map((topic) =>
       electLeaders.createElectLeadersRequestTopicPartitions({ topic, partitions: [0] }),
+    ),
+  }),
+)
+
+ask(listPartitionReassignments.listPartitionReassignments, () =>
+  listPartitionReassignments.createListPartitionReassignmentsRequest({ topics: null }),
+)
+
+ask(alterPartitionReassignments.alterPartitionReassignments, () =>
+  alterPartitionReassignments.createAlterPartitionReassignmentsRequest({
+    topics: names.map((name) =>
+      alterPartitionReassignments.createAlterPartitionReassignmentsRequestReassignableTopic({
+        name,
+        partitions: [
+          alterPartitionReassignments.createAlterPartitionReassignmentsRequestReassignablePartition(),
+        ],
+      }),
     ),
   }),
 )

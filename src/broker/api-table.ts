@@ -6,6 +6,7 @@ import type { Api } from '../protocol/api.ts'
 import { addOffsetsToTxn } from '../protocol/messages/generated/add-offsets-to-txn.ts'
 import { addPartitionsToTxn } from '../protocol/messages/generated/add-partitions-to-txn.ts'
 import { alterConfigs } from '../protocol/messages/generated/alter-configs.ts'
+import { alterPartitionReassignments } from '../protocol/messages/generated/alter-partition-reassignments.ts'
 import { apiVersions } from '../protocol/messages/generated/api-versions.ts'
 import { createPartitions } from '../protocol/messages/generated/create-partitions.ts'
 import { createTopics } from '../protocol/messages/generated/create-topics.ts'
@@ -30,6 +31,7 @@ import { joinGroup } from '../protocol/messages/generated/join-group.ts'
 import { leaveGroup } from '../protocol/messages/generated/leave-group.ts'
 import { listGroups } from '../protocol/messages/generated/list-groups.ts'
 import { listOffsets } from '../protocol/messages/generated/list-offsets.ts'
+import { listPartitionReassignments } from '../protocol/messages/generated/list-partition-reassignments.ts'
 import { listTransactions } from '../protocol/messages/generated/list-transactions.ts'
 import { metadata } from '../protocol/messages/generated/metadata.ts'
 import { offsetCommit } from '../protocol/messages/generated/offset-commit.ts'
@@ -43,6 +45,7 @@ import { writeTxnMarkers } from '../protocol/messages/generated/write-txn-marker
 import { handleAddOffsetsToTxn } from './handlers/add-offsets-to-txn.ts'
 import { handleAddPartitionsToTxn } from './handlers/add-partitions-to-txn.ts'
 import { handleAlterConfigs } from './handlers/alter-configs.ts'
+import { handleAlterPartitionReassignments } from './handlers/alter-partition-reassignments.ts'
 import { handleApiVersions } from './handlers/api-versions.ts'
 import { handleCreatePartitions } from './handlers/create-partitions.ts'
 import { handleCreateTopics } from './handlers/create-topics.ts'
@@ -67,6 +70,7 @@ import { handleJoinGroup } from './handlers/join-group.ts'
 import { handleLeaveGroup } from './handlers/leave-group.ts'
 import { handleListGroups } from './handlers/list-groups.ts'
 import { handleListOffsets } from './handlers/list-offsets.ts'
+import { handleListPartitionReassignments } from './handlers/list-partition-reassignments.ts'
 import { handleListTransactions } from './handlers/list-transactions.ts'
 import { handleMetadata } from './handlers/metadata.ts'
 import { handleOffsetCommit } from './handlers/offset-commit.ts'
@@ -137,6 +141,8 @@ export const servedApis: readonly ServedApi[] = [
   serve(deleteGroups, handleDeleteGroups),
   serve(electLeaders, handleElectLeaders),
   serve(incrementalAlterConfigs, handleIncrementalAlterConfigs),
+  serve(alterPartitionReassignments, handleAlterPartitionReassignments),
+  serve(listPartitionReassignments, handleListPartitionReassignments),
   serve(offsetDelete, handleOffsetDelete),
   serve(describeCluster, handleDescribeCluster),
   serve(describeProducers, handleDescribeProducers),
