@@ -94,6 +94,14 @@ export async function openTestBroker(
   }
 }
 
+/** A broker on the same files that finds no mark of an orderly close: another leader epoch begins. */
+export async function afterUncleanStop(broker: TestBroker): Promise<TestBroker> {
+  const { runtime, fileSystem } = broker
+  await broker.broker.close()
+  fileSystem.remove('.kafka_cleanshutdown')
+  return openTestBroker({ runtime, fileSystem })
+}
+
 export async function createTopic(
   { ask }: TestBroker,
   name: string,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import {
+  afterUncleanStop,
   batch,
   createTopic,
   offsetAt,
@@ -86,8 +87,39 @@ test('without tiered storage, earliest local is earliest and the tiered ones are
   expect(await offsetAt(broker, 'orders', -6n)).toMatchObject({ error: 'NONE', offset: -1n })
 })
 
+describe('the leader epoch', () => {
+  test('is that of the record which was found, and of the next one for latest', async () => {
+    const before = await withTimestamps(10, 20)
+    const broker = await afterUncleanStop(before)
+    await produceTo(broker, 'orders', batch('later'))
+    const epochs = []
+    for (const timestamp of [earliest, -4n, 10n, 21n, maxTimestamp, latest]) {
+      epochs.push((await offsetAt(broker, 'orders', timestamp)).leaderEpoch)
+    }
+    expect(epochs).toEqual([0, 0, 0, 1, 1, 1])
+  })
+
+  test('is that of the partition when there are no records', async () => {
+    const broker = await withTimestamps()
+    expect(await offsetAt(broker, 'orders', earliest)).toMatchObject({ leaderEpoch: 0 })
+    const later = await afterUncleanStop(broker)
+    expect(await offsetAt(later, 'orders', earliest)).toMatchObject({ leaderEpoch: 1 })
+    expect(await offsetAt(later, 'orders', 5n)).toMatchObject({ offset: -1n, leaderEpoch: -1 })
+  })
+
+  test.each([1, 3])('has no place in version %i', async (version) => {
+    const broker = await withTimestamps(10)
+    expect(await offsetAt(broker, 'orders', earliest, { version })).toMatchObject({
+      offset: 0n,
+      leaderEpoch: -1,
+    })
+  })
+})
+
 describe('errors', () => {
   test.each([
+    [-7n, 11],
+    [-100n, 1],
     [maxTimestamp, 6],
     [-4n, 7],
     [-5n, 8],
@@ -106,18 +138,22 @@ describe('errors', () => {
     expect(await offsetAt(broker, 'orders', latest, { partition: 1 })).toMatchObject({ error })
   })
 
-  test('a partition that is asked for twice', async () => {
+  test('a partition that is asked for twice, also in two places', async () => {
     const broker = await withTimestamps(10)
-    const one = () => createListOffsetsRequestListOffsetsPartition({ timestamp: latest })
-    const topics = [
-      createListOffsetsRequestListOffsetsTopic({ name: 'orders', partitions: [one(), one()] }),
-    ]
-    const response = await broker.ask(
-      listOffsets,
-      createListOffsetsRequest({ replicaId: -1, topics }),
-    )
-    const errors = response.topics[0]!.partitions.map(({ errorCode }) => errorName(errorCode))
-    expect(errors).toEqual(['INVALID_REQUEST', 'INVALID_REQUEST'])
+    const one = (partitionIndex: number) =>
+      createListOffsetsRequestListOffsetsPartition({ partitionIndex, timestamp: latest })
+    const orders = (...partitions: number[]) =>
+      createListOffsetsRequestListOffsetsTopic({ name: 'orders', partitions: partitions.map(one) })
+    const ask = async (...topics: ReturnType<typeof orders>[]) => {
+      const request = createListOffsetsRequest({ replicaId: -1, topics })
+      const response = await broker.ask(listOffsets, request)
+      return response.topics.flatMap(({ partitions }) =>
+        partitions.map(({ errorCode }) => errorName(errorCode)),
+      )
+    }
+    expect(await ask(orders(0, 0))).toEqual(['INVALID_REQUEST', 'INVALID_REQUEST'])
+    expect(await ask(orders(0), orders(0))).toEqual(['INVALID_REQUEST', 'INVALID_REQUEST'])
+    expect(await ask(orders(0), orders(1))).toEqual(['NONE', 'UNKNOWN_TOPIC_OR_PARTITION'])
   })
 })
 

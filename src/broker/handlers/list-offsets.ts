@@ -54,9 +54,9 @@ export async function handleListOffsets(
   request: ListOffsetsRequest,
   context: RequestContext,
 ): Promise<ListOffsetsResponse> {
+  const repeated = repeatedIn(request)
   const topics = await Promise.all(
     request.topics.map(async ({ name, partitions }) => {
-      const repeated = repeatedIn(partitions)
       const answers = partitions.map((wanted) =>
         answer(services, name, wanted, repeated, request.isolationLevel, context.version),
       )
@@ -69,27 +69,35 @@ export async function handleListOffsets(
   return createListOffsetsResponse({ topics })
 }
 
-function repeatedIn(partitions: readonly ListOffsetsRequestListOffsetsPartition[]): Set<number> {
-  const once = new Set<number>()
-  const repeated = new Set<number>()
-  for (const { partitionIndex } of partitions) {
-    if (once.has(partitionIndex)) repeated.add(partitionIndex)
-    once.add(partitionIndex)
+/** Keys of the partitions that are asked for more than once. */
+function repeatedIn({ topics }: ListOffsetsRequest): Set<string> {
+  const once = new Set<string>()
+  const repeated = new Set<string>()
+  for (const { name, partitions } of topics) {
+    for (const { partitionIndex } of partitions) {
+      const key = keyOf(name, partitionIndex)
+      if (once.has(key)) repeated.add(key)
+      once.add(key)
+    }
   }
   return repeated
+}
+
+function keyOf(name: string, partitionIndex: number): string {
+  return `${partitionIndex}:${name}`
 }
 
 async function answer(
   services: BrokerServices,
   name: string,
   wanted: ListOffsetsRequestListOffsetsPartition,
-  repeated: ReadonlySet<number>,
+  repeated: ReadonlySet<string>,
   isolationLevel: number,
   version: number,
 ): Promise<ListOffsetsResponseListOffsetsPartitionResponse> {
   const { partitionIndex } = wanted
   try {
-    if (repeated.has(partitionIndex)) {
+    if (repeated.has(keyOf(name, partitionIndex))) {
       throw new KafkaError(`${name}-${partitionIndex} is asked for more than once`, {
         code: 'INVALID_REQUEST',
       })
@@ -116,14 +124,14 @@ async function lookUp(
   isolationLevel: number,
   version: number,
 ): Promise<Found> {
-  if (timestamp < 0n && version < (versionOf.get(timestamp) ?? 0)) {
-    throw new KafkaError(`Timestamp ${timestamp} needs a later version of ListOffsets`, {
+  if (timestamp < 0n && version < (versionOf.get(timestamp) ?? Number.POSITIVE_INFINITY)) {
+    throw new KafkaError(`Version ${version} of ListOffsets has no timestamp ${timestamp}`, {
       code: 'UNSUPPORTED_VERSION',
     })
   }
   if (timestamp === latestTiered || timestamp === earliestPendingUpload) return nothing
   if (timestamp === earliest || timestamp === earliestLocal) {
-    return { offset: log.logStartOffset, timestamp: -1n, leaderEpoch: -1 }
+    return foundAt(log, log.logStartOffset, -1n)
   }
   if (timestamp === latest || timestamp === maxTimestamp) await log.whenSynced()
   const visibleEnd = isolationLevel === readCommitted ? log.lastStableOffset : log.highWatermark
@@ -131,5 +139,9 @@ async function lookUp(
     return { offset: visibleEnd, timestamp: -1n, leaderEpoch: log.leaderEpoch }
   const found =
     timestamp === maxTimestamp ? await log.maxTimestamp() : await log.offsetForTimestamp(timestamp)
-  return found && found.offset < visibleEnd ? { ...found, leaderEpoch: log.leaderEpoch } : nothing
+  return found && found.offset < visibleEnd ? foundAt(log, found.offset, found.timestamp) : nothing
+}
+
+function foundAt(log: PartitionLog, offset: bigint, timestamp: bigint): Found {
+  return { offset, timestamp, leaderEpoch: log.leaderEpochAt(offset) }
 }

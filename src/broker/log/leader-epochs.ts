@@ -23,6 +23,11 @@ export class LeaderEpochs {
     return this.#starts.at(-1)?.epoch ?? 0
   }
 
+  /** The epoch that wrote, or will write, the record at `offset`. */
+  at(offset: bigint): number {
+    return this.#starts.findLast((start) => start.startOffset <= offset)?.epoch ?? 0
+  }
+
   /** Notes that `epoch` writes from `startOffset` on. Durable when it resolves. */
   async begin(epoch: number, startOffset: bigint): Promise<void> {
     if (this.#starts.at(-1)?.epoch === epoch) return

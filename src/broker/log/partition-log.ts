@@ -153,6 +153,11 @@ export class PartitionLog {
     return this.#epochs.current
   }
 
+  /** The epoch that wrote, or will write, the record at `offset`. */
+  leaderEpochAt(offset: bigint): number {
+    return this.#epochs.at(offset)
+  }
+
   get config(): LogConfig {
     return this.#config
   }
