@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { isSettled, runAll } from '../../../test/broker/settled.ts'
 import {
+  afterUncleanStop,
   batch,
   createTopic,
   fetchFrom,
@@ -244,6 +245,28 @@ describe('errors', () => {
     expect([current, newer]).toEqual(['NONE', 'UNKNOWN_LEADER_EPOCH'])
   })
 })
+
+test.each([15, 16])(
+  'version %i: who has an old leader epoch learns the new one (KIP-951)',
+  async (version) => {
+    const before = await openTestBroker()
+    const topicId = await createTopic(before, 'orders')
+    const broker = await afterUncleanStop(before)
+    const partition = createFetchRequestFetchPartition({ currentLeaderEpoch: 0 })
+    const topics = [createFetchRequestFetchTopic({ topicId, partitions: [partition] })]
+    const request = createFetchRequest({ minBytes: 1, maxWaitMs: 5000, topics })
+    const advertised = { host: 'h', port: 9092 }
+    const response = await broker.ask(fetch, request, { version, advertised })
+    const answer = response.responses[0]!.partitions[0]!
+    expect(errorName(answer.errorCode)).toBe('FENCED_LEADER_EPOCH')
+    expect(answer.currentLeader).toEqual(
+      version >= 16 ? { leaderId: 1, leaderEpoch: 1 } : { leaderId: -1, leaderEpoch: -1 },
+    )
+    expect(response.nodeEndpoints).toEqual(
+      version >= 16 ? [{ nodeId: 1, ...advertised, rack: null }] : [],
+    )
+  },
+)
 
 describe('the epoch of the last record that the reader has (KIP-595)', () => {
   test('and an offset beyond where that epoch ends: the end is told at once', async () => {

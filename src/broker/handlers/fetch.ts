@@ -14,6 +14,8 @@ import { emptyBytes } from '../../core/bytes.ts'
 import { KafkaError, OffsetOutOfRangeError } from '../../core/errors.ts'
 import {
   createFetchResponseAbortedTransaction,
+  createFetchResponseLeaderIdAndEpoch,
+  createFetchResponseNodeEndpoint,
   createFetchResponsePartitionData,
   type FetchRequest,
   type FetchRequestFetchPartition,
@@ -54,7 +56,15 @@ export async function handleFetch(
 ): Promise<FetchResponse> {
   const { runtime, config, longPolls } = services
   const exchange = services.fetchSessions.begin(request, context.version)
-  const respond = ({ answers }: Look) => exchange.respond(answers, !context.signal?.aborted)
+  const respond = ({ answers }: Look) => {
+    const response = exchange.respond(answers, !context.signal?.aborted)
+    if (answers.some(({ currentLeader }) => currentLeader.leaderId >= 0)) {
+      const endpoint = context.advertised ?? services.advertised()
+      const { nodeId } = config
+      response.nodeEndpoints = [createFetchResponseNodeEndpoint({ nodeId, ...endpoint })]
+    }
+    return response
+  }
   const deadline = runtime.monotonicNow() + Math.min(request.maxWaitMs, config.fetchMaxWaitMs)
   const minBytes = Math.min(request.minBytes, request.maxBytes, config.fetchMaxBytes)
   const { targets } = exchange
@@ -123,7 +133,7 @@ async function lookOnce(
         missing.add(target)
       }
       if (!missing.has(target)) isUrgent = true
-      answers.push(failed(services, wanted.partition, error))
+      answers.push(failed(services, target, version, error))
     }
   }
   return { answers, bytes, isUrgent, seen }
@@ -213,16 +223,29 @@ function mayHave(minBytes: number, look: Look): boolean {
 }
 
 function failed(
-  { runtime }: BrokerServices,
-  partitionIndex: number,
+  { config, runtime, topics }: BrokerServices,
+  target: FetchTarget,
+  version: number,
   error: unknown,
 ): FetchResponsePartitionData {
-  return createFetchResponsePartitionData({
-    partitionIndex,
+  const code = error instanceof KafkaError ? error.code : ''
+  const answer = createFetchResponsePartitionData({
+    partitionIndex: target.wanted.partition,
     errorCode: toErrorCode(runtime.logger, error),
     highWatermark: -1n,
+    // As in Kafka: null, but for what is not there.
+    abortedTransactions: missingErrors.has(code) ? [] : null,
     records: emptyBytes,
   })
+  // KIP-951: who is told that its epoch is old learns the one that holds in the same answer.
+  if (version >= 16 && code === 'FENCED_LEADER_EPOCH') {
+    const { leaderEpoch } = logOf(topics, target, true)
+    answer.currentLeader = createFetchResponseLeaderIdAndEpoch({
+      leaderId: config.nodeId,
+      leaderEpoch,
+    })
+  }
+  return answer
 }
 
 function outOfRange(log: PartitionLog, offset: bigint): KafkaError {
