@@ -1,0 +1,72 @@
+/** The brokers that are compared, each a process of its own with a data folder of its own. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { startApacheKafka } from '../../test/kafka/apache-kafka.ts'
+
+export interface BenchBroker {
+  readonly name: string
+  readonly bootstrap: string
+  /** For our client. */
+  readonly url: string
+  /** Resident memory now, MiB. */
+  residentMiB(): number
+  stop(): Promise<void>
+}
+
+const program = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+
+export async function startKafkaDo(): Promise<BenchBroker> {
+  const folder = await mkdtemp(join(tmpdir(), 'kafka-do-bench-'))
+  const child = spawn(process.execPath, [program, 'serve', '--port', '0', '--data', folder], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const url = await urlOf(child)
+  return {
+    name: 'kafka-do',
+    bootstrap: url.replace('kafka://', ''),
+    url,
+    residentMiB: () => residentMiB(child.pid!),
+    async stop() {
+      const ended = new Promise((resolve) => child.once('exit', resolve))
+      child.kill('SIGTERM')
+      await ended
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** With the memory settings that its own start script has: 1 GiB of heap, G1. */
+export async function startKafka(): Promise<BenchBroker> {
+  const kafka = await startApacheKafka({
+    jvmArgs: ['-Xms1g', '-Xmx1g', '-server', '-XX:+UseG1GC', '-XX:MaxGCPauseMillis=20'],
+  })
+  return {
+    name: 'Apache Kafka',
+    bootstrap: kafka.bootstrap,
+    url: kafka.url,
+    residentMiB: () => residentMiB(kafka.pid!),
+    stop: () => kafka.stop(),
+  }
+}
+
+/** The URL that `kafka-do serve` prints when it is ready. */
+export function urlOf(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let printed = ''
+    child.once('exit', (code) => reject(new Error(`kafka-do serve ended with ${code}`)))
+    child.stdout!.on('data', (chunk: Buffer) => {
+      printed += chunk.toString()
+      const url = /kafka:\/\/\S+/.exec(printed)?.[0]
+      if (url) resolve(url)
+    })
+  })
+}
+
+function residentMiB(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  return Number(/VmRSS:\s+(\d+)/.exec(status)![1]) / 1024
+}
