@@ -99,6 +99,16 @@ describe('a long poll', () => {
     expect(await answer).toMatchObject({ values: ['a'] })
   })
 
+  test('answers with what has come meanwhile when that is less than minBytes', async () => {
+    const broker = await withTopic()
+    const answer = fetchFrom(broker, 'orders', 0n, { maxWaitMs: 100, minBytes: 10_000 })
+    await runAll()
+    await produceTo(broker, 'orders', batch('a'))
+    expect(await isSettled(answer)).toBe(false)
+    broker.runtime.advance(100)
+    expect(await answer).toMatchObject({ values: ['a'], highWatermark: 1n })
+  })
+
   test('makes what acks=1 appends visible without waiting for the background flush', async () => {
     const broker = await withTopic()
     const answer = fetchFrom(broker, 'orders', 0n, { maxWaitMs: 5000 })

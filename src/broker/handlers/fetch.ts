@@ -69,15 +69,21 @@ export async function handleFetch(
   const minBytes = Math.min(request.minBytes, request.maxBytes, config.fetchMaxBytes)
   const { targets } = exchange
   const missing = new Set<FetchTarget>()
-  for (let isFirst = true; ; isFirst = false) {
+  for (let isFirst = true, isLast = false; ; isFirst = false) {
     const look = await lookOnce(services, request, context.version, { targets, missing, isFirst })
-    if (look.isUrgent || look.bytes >= minBytes || look.seen.size === 0) return respond(look)
-    const outcome = await longPolls.wait([...look.seen.keys()], {
+    const isEnough = look.isUrgent || look.bytes >= minBytes || look.seen.size === 0
+    if (isEnough || isLast) return respond(look)
+    const logs = [...look.seen.keys()]
+    const outcome = await longPolls.wait(logs, {
       timeoutMs: deadline - runtime.monotonicNow(),
       signal: context.signal,
       isWorthLooking: (log) => hasNews(log, look, request) && mayHave(minBytes, look),
     })
-    if (outcome !== 'advanced') return respond(look)
+    if (outcome === 'advanced') continue
+    // What came meanwhile may be too little for `minBytes`, but now it is due.
+    isLast =
+      outcome === 'expired' && minBytes > 1 && logs.some((log) => hasNews(log, look, request))
+    if (!isLast) return respond(look)
   }
 }
 
