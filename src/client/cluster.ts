@@ -224,32 +224,50 @@ export class Cluster {
   }
 
   async #lookUp(name: string, options: CallOptions & { create?: boolean }): Promise<TopicInfo> {
+    const { create = true } = options
     const info = await this.retrying(`look up topic '${name}'`, options, async (call) => {
-      const request = createMetadataRequest({
-        topics: [createMetadataRequestTopic({ name })],
-        allowAutoTopicCreation: options.create ?? true,
-      })
-      const response = await this.connection.exchange(metadata, request, call)
-      const found = response.topics.find((candidate) => candidate.name === name)
-      if (!found) throw new DisconnectedError(`The broker's answer does not name topic '${name}'`)
-      if (errorName(found.errorCode) === 'UNKNOWN_TOPIC_OR_PARTITION') throw unknownTopic(name)
-      if (found.errorCode !== 0) throw errorFrom(found.errorCode, { topic: name })
-      if (
-        found.partitions.some(
-          (partition) => errorName(partition.errorCode) === 'LEADER_NOT_AVAILABLE',
-        )
-      ) {
-        throw errorFrom(
-          found.partitions.find((partition) => partition.errorCode !== 0)!.errorCode,
-          { topic: name },
+      // A cluster that creates the topic says first that there is none.
+      for (let tries = 1; ; tries++) {
+        const found = await this.#askAbout(name, create, call)
+        if (found) return found
+        if (!create || tries > creationTries) throw unknownTopic(name)
+        const waitMs = backoffDelay(tries, { baseMs: 20, maxMs: 500 }, this.runtime)
+        await delay(
+          this.runtime,
+          waitMs,
+          call.signal ? AbortSignal.any([call.signal, this.closed]) : this.closed,
         )
       }
-      return toTopicInfo(found)
     })
     this.#topics.set(name, { info, fetchedAt: this.runtime.monotonicNow() })
     return info
   }
+
+  /** Undefined when the topic is not there, or not yet. */
+  async #askAbout(
+    name: string,
+    create: boolean,
+    call: CallOptions,
+  ): Promise<TopicInfo | undefined> {
+    const request = createMetadataRequest({
+      topics: [createMetadataRequestTopic({ name })],
+      allowAutoTopicCreation: create,
+    })
+    const response = await this.connection.exchange(metadata, request, call)
+    const found = response.topics.find((candidate) => candidate.name === name)
+    if (!found) throw new DisconnectedError(`The broker's answer does not name topic '${name}'`)
+    if (errorName(found.errorCode) === 'UNKNOWN_TOPIC_OR_PARTITION') return undefined
+    if (found.errorCode !== 0) throw errorFrom(found.errorCode, { topic: name })
+    const leaderless = found.partitions.find(
+      (partition) => errorName(partition.errorCode) === 'LEADER_NOT_AVAILABLE',
+    )
+    if (leaderless) throw errorFrom(leaderless.errorCode, { topic: name })
+    return toTopicInfo(found)
+  }
 }
+
+/** About 1.5 s. */
+const creationTries = 7
 
 export function closedClient(): ClosedError {
   return new ClosedError('The client is closed; make a new Client to go on', {
