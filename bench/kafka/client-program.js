@@ -4,6 +4,14 @@
  */
 import { Client, string, topic as typed } from 'kafka-do'
 
+// @platformatic/kafka needs it, and Node 20 lacks it.
+Promise.withResolvers ??= function withResolvers() {
+  /** @type {any} */
+  const parts = {}
+  parts.promise = new Promise((resolve, reject) => Object.assign(parts, { resolve, reject }))
+  return parts
+}
+
 const [, , clientName, kind, bootstrap, topic, countText] = process.argv
 const count = Number(countText)
 const value = 'x'.repeat(100)
