@@ -1,0 +1,49 @@
+/** The broker that a file's npm clients are let loose on: one per file, in memory, behind its listener. */
+import { afterAll, beforeAll } from 'vitest'
+import type { BrokerConfigInput } from '../../../src/broker/config.ts'
+import { createServer, type Server } from '../../../src/server/server.ts'
+
+export interface ServedBroker {
+  readonly port: number
+  /** For our own client. */
+  readonly url: string
+  /** `127.0.0.1:PORT`, for the others. */
+  readonly bootstrap: string
+}
+
+const quick: BrokerConfigInput = {
+  // A killed member is noticed after its session; Kafka's lower bound of 6 s would make tests slow.
+  groupMinSessionTimeout: 100,
+  // Clients that close wait for their last fetch.
+  fetchMaxWaitMs: 300,
+}
+
+/** Started before the file's tests, stopped after them. Its fields can be read from then on. */
+export function servedBroker(config: BrokerConfigInput = {}): ServedBroker {
+  let server: Server | undefined
+  const started = () => {
+    if (server === undefined) throw new Error('the broker has not started')
+    return server
+  }
+  beforeAll(async () => {
+    server = await createServer({ data: 'memory:', port: 0, broker: { ...quick, ...config } })
+  })
+  afterAll(() => server?.close())
+  return {
+    get port() {
+      return started().port
+    },
+    get url() {
+      return started().url
+    },
+    get bootstrap() {
+      return `127.0.0.1:${started().port}`
+    },
+  }
+}
+
+/** What several tests of a file share must not clash. */
+export function uniqueNames(): (prefix: string) => string {
+  let count = 0
+  return (prefix) => `${prefix}-${++count}`
+}
