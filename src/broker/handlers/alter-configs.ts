@@ -10,17 +10,17 @@ import {
   createAlterConfigsResponseAlterConfigsResourceResponse,
 } from '../../protocol/messages/generated/alter-configs.ts'
 import type { BrokerServices } from '../services.ts'
-import { alterConfigsOf } from './alter-topic-configs.ts'
+import { alterEach } from './alter-topic-configs.ts'
 
 export async function handleAlterConfigs(
   services: BrokerServices,
   { resources, validateOnly }: AlterConfigsRequest,
 ): Promise<AlterConfigsResponse> {
-  const responses = []
-  for (const resource of resources) {
-    const settings = resource.configs.map(({ name, value }) => [name, value] as const)
-    const outcome = await alterConfigsOf(services, resource, () => settings, validateOnly)
-    responses.push(createAlterConfigsResponseAlterConfigsResourceResponse(outcome))
-  }
-  return createAlterConfigsResponse({ responses })
+  const outcomes = await alterEach(services, resources, validateOnly, ({ configs }) => {
+    const settings = configs.map(({ name, value }) => [name, value] as const)
+    return () => settings
+  })
+  return createAlterConfigsResponse({
+    responses: outcomes.map((one) => createAlterConfigsResponseAlterConfigsResourceResponse(one)),
+  })
 }

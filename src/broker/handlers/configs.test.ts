@@ -115,15 +115,30 @@ describe('DescribeConfigs', () => {
     expect(configs.length).toBeGreaterThan(10)
   })
 
-  test.each(['1', ''])('the broker, as %j', async (name) => {
+  test('no keys are all keys', async () => {
+    const broker = await openTestBroker()
+    await createTopic(broker, 'orders')
+    const all = await describeOne(broker, 'orders')
+    expect(await describeOne(broker, 'orders', { keys: [] })).toEqual(all)
+  })
+
+  test('the broker', async () => {
     const broker = await openTestBroker({ config: { defaultPartitions: 6 } })
-    const { configs } = await describeOne(broker, name, {
+    const { configs } = await describeOne(broker, '1', {
       type: brokerType,
       keys: ['num.partitions'],
     })
     expect(configs).toMatchObject([
       { name: 'num.partitions', value: '6', readOnly: true, configSource: 4 },
     ])
+  })
+
+  test('what was set for all brokers at run time is nothing', async () => {
+    const broker = await openTestBroker({ config: { defaultPartitions: 6 } })
+    expect(await describeOne(broker, '', { type: brokerType })).toMatchObject({
+      error: 'NONE',
+      configs: [],
+    })
   })
 
   test.each([
@@ -190,12 +205,14 @@ describe('IncrementalAlterConfigs', () => {
 
   test.each<[string, Change[], string]>([
     ['orders', [['segment.ms', operations.set, 'x']], 'INVALID_CONFIG'],
-    ['orders', [['segment.ms', operations.set, null]], 'INVALID_CONFIG'],
+    ['orders', [['segment.ms', operations.set, null]], 'INVALID_REQUEST'],
     ['orders', [['no.such', operations.set, '1']], 'INVALID_CONFIG'],
     ['orders', [['segment.ms', operations.append, '1']], 'INVALID_CONFIG'],
     ['orders', [['cleanup.policy', operations.subtract, 'delete']], 'INVALID_CONFIG'],
     ['orders', [['segment.ms', 9, '1']], 'INVALID_REQUEST'],
     ['nowhere', [['segment.ms', operations.set, '1']], 'UNKNOWN_TOPIC_OR_PARTITION'],
+    ['no where', [['segment.ms', operations.set, '1']], 'INVALID_TOPIC_EXCEPTION'],
+    ['', [['segment.ms', operations.set, '1']], 'INVALID_REQUEST'],
     ['__consumer_offsets', [['segment.ms', operations.set, '1']], 'INVALID_TOPIC_EXCEPTION'],
   ])('%s %o: %s, and nothing is changed', async (name, changes, error) => {
     const broker = await openTestBroker()
@@ -213,6 +230,28 @@ describe('IncrementalAlterConfigs', () => {
       ['segment.ms', operations.delete],
     ]
     expect(await alter(broker, 'orders', changes)).toBe('INVALID_REQUEST')
+  })
+
+  test('one topic twice is INVALID_REQUEST, and nothing is changed', async () => {
+    const broker = await openTestBroker()
+    await createTopic(broker, 'orders')
+    await createTopic(broker, 'others')
+    const resources = ['orders', 'others', 'orders'].map((resourceName, i) =>
+      createIncrementalAlterConfigsRequestAlterConfigsResource({
+        resourceType: topicType,
+        resourceName,
+        configs: [{ name: 'segment.ms', configOperation: operations.set, value: String(1 + i) }],
+      }),
+    )
+    const request = createIncrementalAlterConfigsRequest({ resources })
+    const { responses } = await broker.ask(incrementalAlterConfigs, request)
+    expect(responses.map(({ errorCode }) => errorName(errorCode))).toEqual([
+      'INVALID_REQUEST',
+      'NONE',
+      'INVALID_REQUEST',
+    ])
+    expect(await configValue(broker, 'orders', 'segment.ms')).toBe('604800000')
+    expect(await configValue(broker, 'others', 'segment.ms')).toBe('2')
   })
 
   test('broker configs are INVALID_REQUEST', async () => {

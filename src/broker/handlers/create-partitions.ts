@@ -1,5 +1,5 @@
 /**
- * CreatePartitions v0–3. The number of partitions can only rise.
+ * CreatePartitions v0–3. The number of partitions can only rise. A topic that is there twice is refused.
  *
  * Differs from Apache Kafka: an assignment must put every new partition on this node.
  */
@@ -12,38 +12,40 @@ import {
   createCreatePartitionsResponse,
   createCreatePartitionsResponseCreatePartitionsTopicResult,
 } from '../../protocol/messages/generated/create-partitions.ts'
-import { toErrorCode, toErrorMessage } from '../error-code.ts'
+import { errorCodes, toErrorCode, toErrorMessage } from '../error-code.ts'
 import { unknownTopic } from '../partition-lookup.ts'
 import type { BrokerServices } from '../services.ts'
 import { invalidAssignment } from './create-topics.ts'
+import { repeatedIn } from './repeated.ts'
 
 export async function handleCreatePartitions(
   services: BrokerServices,
   request: CreatePartitionsRequest,
 ): Promise<CreatePartitionsResponse> {
   const results: CreatePartitionsResponseCreatePartitionsTopicResult[] = []
-  const names = new Set<string>()
-  for (const wanted of request.topics) {
-    const isRepeated = names.has(wanted.name)
-    names.add(wanted.name)
-    results.push(await answer(services, wanted, isRepeated, request.validateOnly))
+  const repeated = repeatedIn(request.topics.map(({ name }) => name))
+  for (const name of repeated) {
+    results.push(
+      createCreatePartitionsResponseCreatePartitionsTopicResult({
+        name,
+        errorCode: errorCodes.INVALID_REQUEST,
+        errorMessage: `Topic '${name}' is there more than once in the request`,
+      }),
+    )
   }
+  for (const wanted of request.topics)
+    if (!repeated.has(wanted.name))
+      results.push(await answer(services, wanted, request.validateOnly))
   return createCreatePartitionsResponse({ results })
 }
 
 async function answer(
   services: BrokerServices,
   { name, count, assignments }: CreatePartitionsRequestCreatePartitionsTopic,
-  isRepeated: boolean,
   validateOnly: boolean,
 ): Promise<CreatePartitionsResponseCreatePartitionsTopicResult> {
   const { topics, config, runtime } = services
   try {
-    if (isRepeated) {
-      throw new KafkaError(`Topic '${name}' is there more than once in the request`, {
-        code: 'INVALID_REQUEST',
-      })
-    }
     const topic = topics.byName(name)
     if (!topic) throw unknownTopic(name)
     if (topic.isInternal) {

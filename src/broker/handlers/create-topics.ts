@@ -21,6 +21,7 @@ import type { BrokerServices } from '../services.ts'
 import { describeTopicConfigs } from '../topics/config-description.ts'
 import { checkOverrides, type TopicOverrides } from '../topics/topic-configs.ts'
 import type { NewTopic } from '../topics/topic-registry.ts'
+import { repeatedIn } from './repeated.ts'
 
 const brokerDefault = -1
 
@@ -29,7 +30,7 @@ export async function handleCreateTopics(
   request: CreateTopicsRequest,
 ): Promise<CreateTopicsResponse> {
   const topics: CreateTopicsResponseCreatableTopicResult[] = []
-  const repeated = repeatedNames(request.topics)
+  const repeated = repeatedIn(request.topics.map(({ name }) => name))
   for (const name of repeated) {
     const errorMessage = `Topic '${name}' is there more than once in the request`
     topics.push(failed(name, errorCodes.INVALID_REQUEST, errorMessage))
@@ -129,16 +130,5 @@ function failed(
     name,
     errorCode,
     errorMessage,
-    configs: null,
   })
-}
-
-function repeatedNames(topics: readonly { readonly name: string }[]): Set<string> {
-  const once = new Set<string>()
-  const repeated = new Set<string>()
-  for (const { name } of topics) {
-    if (once.has(name)) repeated.add(name)
-    once.add(name)
-  }
-  return repeated
 }

@@ -15,7 +15,7 @@ export async function handleDeleteGroups(
   { groupsNames }: DeleteGroupsRequest,
 ): Promise<DeleteGroupsResponse> {
   const results: DeleteGroupsResponseDeletableGroupResult[] = []
-  for (const groupId of groupsNames) {
+  for (const groupId of new Set(groupsNames)) {
     const code = await remove(services, groupId)
     results.push(createDeleteGroupsResponseDeletableGroupResult({ groupId, errorCode: code }))
   }

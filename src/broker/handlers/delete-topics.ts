@@ -1,6 +1,6 @@
 /**
  * DeleteTopics v1–6; by name, or by topic id (v6). Answered once the topics and their data are gone. The committed
- * offsets of a topic go with it.
+ * offsets of a topic go with it. A topic that is there twice is refused, and answered once.
  *
  * Differs from Apache Kafka: the broker's own topics cannot be deleted (INVALID_TOPIC_EXCEPTION).
  */
@@ -17,6 +17,7 @@ import { toErrorCode, toErrorMessage } from '../error-code.ts'
 import { topicOf } from '../partition-lookup.ts'
 import type { RequestContext } from '../request-context.ts'
 import type { BrokerServices } from '../services.ts'
+import { repeatedIn } from './repeated.ts'
 
 interface Named {
   readonly name: string | null
@@ -31,13 +32,27 @@ export async function handleDeleteTopics(
   const named: readonly Named[] =
     version >= 6 ? request.topics : request.topicNames.map((name) => ({ name, topicId: zeroUuid }))
   const responses: DeleteTopicsResponseDeletableTopicResult[] = []
-  for (const one of named) responses.push(await answer(services, one))
+  const keys = named.map((one) => keyOf(services, one))
+  const repeated = repeatedIn(keys)
+  const answered = new Set<string>()
+  for (const [i, one] of named.entries()) {
+    const key = keys[i]!
+    if (answered.has(key)) continue
+    answered.add(key)
+    responses.push(await answer(services, one, repeated.has(key)))
+  }
   return createDeleteTopicsResponse({ responses })
+}
+
+/** The same for all that means the same topic. */
+function keyOf({ topics }: BrokerServices, { name, topicId }: Named): string {
+  return name === null ? topicId : (topics.byName(name)?.id ?? `name ${name}`)
 }
 
 async function answer(
   services: BrokerServices,
   { name, topicId }: Named,
+  isRepeated: boolean,
 ): Promise<DeleteTopicsResponseDeletableTopicResult> {
   const byId = topicId !== zeroUuid
   try {
@@ -46,6 +61,10 @@ async function answer(
         code: 'INVALID_REQUEST',
       })
     }
+    if (isRepeated)
+      throw new KafkaError('The topic is there more than once in the request', {
+        code: 'INVALID_REQUEST',
+      })
     const topic = topicOf(services.topics, byId, name ?? '', topicId)
     if (topic instanceof KafkaError) throw topic
     if (topic.isInternal) {

@@ -41,7 +41,8 @@ function answer(
   { includeSynonyms, includeDocumentation }: DescribeConfigsRequest,
 ): DescribeConfigsResponseDescribeConfigsResult {
   try {
-    const keys = configurationKeys && new Set(configurationKeys)
+    // No keys stand for all, as null does.
+    const keys = configurationKeys?.length ? new Set(configurationKeys) : null
     const configs = describe(services, resourceType, resourceName)
       .filter(({ name }) => !keys || keys.has(name))
       .map((config) =>
@@ -90,8 +91,9 @@ function describe(
     })
   }
   if (type === resourceTypes.broker) {
-    // The empty name stands for the cluster's defaults for all brokers.
-    if (name === '' || name === String(config.nodeId)) return describeBrokerConfigs(config)
+    // The empty name stands for what has been set for all brokers at run time, which is nothing.
+    if (name === '') return []
+    if (name === String(config.nodeId)) return describeBrokerConfigs(config)
     throw new KafkaError(`There is no broker '${name}'; this one is ${config.nodeId}`, {
       code: 'INVALID_REQUEST',
     })

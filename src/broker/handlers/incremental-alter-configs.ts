@@ -18,7 +18,7 @@ import {
   type TopicOverrides,
   topicConfigDefinition,
 } from '../topics/topic-configs.ts'
-import { alterConfigsOf } from './alter-topic-configs.ts'
+import { alterEach } from './alter-topic-configs.ts'
 
 const operations = { set: 0, delete: 1, append: 2, subtract: 3 } as const
 
@@ -26,17 +26,19 @@ export async function handleIncrementalAlterConfigs(
   services: BrokerServices,
   { resources, validateOnly }: IncrementalAlterConfigsRequest,
 ): Promise<IncrementalAlterConfigsResponse> {
-  const responses = []
-  for (const resource of resources) {
-    const outcome = await alterConfigsOf(
-      services,
-      resource,
-      (current) => applyAll(services, current, resource.configs),
-      validateOnly,
-    )
-    responses.push(createIncrementalAlterConfigsResponseAlterConfigsResourceResponse(outcome))
-  }
-  return createIncrementalAlterConfigsResponse({ responses })
+  const outcomes = await alterEach(
+    services,
+    resources,
+    validateOnly,
+    ({ configs }) =>
+      (current) =>
+        applyAll(services, current, configs),
+  )
+  return createIncrementalAlterConfigsResponse({
+    responses: outcomes.map((one) =>
+      createIncrementalAlterConfigsResponseAlterConfigsResourceResponse(one),
+    ),
+  })
 }
 
 function applyAll(

@@ -236,6 +236,21 @@ describe('CreatePartitions', () => {
   })
 })
 
+test('CreatePartitions refuses a topic that is there twice, and does the rest', async () => {
+  const broker = await openTestBroker()
+  await createTopic(broker, 'twice')
+  await createTopic(broker, 'once')
+  const topics = ['twice', 'once', 'twice'].map((name) =>
+    createCreatePartitionsRequestCreatePartitionsTopic({ name, count: 3, assignments: null }),
+  )
+  const { results } = await broker.ask(createPartitions, createCreatePartitionsRequest({ topics }))
+  expect(results.map(({ name, errorCode }) => [name, errorName(errorCode)])).toEqual([
+    ['twice', 'INVALID_REQUEST'],
+    ['once', 'NONE'],
+  ])
+  expect(await partitionsOf(broker, 'twice')).toBe(1)
+})
+
 describe('DeleteTopics', () => {
   test('removes the topic and its data, for good', async () => {
     const broker = await openTestBroker()
@@ -308,6 +323,27 @@ describe('DeleteTopics', () => {
     const topics = [createDeleteTopicsRequestDeleteTopicState({ name: 'orders', topicId })]
     const { responses } = await broker.ask(deleteTopics, createDeleteTopicsRequest({ topics }))
     expect(errorName(responses[0]!.errorCode)).toBe('INVALID_REQUEST')
+  })
+
+  test('refuses a topic that is there twice, and deletes the rest', async () => {
+    const broker = await openTestBroker()
+    const twiceId = await createTopic(broker, 'twice')
+    await createTopic(broker, 'once')
+    const state = createDeleteTopicsRequestDeleteTopicState
+    const topics = [
+      state({ name: 'twice' }),
+      state({ name: 'once' }),
+      state({ topicId: twiceId }),
+      state({ name: 'nowhere' }),
+      state({ name: 'nowhere' }),
+    ]
+    const { responses } = await broker.ask(deleteTopics, createDeleteTopicsRequest({ topics }))
+    expect(responses.map(({ errorCode, name }) => [name, errorName(errorCode)])).toEqual([
+      ['twice', 'INVALID_REQUEST'],
+      ['once', 'NONE'],
+      ['nowhere', 'INVALID_REQUEST'],
+    ])
+    expect(await metadataOf(broker, ['twice'])).toMatchObject([{ error: 'NONE' }])
   })
 
   test.each([1, 3, 4, 5])('version %i', async (version) => {
