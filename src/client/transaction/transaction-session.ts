@@ -335,7 +335,7 @@ export class TransactionSession implements ProducerIdentities, TransactionOfProd
 
   #fence(): KafkaError {
     this.#fenced ??= new ProducerFencedError(
-      `The producer '${this.transactionalId}' was fenced: another with the same transactional id has taken over, or the transaction took longer than its timeout (${this.#timeoutMs} ms). What it wrote since the last commit is aborted`,
+      `The producer '${this.transactionalId}' was fenced: another with the same transactional id has taken over, or the transaction took longer than its timeout (${this.#timeoutMs} ms). What it wrote since the last commit is aborted; to take over again, make a new Client`,
       { code: 'PRODUCER_FENCED' },
     )
     return this.#fenced
