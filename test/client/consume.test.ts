@@ -1,34 +1,30 @@
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   type BrokerConfigInput,
-  Client,
+  type Client,
   Offset,
   type Record,
   SerializationError,
   string,
   topic,
 } from '../../src/index.ts'
+import { testOfOurBroker, until, useCluster } from './test-cluster.ts'
 
-let kafka = new Client('memory:')
-afterEach(() => kafka.close())
+const cluster = useCluster()
+let kafka: Client
 
 const quick = { heartbeatInterval: 20, autoCommitInterval: 10 }
 
 async function withNumbers(
   count: number,
   partitions = 1,
-  broker: BrokerConfigInput = {},
+  broker?: BrokerConfigInput,
 ): Promise<Client> {
-  kafka = new Client({ url: 'memory:', broker })
+  kafka = broker ? await cluster.openBroker(broker) : cluster.open()
   await kafka.admin.createTopic('numbers', { partitions })
   const producer = kafka.producer<number>('numbers')
   await producer.sendBatch(Array.from({ length: count }, (_, n) => n))
   return kafka
-}
-
-/** Resolves when `isTrue` holds, asked after each turn of the event loop. */
-async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await new Promise((resolve) => setImmediate(resolve))
 }
 
 describe('a consumer without a group', () => {
@@ -51,7 +47,7 @@ describe('a consumer without a group', () => {
   })
 
   test('starts at a timestamp', async () => {
-    kafka = new Client('memory:')
+    kafka = cluster.open()
     for (const time of [1000, 2000, 3000, 4000])
       await kafka.produce('timed', time, { timestamp: time })
     const from = kafka.consumer<number>('timed', { offset: Offset.timestamp(2500) })
@@ -74,7 +70,7 @@ describe('a consumer without a group', () => {
   })
 
   test('says which record cannot be read', async () => {
-    kafka = new Client('memory:')
+    kafka = cluster.open()
     await kafka.produce(topic('broken', { value: string }), '{not json')
     const failure = kafka.consumer('broken').take(1).toArray()
     await expect(failure).rejects.toThrow(SerializationError)
@@ -173,7 +169,7 @@ describe('a group', () => {
     },
   )
 
-  test('a consumer that sits in a slow handler keeps its membership', async () => {
+  testOfOurBroker('a consumer that sits in a slow handler keeps its membership', async () => {
     await withNumbers(2, 1, { groupMinSessionTimeout: 100 })
     const handled: number[] = []
     const stop = new AbortController()

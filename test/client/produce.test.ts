@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   BatchError,
   Client,
@@ -13,12 +13,13 @@ import {
   TopicNotFoundError,
   topic,
 } from '../../src/index.ts'
+import { testOfOurBroker, useCluster } from './test-cluster.ts'
 
-let kafka = new Client('memory:')
-afterEach(() => kafka.close())
+const cluster = useCluster()
+let kafka: Client
 
-function open(config: ConstructorParameters<typeof Client>[0] = 'memory:'): Client {
-  kafka = new Client(config)
+function open(): Client {
+  kafka = cluster.open()
   return kafka
 }
 
@@ -121,13 +122,9 @@ describe('producer', () => {
 })
 
 describe('bad input', () => {
-  test('an unknown topic with auto-creation off', async () => {
-    const failure = open({
-      url: 'memory:',
-      broker: { autoCreateTopics: false },
-      retries: 1,
-      retryBackoff: 1,
-    }).produce('nowhere', 1)
+  testOfOurBroker('an unknown topic with auto-creation off', async () => {
+    kafka = await cluster.openBroker({ autoCreateTopics: false })
+    const failure = kafka.produce('nowhere', 1)
     await expect(failure).rejects.toThrow(TopicNotFoundError)
     await expect(failure).rejects.toThrow(/admin.createTopic\('nowhere'\)/)
   })
@@ -176,7 +173,7 @@ describe('bad input', () => {
   })
 
   test('an unknown config key, by name and with the nearest known one', () => {
-    expect(() => open({ url: 'memory:', clientID: 'x' } as never)).toThrow(
+    expect(() => new Client({ url: 'memory:', clientID: 'x' } as never)).toThrow(
       /no option 'clientID'. Did you mean 'clientId'/,
     )
     expect(() => open().producer('orders', { compresion: 'gzip' } as never)).toThrow(
@@ -194,7 +191,7 @@ describe('bad input', () => {
   })
 
   test.each(['ftp://x', 'file:', 'nonsense'])('the url %s', (url) => {
-    expect(() => open(url)).toThrow(ConfigError)
+    expect(() => new Client(url)).toThrow(ConfigError)
   })
 
   test('a batch of which some records fail says which', async () => {

@@ -1,18 +1,12 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { Client, KafkaError, Offset, ProducerFencedError } from '../../src/index.ts'
-import { createServer, type Server } from '../../src/server/server.ts'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { type Client, KafkaError, Offset, ProducerFencedError } from '../../src/index.ts'
+import { isServed, useCluster } from './test-cluster.ts'
 
-describe.each(['embedded', 'served'])('%s', (kind) => {
-  let server: Server | undefined
+describe('transactions', () => {
+  const cluster = useCluster()
   let kafka: Client
-
-  beforeEach(async () => {
-    server = kind === 'served' ? await createServer({ data: 'memory:', port: 0 }) : undefined
-    kafka = new Client(server?.url ?? 'memory:')
-  })
-  afterEach(async () => {
-    await kafka.close()
-    await server?.close()
+  beforeEach(() => {
+    kafka = cluster.open()
   })
 
   /** What a consumer that reads committed records sees before a last record. */
@@ -89,12 +83,12 @@ describe.each(['embedded', 'served'])('%s', (kind) => {
 
   test('a newer producer with the same id fences the older', async () => {
     await kafka.admin.createTopic('a')
-    const old = new Client(server?.url ?? 'memory:')
+    const old = cluster.open()
     const named = { id: 'payments' }
     const work = gate()
     const begun = gate()
     // An embedded broker in memory has one client: there the older has nothing to meet.
-    const zombie = server
+    const zombie = isServed
       ? old.transaction('a', named, async (tx) => {
           await tx.send('zombie')
           begun.open()
@@ -103,16 +97,15 @@ describe.each(['embedded', 'served'])('%s', (kind) => {
         })
       : Promise.reject(new ProducerFencedError('not here'))
     zombie.catch(() => undefined)
-    if (server) await begun.opened
+    if (isServed) await begun.opened
     await kafka.transaction('a', named, (tx) => tx.send('first'))
     await kafka.transaction('a', named, (tx) => tx.send('second'))
     work.open()
     await expect(zombie).rejects.toThrow(ProducerFencedError)
-    if (server) {
+    if (isServed) {
       const again = old.transaction('a', named, (tx) => tx.send('x'))
       await expect(again).rejects.toThrow(ProducerFencedError)
     }
-    await old.close()
     expect(await read('a')).toEqual(['first', 'second'])
   })
 
