@@ -366,9 +366,11 @@ describe('room', () => {
     const long = 'x'.repeat(250)
     expect(ask({ wants: [[long, [0]]] })).toMatchObject({ id: 0, told: [0] })
     const { id } = ask({ wants: [0] })
-    expect(ask({ id, epoch: 1, wants: [[long, [0]]] })).toMatchObject({
+    // Not even in the place of another.
+    expect(ask({ id, epoch: 1, wants: [[long, [0]]], forgets: [0] })).toMatchObject({
       error: 'FETCH_SESSION_ID_NOT_FOUND',
     })
+    expect([sessions.count, sessions.partitionCount]).toEqual([0, 0])
   })
 
   test('ids are not given twice', () => {

@@ -101,8 +101,8 @@ export class FetchSessions {
       this.#end(session)
       return sessionless(targetsOf(request.topics, byId))
     }
-    const grows = session.size > sizeBefore
-    if (grows && !(mayBeKept(session.targets()) && this.#makeRoomForPartitions(0))) {
+    const hasRoom = session.size <= sizeBefore || this.#makeRoomForPartitions(0)
+    if (!hasRoom || !mayBeKept(request.topics)) {
       this.#end(session)
       return refused(errorCodes.FETCH_SESSION_ID_NOT_FOUND)
     }
@@ -198,8 +198,8 @@ export class FetchSessions {
 }
 
 /** A name that no topic can have may be long, and would cost more memory than a partition is counted for. */
-function mayBeKept(targets: readonly FetchTarget[]): boolean {
-  return targets.every(({ topic }) => topic.length <= topicNameLengthMax)
+function mayBeKept(named: readonly { readonly topic: string }[]): boolean {
+  return named.every(({ topic }) => topic.length <= topicNameLengthMax)
 }
 
 function sessionless(targets: readonly FetchTarget[]): FetchExchange {
