@@ -33,16 +33,25 @@ export class Client extends BaseClient {
 }
 
 export type { BrokerConfigInput } from './broker/config.ts'
+export type { ClusterDescription, ClusterNode } from './client/admin/cluster-description.ts'
 export type {
-  Admin,
+  GroupDescription,
+  GroupMember,
+  GroupPartition,
+  GroupSummary,
+} from './client/admin/groups.ts'
+export type { EarliestOffsets, RecordsToDelete } from './client/admin/records.ts'
+export type { ResetOffset } from './client/admin/reset-offsets.ts'
+export type {
   PartitionOffsets,
   TopicConfig,
   TopicDescription,
   TopicSummary,
-} from './client/admin.ts'
+} from './client/admin/topics.ts'
+export type { Admin } from './client/admin.ts'
 export type { Consumer } from './client/consumer/consumer.ts'
 export type { AssignorName, ConsumerConfig } from './client/consumer/consumer-config.ts'
-export { Offset } from './client/consumer/offset.ts'
+export { Offset, type OffsetShift } from './client/consumer/offset.ts'
 export type { ConsumerRecord as Record, RecordHeaders } from './client/consumer/record.ts'
 export type { RecordStream } from './client/consumer/record-stream.ts'
 export { BatchError, type RecordMetadata } from './client/producer/delivery.ts'

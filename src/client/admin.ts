@@ -1,60 +1,26 @@
-/** Administration of topics. */
-import type { Duration } from '../core/duration.ts'
-import { parseDuration } from '../core/duration.ts'
-import { invalid, readInteger } from '../core/options.ts'
-import { errorFrom } from '../protocol/error-codes.ts'
+/** Administration: topics, records, groups and the cluster. What each call does is in `admin/`. */
+import { type ClusterDescription, describeCluster } from './admin/cluster-description.ts'
 import {
-  createCreatePartitionsRequest,
-  createCreatePartitionsRequestCreatePartitionsTopic,
+  deleteGroup,
+  describeGroup,
+  type GroupDescription,
+  type GroupSummary,
+  listGroups,
+} from './admin/groups.ts'
+import { deleteRecords, type EarliestOffsets, type RecordsToDelete } from './admin/records.ts'
+import { type ResetOffset, resetOffsets } from './admin/reset-offsets.ts'
+import {
   createPartitions,
-} from '../protocol/messages/generated/create-partitions.ts'
-import {
-  createCreateTopicsRequest,
-  createCreateTopicsRequestCreatableTopic,
-  createCreateTopicsRequestCreatableTopicConfig,
-  createTopics,
-} from '../protocol/messages/generated/create-topics.ts'
-import {
-  createDeleteTopicsRequest,
-  createDeleteTopicsRequestDeleteTopicState,
-  deleteTopics,
-} from '../protocol/messages/generated/delete-topics.ts'
+  createTopic,
+  deleteTopic,
+  describeTopic,
+  listTopics,
+  type TopicConfig,
+  type TopicDescription,
+  type TopicSummary,
+} from './admin/topics.ts'
 import type { Cluster } from './cluster.ts'
-import { Offset } from './consumer/offset.ts'
-import { lookUpOffset } from './consumer/offset-lookup.ts'
-import { checkTopicName } from './topic.ts'
-
-export interface TopicConfig {
-  /** 1 or more. Default: the broker's. */
-  partitions?: number | undefined
-  /** Copies of each partition. Default: the broker's; an embedded broker keeps one. */
-  replicationFactor?: number | undefined
-  /** How long records are kept: a duration, or -1 for ever. */
-  retentionMs?: Duration | undefined
-  /** Any other of Kafka's topic configs by its own name, such as `{ 'cleanup.policy': 'compact' }`. */
-  configs?: { readonly [name: string]: string | number | boolean } | undefined
-}
-
-export interface TopicSummary {
-  readonly name: string
-  readonly id: string
-  readonly partitions: number
-}
-
-export interface PartitionOffsets {
-  readonly partition: number
-  /** Offset of the oldest record that is still there. */
-  readonly earliest: bigint
-  /** Offset that the next record will get. */
-  readonly latest: bigint
-}
-
-export interface TopicDescription extends TopicSummary {
-  /** By partition number. */
-  readonly offsets: readonly PartitionOffsets[]
-}
-
-const topicConfigKeys = ['partitions', 'replicationFactor', 'retentionMs', 'configs']
+import type { Offset, OffsetShift } from './consumer/offset.ts'
 
 export class Admin {
   readonly #cluster: Cluster
@@ -69,122 +35,71 @@ export class Admin {
    * `INVALID_PARTITIONS` or `INVALID_REPLICATION_FACTOR`, or `ConfigError`.
    */
   async createTopic(name: string, config: TopicConfig = {}): Promise<void> {
-    checkTopicName(name)
-    const request = createCreateTopicsRequest({
-      topics: [
-        createCreateTopicsRequestCreatableTopic({
-          name,
-          numPartitions:
-            config.partitions === undefined
-              ? -1
-              : readInteger(config.partitions, 'partitions', { min: 1, max: 100_000 }),
-          replicationFactor:
-            config.replicationFactor === undefined
-              ? -1
-              : readInteger(config.replicationFactor, 'replicationFactor', { min: 1, max: 32_767 }),
-          configs: toConfigs(config).map(([key, value]) =>
-            createCreateTopicsRequestCreatableTopicConfig({ name: key, value }),
-          ),
-        }),
-      ],
-      timeoutMs: this.#cluster.config.timeout,
-    })
-    await this.#cluster.retrying(`create topic '${name}'`, {}, async (call) => {
-      const response = await this.#cluster.exchange(createTopics, request, call)
-      const answer = response.topics[0]
-      if (answer?.errorCode !== 0)
-        throw errorFrom(answer?.errorCode ?? -1, detail(name, answer?.errorMessage))
-    })
-    this.#cluster.invalidateTopic(name)
+    await createTopic(this.#cluster, name, config)
   }
 
   /** Deletes a topic and all its records. Throws `TopicNotFoundError`. */
   async deleteTopic(name: string): Promise<void> {
-    checkTopicName(name)
-    const request = (version: number) =>
-      createDeleteTopicsRequest({
-        ...(version >= 6
-          ? { topics: [createDeleteTopicsRequestDeleteTopicState({ name })] }
-          : { topicNames: [name] }),
-        timeoutMs: this.#cluster.config.timeout,
-      })
-    await this.#cluster.retrying(`delete topic '${name}'`, {}, async (call) => {
-      const response = await this.#cluster.exchange(deleteTopics, request, call)
-      const answer = response.responses[0]
-      if (answer?.errorCode !== 0)
-        throw errorFrom(answer?.errorCode ?? -1, detail(name, answer?.errorMessage))
-    })
-    this.#cluster.invalidateTopic(name)
+    await deleteTopic(this.#cluster, name)
   }
 
   /** Raises the number of partitions. Keys then spread differently: order by key holds only from then on. */
   async createPartitions(name: string, total: number): Promise<void> {
-    checkTopicName(name)
-    const count = readInteger(total, 'total', { min: 1, max: 100_000 })
-    const request = createCreatePartitionsRequest({
-      topics: [
-        createCreatePartitionsRequestCreatePartitionsTopic({ name, count, assignments: null }),
-      ],
-      timeoutMs: this.#cluster.config.timeout,
-    })
-    await this.#cluster.retrying(`create partitions of '${name}'`, {}, async (call) => {
-      const response = await this.#cluster.exchange(createPartitions, request, call)
-      const answer = response.results[0]
-      if (answer?.errorCode !== 0)
-        throw errorFrom(answer?.errorCode ?? -1, detail(name, answer?.errorMessage))
-    })
-    this.#cluster.invalidateTopic(name)
+    await createPartitions(this.#cluster, name, total)
   }
 
   /** Throws `TopicNotFoundError`. */
   async describeTopic(name: string): Promise<TopicDescription> {
-    checkTopicName(name)
-    this.#cluster.invalidateTopic(name)
-    const { id, partitions } = await this.#cluster.ensureTopic(name, { create: false })
-    const offsets = await Promise.all(
-      partitions.map(async ({ index }) => {
-        const where = { topic: name, partition: index }
-        const [earliest, latest] = await Promise.all([
-          lookUpOffset(this.#cluster, where, Offset.earliest, 'read_uncommitted'),
-          lookUpOffset(this.#cluster, where, Offset.latest, 'read_uncommitted'),
-        ])
-        return { partition: index, earliest, latest }
-      }),
-    )
-    return { name, id, partitions: partitions.length, offsets }
+    return describeTopic(this.#cluster, name)
   }
 
   /** All topics but the broker's internal ones, by name. */
   async listTopics(): Promise<TopicSummary[]> {
-    const topics = await this.#cluster.listTopics()
-    return topics
-      .map(({ name, id, partitions }) => ({ name, id, partitions: partitions.length }))
-      .sort((a, b) => (a.name < b.name ? -1 : 1))
+    return listTopics(this.#cluster)
   }
-}
 
-function toConfigs(config: TopicConfig): [string, string][] {
-  for (const key of Object.keys(config)) {
-    if (!topicConfigKeys.includes(key)) {
-      throw invalid(
-        `TopicConfig has no option '${key}'. Known options: ${topicConfigKeys.join(', ')}; Kafka's own names go into configs`,
-      )
-    }
+  /**
+   * Deletes the records before an offset, by partition, durably; `Offset.latest` stands for all of them,
+   * `Offset.timestamp(date)` for those that are older. Returns where each partition begins now. Throws
+   * `OffsetOutOfRangeError` for an offset past the end, `KafkaError` POLICY_VIOLATION for a topic that is only compacted,
+   * `TopicNotFoundError`, `PartitionNotFoundError`, `ConfigError`. When one partition fails others may be done.
+   * @example await kafka.admin.deleteRecords('orders', { 0: 1000n, 1: Offset.latest })
+   */
+  async deleteRecords(topic: string, before: RecordsToDelete): Promise<EarliestOffsets> {
+    return deleteRecords(this.#cluster, topic, before)
   }
-  const configs = Object.entries(config.configs ?? {}).map(([key, value]): [string, string] => [
-    key,
-    String(value),
-  ])
-  if (config.retentionMs !== undefined) {
-    const ms = config.retentionMs === -1 ? -1 : parseDuration(config.retentionMs, 'retentionMs')
-    configs.push(['retention.ms', String(ms)])
-  }
-  return configs
-}
 
-function detail(
-  topic: string,
-  message: string | null | undefined,
-): { topic: string; message?: string } {
-  return message ? { topic, message } : { topic }
+  /** The groups of the cluster, by name. */
+  async listGroups(): Promise<GroupSummary[]> {
+    return listGroups(this.#cluster)
+  }
+
+  /** State, members, and how far the group is behind. Throws `KafkaError` GROUP_ID_NOT_FOUND. */
+  async describeGroup(group: string): Promise<GroupDescription> {
+    return describeGroup(this.#cluster, group)
+  }
+
+  /**
+   * Moves what the group has committed for every partition of a topic, durably. An exact offset or a shift that leads out
+   * of a partition stops at its beginning or end. A group that is not there is made. Throws `KafkaError` NON_EMPTY_GROUP
+   * while the group has members, `OffsetOutOfRangeError` for a shift of what was never committed, `TopicNotFoundError`,
+   * `ConfigError`.
+   * @example await kafka.admin.resetOffsets('billing', 'orders', Offset.timestamp(yesterday))
+   */
+  async resetOffsets(
+    group: string,
+    topic: string,
+    offset: Offset | OffsetShift,
+  ): Promise<ResetOffset[]> {
+    return resetOffsets(this.#cluster, group, topic, offset)
+  }
+
+  /** Deletes a group without members and all that it has committed. Throws `KafkaError` NON_EMPTY_GROUP, GROUP_ID_NOT_FOUND. */
+  async deleteGroup(group: string): Promise<void> {
+    await deleteGroup(this.#cluster, group)
+  }
+
+  async describeCluster(): Promise<ClusterDescription> {
+    return describeCluster(this.#cluster)
+  }
 }

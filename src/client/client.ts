@@ -41,7 +41,7 @@ export class BaseClient {
     this.#admin = new Admin(this.#cluster)
   }
 
-  /** Topics: create, list, describe, alter, delete. */
+  /** Topics, records, groups and the cluster. */
   get admin(): Admin {
     return this.#admin
   }

@@ -8,6 +8,12 @@ export type Offset =
   | { readonly kind: 'timestamp'; readonly timestampMs: number }
   | { readonly kind: 'at'; readonly offset: bigint }
 
+/** A place relative to what a group has committed. */
+export interface OffsetShift {
+  readonly kind: 'shift'
+  readonly by: bigint
+}
+
 export const Offset = {
   /** The oldest record that is still there. */
   earliest: { kind: 'earliest' } as Offset,
@@ -32,6 +38,14 @@ export const Offset = {
     }
     if (offset < 0) throw invalid(`Offset.at takes 0 or more; got ${offset}`)
     return { kind: 'at', offset: BigInt(offset) }
+  },
+
+  /** So many records after what the group has committed, or before it when negative; for `admin.resetOffsets`. */
+  shift(by: bigint | number): OffsetShift {
+    if (typeof by === 'number' && !Number.isSafeInteger(by)) {
+      throw invalid(`Offset.shift takes a whole number or a bigint; got ${by}`)
+    }
+    return { kind: 'shift', by: BigInt(by) }
   },
 }
 

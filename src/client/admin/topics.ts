@@ -1,0 +1,180 @@
+/** Topics: creating, changing, describing, deleting. */
+import type { Duration } from '../../core/duration.ts'
+import { parseDuration } from '../../core/duration.ts'
+import { invalid, readInteger } from '../../core/options.ts'
+import { errorFrom } from '../../protocol/error-codes.ts'
+import {
+  createCreatePartitionsRequest,
+  createCreatePartitionsRequestCreatePartitionsTopic,
+  createPartitions as createPartitionsApi,
+} from '../../protocol/messages/generated/create-partitions.ts'
+import {
+  createCreateTopicsRequest,
+  createCreateTopicsRequestCreatableTopic,
+  createCreateTopicsRequestCreatableTopicConfig,
+  createTopics,
+} from '../../protocol/messages/generated/create-topics.ts'
+import {
+  createDeleteTopicsRequest,
+  createDeleteTopicsRequestDeleteTopicState,
+  deleteTopics,
+} from '../../protocol/messages/generated/delete-topics.ts'
+import type { Cluster } from '../cluster.ts'
+import { Offset } from '../consumer/offset.ts'
+import { lookUpOffsets } from '../consumer/offset-lookup.ts'
+import { checkTopicName } from '../topic.ts'
+
+export interface TopicConfig {
+  /** 1 or more. Default: the broker's. */
+  partitions?: number | undefined
+  /** Copies of each partition. Default: the broker's; an embedded broker keeps one. */
+  replicationFactor?: number | undefined
+  /** How long records are kept: a duration, or -1 for ever. */
+  retentionMs?: Duration | undefined
+  /** Any other of Kafka's topic configs by its own name, such as `{ 'cleanup.policy': 'compact' }`. */
+  configs?: { readonly [name: string]: string | number | boolean } | undefined
+}
+
+export interface TopicSummary {
+  readonly name: string
+  readonly id: string
+  readonly partitions: number
+}
+
+export interface PartitionOffsets {
+  readonly partition: number
+  /** Offset of the oldest record that is still there. */
+  readonly earliest: bigint
+  /** Offset that the next record will get. */
+  readonly latest: bigint
+}
+
+export interface TopicDescription extends TopicSummary {
+  /** By partition number. */
+  readonly offsets: readonly PartitionOffsets[]
+}
+
+const topicConfigKeys = ['partitions', 'replicationFactor', 'retentionMs', 'configs']
+
+export async function createTopic(
+  cluster: Cluster,
+  name: string,
+  config: TopicConfig,
+): Promise<void> {
+  checkTopicName(name)
+  const request = createCreateTopicsRequest({
+    topics: [
+      createCreateTopicsRequestCreatableTopic({
+        name,
+        numPartitions:
+          config.partitions === undefined
+            ? -1
+            : readInteger(config.partitions, 'partitions', { min: 1, max: 100_000 }),
+        replicationFactor:
+          config.replicationFactor === undefined
+            ? -1
+            : readInteger(config.replicationFactor, 'replicationFactor', { min: 1, max: 32_767 }),
+        configs: toConfigs(config).map(([key, value]) =>
+          createCreateTopicsRequestCreatableTopicConfig({ name: key, value }),
+        ),
+      }),
+    ],
+    timeoutMs: cluster.config.timeout,
+  })
+  await cluster.retrying(`create topic '${name}'`, {}, async (call) => {
+    const response = await cluster.exchange(createTopics, request, call)
+    throwIfRefused(name, response.topics[0])
+  })
+  cluster.invalidateTopic(name)
+}
+
+export async function deleteTopic(cluster: Cluster, name: string): Promise<void> {
+  checkTopicName(name)
+  const request = (version: number) =>
+    createDeleteTopicsRequest({
+      ...(version >= 6
+        ? { topics: [createDeleteTopicsRequestDeleteTopicState({ name })] }
+        : { topicNames: [name] }),
+      timeoutMs: cluster.config.timeout,
+    })
+  await cluster.retrying(`delete topic '${name}'`, {}, async (call) => {
+    const response = await cluster.exchange(deleteTopics, request, call)
+    throwIfRefused(name, response.responses[0])
+  })
+  cluster.invalidateTopic(name)
+}
+
+export async function createPartitions(
+  cluster: Cluster,
+  name: string,
+  total: number,
+): Promise<void> {
+  checkTopicName(name)
+  const count = readInteger(total, 'total', { min: 1, max: 100_000 })
+  const request = createCreatePartitionsRequest({
+    topics: [
+      createCreatePartitionsRequestCreatePartitionsTopic({ name, count, assignments: null }),
+    ],
+    timeoutMs: cluster.config.timeout,
+  })
+  await cluster.retrying(`create partitions of '${name}'`, {}, async (call) => {
+    const response = await cluster.exchange(createPartitionsApi, request, call)
+    throwIfRefused(name, response.results[0])
+  })
+  cluster.invalidateTopic(name)
+}
+
+export async function describeTopic(cluster: Cluster, name: string): Promise<TopicDescription> {
+  checkTopicName(name)
+  cluster.invalidateTopic(name)
+  const { id, partitions } = await cluster.ensureTopic(name, { create: false })
+  const places = partitions.map(({ index }) => ({ topic: name, partition: index }))
+  const options = { isolation: 'read_uncommitted', create: false } as const
+  const [earliest, latest] = await Promise.all([
+    lookUpOffsets(cluster, places, Offset.earliest, options),
+    lookUpOffsets(cluster, places, Offset.latest, options),
+  ])
+  const offsets = places.map(({ partition }, i) => ({
+    partition,
+    earliest: earliest[i]!,
+    latest: latest[i]!,
+  }))
+  return { name, id, partitions: partitions.length, offsets }
+}
+
+export async function listTopics(cluster: Cluster): Promise<TopicSummary[]> {
+  const topics = await cluster.listTopics()
+  return topics
+    .map(({ name, id, partitions }) => ({ name, id, partitions: partitions.length }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+function toConfigs(config: TopicConfig): [string, string][] {
+  for (const key of Object.keys(config)) {
+    if (!topicConfigKeys.includes(key)) {
+      throw invalid(
+        `TopicConfig has no option '${key}'. Known options: ${topicConfigKeys.join(', ')}; Kafka's own names go into configs`,
+      )
+    }
+  }
+  const configs = Object.entries(config.configs ?? {}).map(([key, value]): [string, string] => [
+    key,
+    String(value),
+  ])
+  if (config.retentionMs !== undefined) {
+    const ms = config.retentionMs === -1 ? -1 : parseDuration(config.retentionMs, 'retentionMs')
+    configs.push(['retention.ms', String(ms)])
+  }
+  return configs
+}
+
+interface Answer {
+  readonly errorCode: number
+  readonly errorMessage?: string | null
+}
+
+function throwIfRefused(topic: string, answer: Answer | undefined): void {
+  if (answer?.errorCode === 0) return
+  const message = answer?.errorMessage
+  throw errorFrom(answer?.errorCode ?? -1, message ? { topic, message } : { topic })
+}
