@@ -212,3 +212,16 @@ test('idle partitions do not keep a busy one out of the cache', async () => {
   busy.segments[0]!.file.close()
   expect(headersIn(await busy.read(0n, 1000, true, 1n))).toHaveLength(1)
 })
+
+test('what is left of an open transaction is where the log is stable up to', async () => {
+  const store = await openStore(createMemoryFileSystem())
+  const log = await store.openLog('orders', 0, (await openLog(createMemoryFileSystem())).config)
+  log.append(producerBatch(0, 4, { isTransactional: true }))
+  await log.whenSynced()
+  expect(log.lastStableOffset).toBe(0n)
+  await store.deleteRecordsBefore(log, 3n)
+  expect(log.lastStableOffset).toBe(3n)
+  log.append(marker(true), 'broker')
+  await log.whenSynced()
+  expect(log.lastStableOffset).toBe(5n)
+})
