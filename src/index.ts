@@ -67,6 +67,8 @@ export { bytes, json, type Serializer, string } from './client/serializer.ts'
 export { type Topic, type TopicOptions, topic } from './client/topic.ts'
 export type { Transaction, TransactionSendOptions } from './client/transaction/transaction.ts'
 export type { TransactionConfig } from './client/transaction/transaction-config.ts'
+export { type RetryOptions, withRetry } from './client/with-retry.ts'
+export { Channel } from './core/channel.ts'
 export type { Duration } from './core/duration.ts'
 export {
   AbortedError,
