@@ -71,7 +71,7 @@ test('the epoch of an empty partition ends at its beginning', async () => {
   expect(await endOf(await withRecords(), 0)).toMatchObject({ leaderEpoch: 0, endOffset: 0n })
 })
 
-test.each([1, 2 ** 31 - 1, -1, -7])('epoch %i has not been', async (epoch) => {
+test.each([1, 2 ** 31 - 1, -1])('epoch %i has not been', async (epoch) => {
   expect(await endOf(await withRecords('a'), epoch)).toMatchObject({ error: 'NONE', ...unknown })
 })
 

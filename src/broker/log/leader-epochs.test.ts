@@ -16,7 +16,7 @@ function expectedEnd(starts: readonly Start[], epoch: number, logStart: bigint, 
   const gone = starts.filter(({ startOffset }) => startOffset <= logStart)
   const cut = gone.length > 0 ? [{ epoch: gone.at(-1)!.epoch, startOffset: logStart }] : []
   const kept = [...cut, ...starts.slice(gone.length)]
-  if (epoch < 0) return undefined
+  if (epoch === -1) return undefined
   if (epoch === kept.at(-1)!.epoch) return { epoch, endOffset: logEnd }
   const higher = kept.find((start) => start.epoch > epoch)
   if (!higher) return undefined
@@ -66,6 +66,7 @@ describe('a log that has noted no epoch', () => {
   test('is in its first, which ends where the log ends', () => {
     expect(epochs().endOf(0, 3n, 7n)).toEqual({ epoch: 0, endOffset: 7n })
     expect(epochs().endOf(1, 3n, 7n)).toBeUndefined()
+    expect(epochs().endOf(-1, 3n, 7n)).toBeUndefined()
   })
 
   test('had it before the first that it notes', async () => {

@@ -2,6 +2,8 @@
 import type { FileSystem } from '../../storage/file-system.ts'
 import { readCheckpoint, replaceCheckpoint } from './checkpoint-file.ts'
 
+const unknownEpoch = -1
+
 interface EpochStart {
   readonly epoch: number
   readonly startOffset: bigint
@@ -54,12 +56,13 @@ export class LeaderEpochs {
     logEndOffset: bigint,
   ): { epoch: number; endOffset: bigint } | undefined {
     if (epoch === this.current) return { epoch, endOffset: logEndOffset }
-    const kept = this.#starts.filter((_, i) => {
-      const end = this.#starts[i + 1]?.startOffset
+    const starts = this.#starts.length > 0 ? this.#starts : [{ epoch: 0, startOffset: 0n }]
+    const kept = starts.filter((_, i) => {
+      const end = starts[i + 1]?.startOffset
       return end === undefined || end > logStartOffset
     })
     const next = kept.find((start) => start.epoch > epoch)
-    if (epoch < 0 || !next) return undefined
+    if (epoch === unknownEpoch || !next) return undefined
     const last = kept.findLast((start) => start.epoch <= epoch)
     const endOffset = next.startOffset > logStartOffset ? next.startOffset : logStartOffset
     return { epoch: last?.epoch ?? epoch, endOffset }
