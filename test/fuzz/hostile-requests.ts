@@ -7,6 +7,7 @@
  */
 import fc from 'fast-check'
 import { type ServedApi, servedApis } from '../../src/broker/api-table.ts'
+import { ByteWriter } from '../../src/protocol/byte-writer.ts'
 import { everyMessage, type Message } from '../protocol/message-shapes.ts'
 import type { SeededRandom } from '../simulation/random.ts'
 import { hostileBatch } from './hostile-batches.ts'
@@ -70,6 +71,8 @@ const likely: readonly (readonly [property: RegExp, values: readonly (number | s
   [/^resourceName$/, ['target-0', 'target-1', 'target-compacted', '1', 'nobody']],
 ]
 
+const nilUuid = 'A'.repeat(22)
+
 const messages = await everyMessage()
 const arbitraries = new Map(
   messages.map(({ name, version, arbitrary }) => [`${name} v${version}`, arbitrary]),
@@ -111,9 +114,23 @@ export async function hostileRequest(
     pool = fc.sample(arbitraries.get(key)!, { seed: api.key * 100 + version, numRuns: poolSize })
     pools.set(key, pool)
   }
-  const request = (await bent(random, options, '', pick(random, pool))) as Message
-  return { api, version, request }
+  const sample = pick(random, pool)
+  const request = (await bent(random, options, '', sample)) as Message
+  return { api, version, request: isExpressible(api, version, request) ? request : sample }
 }
+
+/** Rarely it is not: a field that the version lacks must keep its default, and not all defaults are known here. */
+function isExpressible(api: ServedApi['api'], version: number, request: Message): boolean {
+  try {
+    api.encodeRequest(new ByteWriter(), request, version)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** What a field holds that its version lacks; such a field is left alone. */
+const usualDefaults: readonly unknown[] = ['', 0, -1, 0n, -1n, nilUuid, 2 ** 31 - 1]
 
 /** A copy in which names and numbers are more likely to mean something. */
 async function bent(
@@ -122,6 +139,7 @@ async function bent(
   property: string,
   value: unknown,
 ): Promise<unknown> {
+  if (usualDefaults.includes(value)) return value
   if (value instanceof Uint8Array) {
     return property === 'records' ? (await hostileBatch(random)).bytes : value
   }
