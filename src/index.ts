@@ -44,6 +44,7 @@ export type { EarliestOffsets, RecordsToDelete } from './client/admin/records.ts
 export type { ResetOffset } from './client/admin/reset-offsets.ts'
 export type {
   PartitionOffsets,
+  TopicChanges,
   TopicConfig,
   TopicDescription,
   TopicSummary,

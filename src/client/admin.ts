@@ -10,11 +10,13 @@ import {
 import { deleteRecords, type EarliestOffsets, type RecordsToDelete } from './admin/records.ts'
 import { type ResetOffset, resetOffsets } from './admin/reset-offsets.ts'
 import {
+  alterTopic,
   createPartitions,
   createTopic,
   deleteTopic,
   describeTopic,
   listTopics,
+  type TopicChanges,
   type TopicConfig,
   type TopicDescription,
   type TopicSummary,
@@ -36,6 +38,15 @@ export class Admin {
    */
   async createTopic(name: string, config: TopicConfig = {}): Promise<void> {
     await createTopic(this.#cluster, name, config)
+  }
+
+  /**
+   * Changes settings of a topic, durably; those that are not named stay. Throws `TopicNotFoundError`, `KafkaError`
+   * INVALID_CONFIG, `ConfigError`.
+   * @example await kafka.admin.alterTopic('orders', { retentionMs: '30d', configs: { 'segment.ms': null } })
+   */
+  async alterTopic(name: string, changes: TopicChanges): Promise<void> {
+    await alterTopic(this.#cluster, name, changes)
   }
 
   /** Deletes a topic and all its records. Throws `TopicNotFoundError`. */

@@ -69,6 +69,32 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
   return (error as KafkaError).code
 }
 
+describe('alterTopic', () => {
+  const alter = (changes: object) => kafka.admin.alterTopic('orders', changes)
+
+  test('takes effect: the log of a topic that becomes compacted keeps its records', async () => {
+    await withRecords(1)
+    const deleting = () => kafka.admin.deleteRecords('orders', { 0: 1 })
+    // Apache Kafka tells its brokers behind the answer.
+    await alter({ configs: { 'cleanup.policy': 'compact' } })
+    await expect
+      .poll(async () => deleting().then(String, (error) => error.code))
+      .toBe('POLICY_VIOLATION')
+    await alter({ retentionMs: '1 hour', configs: { 'cleanup.policy': null } })
+    await expect.poll(async () => deleting().then(() => 'done', String)).toBe('done')
+  })
+
+  test('refuses what the broker does not know, and what the client does not', async () => {
+    await withRecords(0)
+    expect(await codeOf(alter({ configs: { 'no.such.config': 1 } }))).toBe('INVALID_CONFIG')
+    expect(await codeOf(alter({ configs: { 'segment.ms': 'x' } }))).toBe('INVALID_CONFIG')
+    await expect(alter({ partitions: 3 })).rejects.toThrow(ConfigError)
+    await expect(alter({ retentionMs: 'x' })).rejects.toThrow(ConfigError)
+    const missing = kafka.admin.alterTopic('nowhere', { retentionMs: -1 })
+    await expect(missing).rejects.toThrow(TopicNotFoundError)
+  })
+})
+
 describe('deleteRecords', () => {
   test('deletes what is before the offsets, and tells where the partitions begin', async () => {
     await withRecords(5, 3)

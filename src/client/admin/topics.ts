@@ -19,6 +19,12 @@ import {
   createDeleteTopicsRequestDeleteTopicState,
   deleteTopics,
 } from '../../protocol/messages/generated/delete-topics.ts'
+import {
+  createIncrementalAlterConfigsRequest,
+  createIncrementalAlterConfigsRequestAlterableConfig,
+  createIncrementalAlterConfigsRequestAlterConfigsResource,
+  incrementalAlterConfigs,
+} from '../../protocol/messages/generated/incremental-alter-configs.ts'
 import type { Cluster } from '../cluster.ts'
 import { Offset } from '../consumer/offset.ts'
 import { lookUpOffsets } from '../consumer/offset-lookup.ts'
@@ -33,6 +39,14 @@ export interface TopicConfig {
   retentionMs?: Duration | undefined
   /** Any other of Kafka's topic configs by its own name, such as `{ 'cleanup.policy': 'compact' }`. */
   configs?: { readonly [name: string]: string | number | boolean } | undefined
+}
+
+/** What may change about a topic; null: back to the broker's default. */
+export interface TopicChanges {
+  /** How long records are kept: a duration, or -1 for ever. */
+  retentionMs?: Duration | null | undefined
+  /** Any other of Kafka's topic configs by its own name. */
+  configs?: { readonly [name: string]: string | number | boolean | null } | undefined
 }
 
 export interface TopicSummary {
@@ -55,6 +69,12 @@ export interface TopicDescription extends TopicSummary {
 }
 
 const topicConfigKeys = ['partitions', 'replicationFactor', 'retentionMs', 'configs']
+const topicChangeKeys = ['retentionMs', 'configs']
+
+/** Kafka's ids. */
+const topicResource = 2
+const setOperation = 0
+const deleteOperation = 1
 
 export async function createTopic(
   cluster: Cluster,
@@ -74,7 +94,7 @@ export async function createTopic(
           config.replicationFactor === undefined
             ? -1
             : readInteger(config.replicationFactor, 'replicationFactor', { min: 1, max: 32_767 }),
-        configs: toConfigs(config).map(([key, value]) =>
+        configs: toConfigs('TopicConfig', topicConfigKeys, config).map(([key, value]) =>
           createCreateTopicsRequestCreatableTopicConfig({ name: key, value }),
         ),
       }),
@@ -86,6 +106,34 @@ export async function createTopic(
     throwIfRefused(name, response.topics[0])
   })
   cluster.invalidateTopic(name)
+}
+
+export async function alterTopic(
+  cluster: Cluster,
+  name: string,
+  changes: TopicChanges,
+): Promise<void> {
+  checkTopicName(name)
+  const configs = toConfigs('TopicChanges', topicChangeKeys, changes).map(([key, value]) =>
+    createIncrementalAlterConfigsRequestAlterableConfig({
+      name: key,
+      configOperation: value === null ? deleteOperation : setOperation,
+      value,
+    }),
+  )
+  const request = createIncrementalAlterConfigsRequest({
+    resources: [
+      createIncrementalAlterConfigsRequestAlterConfigsResource({
+        resourceType: topicResource,
+        resourceName: name,
+        configs,
+      }),
+    ],
+  })
+  await cluster.retrying(`alter topic '${name}'`, {}, async (call) => {
+    const response = await cluster.exchange(incrementalAlterConfigs, request, call)
+    throwIfRefused(name, response.responses[0])
+  })
 }
 
 export async function deleteTopic(cluster: Cluster, name: string): Promise<void> {
@@ -149,23 +197,28 @@ export async function listTopics(cluster: Cluster): Promise<TopicSummary[]> {
     .sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
-function toConfigs(config: TopicConfig): [string, string][] {
-  for (const key of Object.keys(config)) {
-    if (!topicConfigKeys.includes(key)) {
-      throw invalid(
-        `TopicConfig has no option '${key}'. Known options: ${topicConfigKeys.join(', ')}; Kafka's own names go into configs`,
-      )
-    }
+/** By Kafka's names; null for those that go back to the default. */
+function toConfigs(
+  kind: string,
+  knownKeys: readonly string[],
+  { retentionMs, configs = {}, ...rest }: TopicChanges,
+): [string, string | null][] {
+  const unknown = Object.keys(rest).find((key) => !knownKeys.includes(key))
+  if (unknown !== undefined) {
+    throw invalid(
+      `${kind} has no option '${unknown}'. Known options: ${knownKeys.join(', ')}; Kafka's own names go into configs`,
+    )
   }
-  const configs = Object.entries(config.configs ?? {}).map(([key, value]): [string, string] => [
+  const named = Object.entries(configs).map(([key, value]): [string, string | null] => [
     key,
-    String(value),
+    value === null ? null : String(value),
   ])
-  if (config.retentionMs !== undefined) {
-    const ms = config.retentionMs === -1 ? -1 : parseDuration(config.retentionMs, 'retentionMs')
-    configs.push(['retention.ms', String(ms)])
-  }
-  return configs
+  if (retentionMs === undefined) return named
+  return [...named, ['retention.ms', retentionMs === null ? null : toRetention(retentionMs)]]
+}
+
+function toRetention(retentionMs: Duration): string {
+  return String(retentionMs === -1 ? -1 : parseDuration(retentionMs, 'retentionMs'))
 }
 
 interface Answer {
