@@ -1,6 +1,6 @@
 /** kafkajs's administration of topics, settings, groups and records. */
 import kafkajs, { type Admin } from 'kafkajs'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { describeClient } from '../describe-client.ts'
 import { collect, connected, createKafkajs, quickGroup, readAll, text } from './kafkajs-client.ts'
 import { servedBroker, uniqueNames } from './served-broker.ts'
@@ -35,8 +35,10 @@ describeClient('kafkajs: admin, topics', () => {
     expect(await admin.createTopics({ topics: topics.map((topic) => ({ topic })) })).toBe(true)
     expect(await admin.listTopics()).toEqual(expect.arrayContaining(topics))
     await admin.deleteTopics({ topics })
-    const left = await admin.listTopics()
-    for (const topic of topics) expect(left).not.toContain(topic)
+    await vi.waitFor(async () => {
+      const left = await admin.listTopics()
+      for (const topic of topics) expect(left).not.toContain(topic)
+    }, 10_000)
   })
 
   test('create one that exists, one with a bad name, one only to validate', async () => {

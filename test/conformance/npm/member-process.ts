@@ -24,9 +24,10 @@ export function startMember(
   broker: ServedBroker,
   group: string,
   topic: string,
+  ...more: readonly string[]
 ): MemberProcess {
   const path = fileURLToPath(new URL(script, import.meta.url))
-  const child = fork(path, [broker.bootstrap, group, topic], { execArgv: [] })
+  const child = fork(path, [broker.bootstrap, group, topic, ...more], { execArgv: [] })
   const ended = once(child, 'exit')
   onTestFinished(() => end(child))
   let assigned: readonly number[] = []

@@ -1,7 +1,12 @@
-/** The broker that a file's npm clients are let loose on: one per file, in memory, behind its listener. */
+/**
+ * The broker that a file's npm clients are let loose on: one per file, in memory, behind its listener.
+ *
+ * With `CONFORMANCE_BROKER=apache-kafka` it is Apache Kafka: so it can be told whether a test that fails asks for
+ * something that Apache Kafka does not do either.
+ */
 import { afterAll, beforeAll } from 'vitest'
 import type { BrokerConfigInput } from '../../../src/broker/config.ts'
-import { createServer, type Server } from '../../../src/server/server.ts'
+import { createServer } from '../../../src/server/server.ts'
 
 export interface ServedBroker {
   readonly port: number
@@ -20,13 +25,13 @@ const quick: BrokerConfigInput = {
 
 /** Started before the file's tests, stopped after them. Its fields can be read from then on. */
 export function servedBroker(config: BrokerConfigInput = {}): ServedBroker {
-  let server: Server | undefined
+  let server: Started | undefined
   const started = () => {
     if (server === undefined) throw new Error('the broker has not started')
     return server
   }
   beforeAll(async () => {
-    server = await createServer({ data: 'memory:', port: 0, broker: { ...quick, ...config } })
+    server = await start({ ...quick, ...config })
   })
   afterAll(() => server?.close())
   return {
@@ -40,6 +45,21 @@ export function servedBroker(config: BrokerConfigInput = {}): ServedBroker {
       return `127.0.0.1:${started().port}`
     },
   }
+}
+
+interface Started {
+  readonly port: number
+  readonly url: string
+  close(): Promise<void>
+}
+
+async function start(config: BrokerConfigInput): Promise<Started> {
+  if (process.env.CONFORMANCE_BROKER !== 'apache-kafka') {
+    return createServer({ data: 'memory:', port: 0, broker: config })
+  }
+  const { startApacheKafka } = await import('../../kafka/apache-kafka.ts')
+  const kafka = await startApacheKafka({ properties: { 'group.min.session.timeout.ms': 100 } })
+  return { port: kafka.port, url: kafka.url, close: () => kafka.stop() }
 }
 
 /** What several tests of a file share must not clash. */
