@@ -50,11 +50,14 @@ export type {
   TopicSummary,
 } from './client/admin/topics.ts'
 export type { Admin } from './client/admin.ts'
+export type { ConsumeBatchConfig } from './client/consumer/batch-config.ts'
 export type { Consumer } from './client/consumer/consumer.ts'
-export type { AssignorName, ConsumerConfig } from './client/consumer/consumer-config.ts'
+export type { AssignorName, ConsumerConfig, OnError } from './client/consumer/consumer-config.ts'
+export type { PartitionPosition } from './client/consumer/consumption.ts'
 export { Offset, type OffsetShift } from './client/consumer/offset.ts'
 export type { ConsumerRecord as Record, RecordHeaders } from './client/consumer/record.ts'
 export type { RecordStream } from './client/consumer/record-stream.ts'
+export type { Ordering } from './client/consumer/record-workers.ts'
 export { BatchError, type RecordMetadata } from './client/producer/delivery.ts'
 export { defaultPartitioner, type Partitioner } from './client/producer/partitioner.ts'
 export {

@@ -7,14 +7,17 @@ import { invalid } from '../core/options.ts'
 import { Admin } from './admin.ts'
 import { Cluster, closedClient } from './cluster.ts'
 import type { ResolvedClientConfig } from './config.ts'
+import { type ConsumeBatchConfig, resolveBatchOptions } from './consumer/batch-config.ts'
 import { Consumer } from './consumer/consumer.ts'
 import { type ConsumerConfig, resolveConsumerConfig } from './consumer/consumer-config.ts'
+import type { SendBytes } from './consumer/error-policy.ts'
 import type { ConsumerRecord } from './consumer/record.ts'
 import type { RecordMetadata } from './producer/delivery.ts'
 import { Producer, type SendOptions } from './producer/producer.ts'
 import { type ProducerConfig, resolveProducerConfig } from './producer/producer-config.ts'
 import { ProducerEngine } from './producer/producer-engine.ts'
-import { type Topic, toTopic } from './topic.ts'
+import { bytes } from './serializer.ts'
+import { type Topic, topic, toTopic } from './topic.ts'
 import type { Transaction } from './transaction/transaction.ts'
 import {
   resolveTransactionConfig,
@@ -89,15 +92,14 @@ export class BaseClient {
   ): Consumer<V, K> {
     this.#checkOpen()
     const list = (Array.isArray(topics) ? topics : [topics]) as readonly (string | Topic<V, K>)[]
-    return this.#track(
-      new Consumer(this.#cluster, list.map(toTopic), resolveConsumerConfig(config)),
-    )
+    const parts = { cluster: this.#cluster, sendBytes: this.#sendBytes }
+    return this.#track(new Consumer(parts, list.map(toTopic), resolveConsumerConfig(config)))
   }
 
   /**
-   * Calls `handler` with each record, in order within a partition. Resolves when the consumer is stopped, by
-   * `config.signal` or `close()`. When the handler throws, stops, commits nothing past that record, and rejects with
-   * the handler's error.
+   * Calls `handler` with each record, in order within a partition; with `concurrency` and `ordering`, several at a time.
+   * Resolves when the consumer is stopped, by `config.signal` or `close()`. When the handler throws, stops, commits nothing
+   * past that record, and rejects with the handler's error; unless `onError` says otherwise.
    */
   async consume<V = unknown, K = string>(
     topics: OneOrMore<string | Topic<V, K>>,
@@ -107,6 +109,26 @@ export class BaseClient {
     const consumer = this.consumer(topics, config)
     try {
       await consumer.forEach(handler)
+    } finally {
+      this.#open.delete(consumer)
+    }
+  }
+
+  /**
+   * Calls `handler` with up to `batchSize` records (default 100): as soon as there are so many, or `batchTimeout` (default 1 s)
+   * after the first. They are committed together when it resolves; when it throws, none of them is, and `consumeBatch`
+   * rejects with its error.
+   */
+  async consumeBatch<V = unknown, K = string>(
+    topics: OneOrMore<string | Topic<V, K>>,
+    config: ConsumeBatchConfig,
+    handler: (records: ConsumerRecord<V, K>[]) => unknown,
+  ): Promise<void> {
+    const { batchSize, batchTimeout, ...rest } = config
+    const { size, waitMs } = resolveBatchOptions({ batchSize, batchTimeout })
+    const consumer = this.consumer(topics, rest)
+    try {
+      await consumer.forEachBatch({ size, waitMs }, handler)
     } finally {
       this.#open.delete(consumer)
     }
@@ -170,6 +192,10 @@ export class BaseClient {
     await this.#connection.close()
     for (const result of results) if (result.status === 'rejected') throw result.reason
   }
+
+  /** For dead letters: with default settings, and the bytes as they are. */
+  readonly #sendBytes: SendBytes = (name, value, options) =>
+    this.produce(topic<Uint8Array, Uint8Array>(name, { key: bytes, value: bytes }), value, options)
 
   #track<T extends { close(): Promise<void> }>(part: T): T {
     this.#open.add(part)

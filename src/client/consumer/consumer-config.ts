@@ -10,7 +10,10 @@ import {
   shaped,
   text,
 } from '../../core/options.ts'
+import type { RetryOptions } from '../with-retry.ts'
+import type { TopicPartition } from './assignors/assignor.ts'
 import { isOffset, Offset } from './offset.ts'
+import type { Ordering } from './record-workers.ts'
 
 export type AssignorName = 'cooperative-sticky' | 'range' | 'roundrobin'
 
@@ -45,6 +48,42 @@ export interface ConsumerConfig {
   groupInstanceId?: string | undefined
   /** Ends the consumer as `close()` does. */
   signal?: AbortSignal | undefined
+  /** Records that `consume` and `forEach` handle at a time. 1 or more; default 1. */
+  concurrency?: number | undefined
+  /**
+   * What stays in order when several are handled at a time: the records of a partition (default), those of a partition
+   * with the same key (those without a key do not wait), or nothing. A commit never passes a record that is not done.
+   */
+  ordering?: Ordering | undefined
+  /**
+   * What happens when the handler of `consume` or `forEach` throws, or a record cannot be read: `'stop'` (default) ends the
+   * consumer with the error; `'skip'` logs it and goes on. An object: first `retry`, with growing pauses, then what `otherwise` says, or
+   * to the topic `deadLetter`, with where it came from and why in headers.
+   */
+  onError?: OnError | undefined
+  /** These partitions are this consumer's now. */
+  onAssigned?: ((partitions: readonly TopicPartition[]) => void) | undefined
+  /** These are not any more; what was being handled of them is finished, unless they were `lost`. */
+  onRevoked?: ((partitions: readonly TopicPartition[], isLost: boolean) => void) | undefined
+}
+
+export type OnError =
+  | 'stop'
+  | 'skip'
+  | {
+      /** Attempts in all, and the delays between them; see `withRetry`. Default: one attempt. */
+      retry?: Omit<RetryOptions, 'signal'> | undefined
+      /** After the last attempt. Default `'stop'`. */
+      otherwise?: 'stop' | 'skip' | undefined
+      /** Topic for records that failed, as they were; they count as handled then. */
+      deadLetter?: string | undefined
+    }
+
+export interface ResolvedOnError {
+  /** Undefined: one attempt. Every error of a handler is worth another unless `retryIf` says otherwise. */
+  readonly retry: Omit<RetryOptions, 'signal'> | undefined
+  readonly finally: 'stop' | 'skip' | 'deadLetter'
+  readonly deadLetter: string | undefined
 }
 
 export interface ResolvedConsumerConfig {
@@ -63,6 +102,11 @@ export interface ResolvedConsumerConfig {
   readonly assignor: AssignorName
   readonly groupInstanceId: string | undefined
   readonly signal: AbortSignal | undefined
+  readonly concurrency: number
+  readonly ordering: Ordering
+  readonly onError: ResolvedOnError
+  readonly onAssigned: ((partitions: readonly TopicPartition[]) => void) | undefined
+  readonly onRevoked: ((partitions: readonly TopicPartition[], isLost: boolean) => void) | undefined
 }
 
 const mebibyte = 1024 * 1024
@@ -91,6 +135,11 @@ export function resolveConsumerConfig(input: ConsumerConfig | undefined): Resolv
       assignor: oneOf('cooperative-sticky', ['cooperative-sticky', 'range', 'roundrobin']),
       groupInstanceId: text(undefined),
       signal: shaped(undefined, 'an AbortSignal', isSignal),
+      concurrency: integer(1, { min: 1, max: 100_000 }),
+      ordering: oneOf('partition', ['partition', 'key', 'none']),
+      onError: { fallback: stopsOnError, read: readOnError },
+      onAssigned: shaped(undefined, 'a function', isListener),
+      onRevoked: shaped(undefined, 'a function', isListener),
     },
     input,
   )
@@ -103,6 +152,45 @@ export function resolveConsumerConfig(input: ConsumerConfig | undefined): Resolv
     throw invalid('ConsumerConfig.groupInstanceId needs a group')
   }
   return config
+}
+
+const stopsOnError: ResolvedOnError = { retry: undefined, finally: 'stop', deadLetter: undefined }
+
+function readOnError(value: unknown, key: string): ResolvedOnError {
+  if (value === 'stop' || value === 'skip') return { ...stopsOnError, finally: value }
+  if (typeof value !== 'object' || value === null) {
+    throw invalid(`${key} must be 'stop', 'skip' or an object with retry, otherwise or deadLetter`)
+  }
+  const options = resolveOptions<{
+    retry: Omit<RetryOptions, 'signal'> | undefined
+    otherwise: 'stop' | 'skip' | undefined
+    deadLetter: string | undefined
+  }>(
+    key,
+    {
+      retry: shaped(undefined, 'an object with attempts, baseDelay …', isObject),
+      otherwise: oneOf(undefined, ['stop', 'skip']),
+      deadLetter: text(undefined),
+    },
+    value,
+  )
+  const { retry, otherwise, deadLetter } = options
+  if (deadLetter !== undefined && otherwise !== undefined) {
+    throw invalid(`${key}: otherwise and deadLetter exclude each other`)
+  }
+  return {
+    retry,
+    deadLetter,
+    finally: deadLetter === undefined ? (otherwise ?? 'stop') : 'deadLetter',
+  }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
+}
+
+function isListener(value: unknown): value is (partitions: readonly TopicPartition[]) => void {
+  return typeof value === 'function'
 }
 
 function isSignal(value: unknown): value is AbortSignal {

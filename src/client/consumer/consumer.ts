@@ -1,35 +1,115 @@
 /** The public consumer: an async sequence of records, with or without a group. */
+import { PartitionNotFoundError } from '../../core/errors.ts'
 import { invalid } from '../../core/options.ts'
 import type { Cluster } from '../cluster.ts'
 import type { Topic } from '../topic.ts'
+import type { TopicPartition } from './assignors/assignor.ts'
 import type { ResolvedConsumerConfig } from './consumer-config.ts'
-import { Consumption } from './consumption.ts'
+import { Consumption, type PartitionPosition } from './consumption.ts'
+import { type SendBytes, withErrorPolicy } from './error-policy.ts'
 import type { ConsumerRecord } from './record.ts'
+import { handleBatches } from './record-batches.ts'
 import { RecordStream } from './record-stream.ts'
+import { RecordWorkers } from './record-workers.ts'
+
+/** What a consumer needs beyond the cluster. */
+export interface ConsumerParts {
+  readonly cluster: Cluster
+  readonly sendBytes: SendBytes
+}
 
 export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerRecord<V, K>> {
   readonly topics: readonly string[]
   readonly group: string | undefined
+  readonly #parts: ConsumerParts
+  readonly #config: ResolvedConsumerConfig
+  readonly #open: () => Consumption<V, K>
   readonly #running: { consumption: Consumption<V, K> | undefined }
 
   /** Not for direct use: `kafka.consumer(topic, config)` makes one. */
-  constructor(cluster: Cluster, topics: readonly Topic<V, K>[], config: ResolvedConsumerConfig) {
+  constructor(
+    parts: ConsumerParts,
+    topics: readonly Topic<V, K>[],
+    config: ResolvedConsumerConfig,
+  ) {
     const byName = new Map(topics.map((topic) => [topic.name, topic]))
     const running: { consumption: Consumption<V, K> | undefined } = { consumption: undefined }
-    super(() => {
+    const open = () => {
       if (running.consumption) {
         throw invalid(
           'This consumer is being read already; make another with kafka.consumer() to read in parallel',
         )
       }
-      running.consumption = new Consumption(cluster, byName, config, () => {
+      running.consumption = new Consumption(parts.cluster, byName, config, () => {
         running.consumption = undefined
       })
       return running.consumption
-    })
+    }
+    super(open)
     this.topics = [...byName.keys()]
     this.group = config.group
+    this.#parts = parts
+    this.#config = config
+    this.#open = open
     this.#running = running
+  }
+
+  /**
+   * Calls `handle` with each record: `concurrency` of them at a time, in the order that `ordering` asks for. Resolves when the
+   * consumer is stopped. What happens when `handle` throws says `onError`.
+   */
+  override async forEach(handle: (record: ConsumerRecord<V, K>) => unknown): Promise<void> {
+    const { concurrency, ordering, onError } = this.#config
+    const isPlain = concurrency === 1 && onError.finally === 'stop' && !onError.retry
+    if (isPlain) return super.forEach(handle)
+    const consumption = this.#open()
+    const { cluster, sendBytes } = this.#parts
+    const { logger } = cluster.runtime
+    const guarded = withErrorPolicy({ onError, consumption, handle, sendBytes, logger })
+    const workers = new RecordWorkers(consumption, { concurrency, ordering, handle: guarded })
+    await workers.run()
+  }
+
+  /**
+   * Calls `handle` with up to `size` records at a time: as soon as there are so many, or `waitMs` after the first. They count
+   * as handled when `handle` resolves, together.
+   * @internal
+   */
+  async forEachBatch(
+    { size, waitMs }: { size: number; waitMs: number },
+    handle: (records: ConsumerRecord<V, K>[]) => unknown,
+  ): Promise<void> {
+    await handleBatches(
+      this.#open(),
+      { size, waitMs, runtime: this.#parts.cluster.runtime },
+      handle,
+    )
+  }
+
+  /** Partitions that are being read now: how far, and how far behind the end. Empty when nobody reads. */
+  positions(): readonly PartitionPosition[] {
+    return this.#running.consumption?.positions() ?? []
+  }
+
+  /** Delivers nothing of these partitions until `resume`; membership goes on. Default: of all that are assigned now. */
+  pause(partitions?: readonly TopicPartition[]): void {
+    this.#running.consumption?.setPaused(partitions, true)
+  }
+
+  resume(partitions?: readonly TopicPartition[]): void {
+    this.#running.consumption?.setPaused(partitions, false)
+  }
+
+  /**
+   * Goes on at another offset of a partition that is assigned now. A commit never goes back: the group's offset moves
+   * again once it is passed. Throws `PartitionNotFoundError` when the partition is not assigned.
+   */
+  seek(partition: TopicPartition, offset: bigint): void {
+    if (this.#running.consumption?.seek(partition, offset)) return
+    throw new PartitionNotFoundError(
+      `${partition.topic}-${partition.partition} is not assigned to this consumer at present`,
+      { code: 'UNKNOWN_TOPIC_OR_PARTITION' },
+    )
   }
 
   /**

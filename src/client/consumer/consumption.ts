@@ -6,7 +6,7 @@
  *                                      │       ▲
  *                                  Fetcher   GroupCommitter
  */
-import { ClosedError, KafkaError, SerializationError } from '../../core/errors.ts'
+import { ClosedError, CorruptDataError, SerializationError } from '../../core/errors.ts'
 import type { Timer } from '../../core/runtime.ts'
 import { nextTurn } from '../../core/turn.ts'
 import type { RecordCursor } from '../../protocol/records/record-reader.ts'
@@ -23,6 +23,7 @@ import { GroupMember } from './group-member.ts'
 import { PartitionConsumption } from './partition-consumption.ts'
 import { ConsumerRecord, type RecordHeaders } from './record.ts'
 import type { Source } from './record-stream.ts'
+import type { HeldSource } from './record-workers.ts'
 
 /**
  * How long `close` waits for the record in the application's hands. Not for ever: the application may be awaiting
@@ -33,7 +34,7 @@ const handlingGraceMs = 1000
 /** Records handed out without a pause before the event loop gets a turn, so that timers and I/O are not starved. */
 const recordsPerTurn = 2048
 
-export class Consumption<V, K> implements Source<ConsumerRecord<V, K>> {
+export class Consumption<V, K> implements Source<ConsumerRecord<V, K>>, HeldSource<V, K> {
   readonly #cluster: Cluster
   readonly #topics: ReadonlyMap<string, Topic<V, K>>
   readonly #config: ResolvedConsumerConfig
@@ -44,14 +45,17 @@ export class Consumption<V, K> implements Source<ConsumerRecord<V, K>> {
   readonly #onStopped: () => void
   #turn = 0
   #recordsThisTurn = 0
+  /** Given out by `take`. */
   #inHand: ConsumerRecord<V, K> | undefined
-  #inHandOf: PartitionConsumption | undefined
+  /** What records were made of, where their like may be written elsewhere. */
+  readonly #originals = new WeakMap<ConsumerRecord<V, K>, OriginalRecord>()
   #wake: (() => void) | undefined
   #hasNews = false
   #error: unknown
   #stopped: Promise<void> | undefined
   #commitTimer: Timer | undefined
   #isClosing = false
+  readonly #closing = new AbortController()
   readonly #onAbort = () => void this.close()
 
   constructor(
@@ -95,6 +99,11 @@ export class Consumption<V, K> implements Source<ConsumerRecord<V, K>> {
 
   take(): ConsumerRecord<V, K> | undefined {
     this.handled()
+    this.#inHand = this.takeHeld()
+    return this.#inHand
+  }
+
+  takeHeld(): ConsumerRecord<V, K> | undefined {
     if (this.#error !== undefined) throw this.#error
     if (this.#isClosing || this.#recordsThisTurn >= recordsPerTurn) return undefined
     for (let tried = 0; tried < this.#partitions.length; tried++) {
@@ -128,21 +137,73 @@ export class Consumption<V, K> implements Source<ConsumerRecord<V, K>> {
     const record = this.#inHand
     if (!record) return
     this.#inHand = undefined
-    this.#inHandOf!.released(record as ConsumerRecord, true)
+    this.settle(record, true)
+  }
+
+  settle(record: ConsumerRecord<V, K>, isHandled: boolean): void {
+    ConsumerRecord.sourceOf(record as ConsumerRecord).released(record as ConsumerRecord, isHandled)
+  }
+
+  isGone(record: ConsumerRecord<V, K>): boolean {
+    return ConsumerRecord.sourceOf(record as ConsumerRecord).isRevoking
+  }
+
+  /** What the record was made of; kept where `onError` may write it to another topic. */
+  originalOf(record: ConsumerRecord<V, K>): OriginalRecord | undefined {
+    return this.#originals.get(record)
+  }
+
+  /** Ends when the consumer does. */
+  get closing(): AbortSignal {
+    return this.#closing.signal
+  }
+
+  /** Partitions that are being read, with how far. */
+  positions(): readonly PartitionPosition[] {
+    return this.#partitions.map(({ topic, partition, position, highWatermark, isPaused }) => ({
+      topic,
+      partition,
+      position,
+      lag: lagOf(position, highWatermark),
+      isPaused,
+    }))
+  }
+
+  /** Delivers nothing of these partitions, or lets them go on; of all when none are named. */
+  setPaused(wanted: readonly TopicPartition[] | undefined, isPaused: boolean): void {
+    const partitions = wanted ? this.#find(wanted) : this.#partitions
+    for (const partition of partitions) partition.isPaused = isPaused
+    if (!isPaused) this.#notify()
+    this.#fetcher.pump()
+  }
+
+  /** Goes on at another offset. False when the partition is not this consumer's at present. */
+  seek(wanted: TopicPartition, offset: bigint): boolean {
+    const [partition] = this.#find([wanted])
+    if (!partition) return false
+    partition.seek(offset)
+    this.#fetcher.interrupt()
+    return true
   }
 
   /** As `stop`, but first lets the application finish the record it is handling. */
   async close(): Promise<void> {
-    this.#isClosing = true
-    this.#notify()
-    if (this.#inHandOf && this.#inHand) await this.#whenHandled([this.#inHandOf], handlingGraceMs)
+    this.#beginClosing()
+    await this.#whenHandled([...this.#partitions], handlingGraceMs)
     await this.stop()
   }
 
   stop(): Promise<void> {
-    this.#isClosing = true
+    this.#beginClosing()
     this.#stopped ??= this.#stop()
     return this.#stopped
+  }
+
+  #beginClosing(): void {
+    if (this.#isClosing) return
+    this.#isClosing = true
+    this.#closing.abort()
+    this.#notify()
   }
 
   #goesOn(): boolean {
@@ -153,8 +214,6 @@ export class Consumption<V, K> implements Source<ConsumerRecord<V, K>> {
   #deliver(partition: PartitionConsumption, records: FetchedRecords): ConsumerRecord<V, K> {
     const record = this.#decode(partition, records)
     this.#recordsThisTurn++
-    this.#inHand = record
-    this.#inHandOf = partition
     partition.delivered(record as ConsumerRecord)
     if (partition.bufferedAnswers === 1) this.#fetcher.pump()
     return record
@@ -168,24 +227,45 @@ export class Consumption<V, K> implements Source<ConsumerRecord<V, K>> {
       const key = readKey(topic.key, cursor)
       field = 'value'
       const value = readValue(topic.value, cursor)
-      return new ConsumerRecord<V, K>(
-        partition,
-        records.baseOffset,
-        cursor.offsetDelta,
-        cursor.timestampMs,
-        key,
-        value as V,
-        cursor.hasHeaders ? readHeaders(cursor) : undefined,
-      )
+      return this.#record(partition, records, key, value as V)
     } catch (cause) {
-      if (cause instanceof KafkaError) throw cause
+      // What the batch's own checks found concerns more than this record.
+      if (cause instanceof CorruptDataError) throw cause
       const reason = cause instanceof Error ? cause.message : String(cause)
-      this.#error = new SerializationError(
+      const error = new SerializationError(
         `The ${field} at offset ${records.position - 1n} of ${partition.topic}-${partition.partition} cannot be read as ${topic[field].name}: ${reason}`,
         { code: 'DESERIALIZATION_FAILED', cause },
       )
-      throw this.#error
+      if (this.#config.onError.finally === 'stop') {
+        this.#error = error
+        throw error
+      }
+      const record = this.#record(partition, records, null, undefined as V)
+      this.#originals.set(record, { ...originalOf(cursor), fault: error })
+      return record
     }
+  }
+
+  #record(
+    partition: PartitionConsumption,
+    records: FetchedRecords,
+    key: K | null,
+    value: V,
+  ): ConsumerRecord<V, K> {
+    const cursor = records.cursor!
+    const record = new ConsumerRecord<V, K>(
+      partition,
+      records.baseOffset,
+      cursor.offsetDelta,
+      cursor.timestampMs,
+      key,
+      value,
+      cursor.hasHeaders ? readHeaders(cursor) : undefined,
+    )
+    if (this.#config.onError.finally === 'deadLetter') {
+      this.#originals.set(record, originalOf(cursor))
+    }
+    return record
   }
 
   async #start(): Promise<void> {
@@ -222,6 +302,7 @@ export class Consumption<V, K> implements Source<ConsumerRecord<V, K>> {
     }
     this.#partitions.push(...partitions)
     this.#fetcher.add(partitions)
+    if (assigned.length > 0) this.#config.onAssigned?.(assigned)
   }
 
   async #revoked(revoked: readonly TopicPartition[]): Promise<void> {
@@ -231,12 +312,14 @@ export class Consumption<V, K> implements Source<ConsumerRecord<V, K>> {
     await this.#whenHandled(partitions, this.#config.rebalanceTimeout * 0.8)
     await this.#committer?.commitNow().catch((error: unknown) => this.#commitFailed(error))
     this.#forget(partitions)
+    if (revoked.length > 0) this.#config.onRevoked?.(revoked, false)
   }
 
   #lost(lost: readonly TopicPartition[]): void {
     const partitions = this.#find(lost)
     this.#fetcher.remove(partitions)
     this.#forget(partitions)
+    if (lost.length > 0) this.#config.onRevoked?.(lost, true)
   }
 
   #forget(partitions: readonly PartitionConsumption[]): void {
@@ -291,7 +374,7 @@ export class Consumption<V, K> implements Source<ConsumerRecord<V, K>> {
     // The application asked to stop inside its handler, or broke out of the loop: that record is not done.
     const record = this.#inHand
     this.#inHand = undefined
-    if (record) this.#inHandOf!.released(record as ConsumerRecord, false)
+    if (record) this.settle(record, false)
     const partitions = [...this.#partitions]
     for (const partition of partitions) partition.revoke()
     this.#fetcher.close()
@@ -301,6 +384,12 @@ export class Consumption<V, K> implements Source<ConsumerRecord<V, K>> {
       })
     } finally {
       for (const partition of partitions) partition.lose()
+      if (partitions.length > 0) {
+        this.#config.onRevoked?.(
+          partitions.map(({ topic, partition }) => ({ topic, partition })),
+          false,
+        )
+      }
       this.#onStopped()
     }
   }
@@ -316,6 +405,39 @@ export class Consumption<V, K> implements Source<ConsumerRecord<V, K>> {
     this.#wake = undefined
     wake?.()
   }
+}
+
+/** What a record was made of. */
+export interface OriginalRecord {
+  readonly key: Uint8Array | null
+  readonly value: Uint8Array | null
+  readonly headers: readonly (readonly [name: string, value: Uint8Array | null])[]
+  /** Set when it cannot be read as the topic says. */
+  readonly fault?: SerializationError
+}
+
+/** How far a partition has been read. */
+export interface PartitionPosition {
+  readonly topic: string
+  readonly partition: number
+  /** The next offset to be delivered; undefined until it is known where to start. */
+  readonly position: bigint | undefined
+  /** Offsets between that and the end of the partition as last heard of; undefined until then. */
+  readonly lag: bigint | undefined
+  readonly isPaused: boolean
+}
+
+function originalOf(cursor: RecordCursor): OriginalRecord {
+  return {
+    key: cursor.keyBytes(),
+    value: cursor.valueBytes(),
+    headers: cursor.hasHeaders ? [...cursor.headers()] : [],
+  }
+}
+
+function lagOf(position: bigint | undefined, highWatermark: bigint): bigint | undefined {
+  if (position === undefined || highWatermark < 0n) return undefined
+  return highWatermark > position ? highWatermark - position : 0n
 }
 
 function readKey<K>(serializer: Serializer<K>, cursor: RecordCursor): K | null {

@@ -1,0 +1,86 @@
+/** What becomes of a record whose handler throws: another attempt, a dead letter, or the end of the consumer. */
+import { KafkaError } from '../../core/errors.ts'
+import type { Logger } from '../../core/runtime.ts'
+import type { SendOptions } from '../producer/producer.ts'
+import { withRetry } from '../with-retry.ts'
+import type { ResolvedOnError } from './consumer-config.ts'
+import type { Consumption, OriginalRecord } from './consumption.ts'
+import type { ConsumerRecord } from './record.ts'
+
+/** Writes bytes as they are to a topic. */
+export type SendBytes = (
+  topic: string,
+  value: Uint8Array | null,
+  options: SendOptions<Uint8Array>,
+) => Promise<unknown>
+
+export interface ErrorPolicyOptions<V, K> {
+  readonly onError: ResolvedOnError
+  readonly consumption: Consumption<V, K>
+  readonly handle: (record: ConsumerRecord<V, K>) => unknown
+  readonly sendBytes: SendBytes
+  readonly logger: Logger
+}
+
+/** The handler with its policy: rejects only when the consumer has to stop. */
+export function withErrorPolicy<V, K>({
+  onError,
+  consumption,
+  handle,
+  sendBytes,
+  logger,
+}: ErrorPolicyOptions<V, K>): (record: ConsumerRecord<V, K>) => Promise<void> {
+  const attempt = async (record: ConsumerRecord<V, K>): Promise<void> => {
+    const fault = consumption.originalOf(record)?.fault
+    // Nothing about the next attempt would be different.
+    if (fault) throw fault
+    if (!onError.retry) {
+      await handle(record)
+      return
+    }
+    await withRetry(() => handle(record), {
+      retryIf: () => true,
+      ...onError.retry,
+      signal: consumption.closing,
+    })
+  }
+  return async (record) => {
+    try {
+      await attempt(record)
+    } catch (error) {
+      // Closing cut the attempts short: the record comes again.
+      if (onError.finally === 'stop' || consumption.closing.aborted) throw error
+      const { topic, partition, offset } = record
+      const where = { topic, partition, offset: String(offset), err: error }
+      if (onError.finally === 'skip') {
+        logger.warn(where, 'a record was skipped: its handler failed')
+        return
+      }
+      const deadLetter = onError.deadLetter!
+      await sendDeadLetter(sendBytes, deadLetter, record, consumption.originalOf(record)!, error)
+      logger.warn({ ...where, deadLetter }, 'a record went to the dead letters: its handler failed')
+    }
+  }
+}
+
+async function sendDeadLetter<V, K>(
+  sendBytes: SendBytes,
+  topic: string,
+  record: ConsumerRecord<V, K>,
+  { key, value, headers }: OriginalRecord,
+  error: unknown,
+): Promise<void> {
+  const origin: [string, string][] = [
+    ['original-topic', record.topic],
+    ['original-partition', String(record.partition)],
+    ['original-offset', String(record.offset)],
+    ['error', error instanceof Error ? error.message : String(error)],
+    ['error-code', error instanceof KafkaError ? error.code : ''],
+    ['failed-at', new Date().toISOString()],
+  ]
+  await sendBytes(topic, value, {
+    key,
+    headers: [...headers, ...origin],
+    timestamp: record.timestamp,
+  })
+}

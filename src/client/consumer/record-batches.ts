@@ -1,0 +1,70 @@
+/** Handles records in batches: as many as there are, up to a size, waiting a little for more. */
+import type { Runtime } from '../../core/runtime.ts'
+import type { ConsumerRecord } from './record.ts'
+import type { HeldSource } from './record-workers.ts'
+
+export interface BatchOptions {
+  readonly size: number
+  /** How long after its first record a batch waits for more, milliseconds. */
+  readonly waitMs: number
+  readonly runtime: Runtime
+}
+
+/** Resolves at the end of the source; rejects with the handler's error, none of its records handled. */
+export async function handleBatches<V, K>(
+  source: HeldSource<V, K>,
+  options: BatchOptions,
+  handle: (records: ConsumerRecord<V, K>[]) => unknown,
+): Promise<void> {
+  try {
+    let goesOn = true
+    while (goesOn) {
+      const batch: ConsumerRecord<V, K>[] = []
+      try {
+        goesOn = await gather(source, options, batch)
+        // Those of a partition that is being given up are for its next owner.
+        const records = batch.filter((record) => !source.isGone(record))
+        if (records.length > 0) await handle(records)
+        for (const record of batch) source.settle(record, records.includes(record))
+      } catch (error) {
+        for (const record of batch) source.settle(record, false)
+        throw error
+      }
+    }
+  } finally {
+    await source.stop()
+  }
+}
+
+/** Fills the batch; false at the end of the source. */
+async function gather<V, K>(
+  source: HeldSource<V, K>,
+  { size, waitMs, runtime }: BatchOptions,
+  batch: ConsumerRecord<V, K>[],
+): Promise<boolean> {
+  let isDue = false
+  let onDue: () => void = () => undefined
+  const due = new Promise<void>((resolve) => {
+    onDue = resolve
+  })
+  let timer: { cancel(): void } | undefined
+  try {
+    while (batch.length < size && !isDue) {
+      const record = source.takeHeld()
+      if (record) {
+        batch.push(record)
+        timer ??= runtime.setTimer(waitMs, () => {
+          isDue = true
+          onDue()
+        })
+        continue
+      }
+      const ready = source.ready()
+      const goesOn = await (batch.length === 0 ? ready : Promise.race([ready, due]))
+      if (goesOn === false) return false
+    }
+    return true
+  } finally {
+    timer?.cancel()
+  }
+}
