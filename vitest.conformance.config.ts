@@ -7,5 +7,10 @@ export default defineConfig({
     testTimeout: 180_000,
     hookTimeout: 600_000,
     fileParallelism: false,
+    // Writes docs/compatibility.md.
+    reporters: [
+      'default',
+      ['./test/conformance/compatibility-reporter.ts', { tier: 'conformance' }],
+    ],
   },
 })

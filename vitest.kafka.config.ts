@@ -6,6 +6,8 @@ export default defineConfig({
     testTimeout: 180_000,
     hookTimeout: 600_000,
     fileParallelism: false,
+    // Writes docs/compatibility.md.
+    reporters: ['default', ['./test/conformance/compatibility-reporter.ts', { tier: 'kafka' }]],
     projects: [
       { extends: true, test: { name: 'kafka', include: ['test/kafka/**/*.test.ts'] } },
       {
