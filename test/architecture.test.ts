@@ -16,6 +16,7 @@ const mayImport: { readonly [layer: string]: readonly string[] } = {
   broker: ['core', 'protocol', 'storage'],
   server: ['core', 'protocol', 'storage', 'broker'],
   cli: ['core', 'server'],
+  testing: ['core', 'protocol', 'storage', 'broker', 'connection', 'client'],
 }
 
 /** Node modules that only one place may use. Type-only imports count too. */

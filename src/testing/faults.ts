@@ -1,0 +1,193 @@
+/**
+ * Faults between client and broker, for tests: the way is slow or breaks, or the broker refuses. A fault concerns the
+ * exchanges of one kind, from the nth on, so many times.
+ */
+import type { Connection, ExchangeOptions } from '../connection/connection.ts'
+import { delay } from '../core/backoff.ts'
+import { type Duration, parseDuration } from '../core/duration.ts'
+import { DisconnectedError } from '../core/errors.ts'
+import { invalid, readInteger } from '../core/options.ts'
+import type { Runtime } from '../core/runtime.ts'
+import type { Api } from '../protocol/api.ts'
+import { errorCode, errorFrom, errorTable } from '../protocol/error-codes.ts'
+import {
+  createProduceResponse,
+  createProduceResponsePartitionProduceResponse,
+  createProduceResponseTopicProduceResponse,
+  type ProduceRequest,
+  produce,
+} from '../protocol/messages/generated/produce.ts'
+
+/** What exchanges of the application's doing are called; Kafka's own API names can be given too. */
+const operations: { readonly [name: string]: readonly string[] } = {
+  produce: ['Produce'],
+  fetch: ['Fetch'],
+  commit: ['OffsetCommit', 'TxnOffsetCommit'],
+  join: ['JoinGroup'],
+  heartbeat: ['Heartbeat'],
+  endTransaction: ['EndTxn'],
+}
+
+export interface FaultOptions {
+  /** The first exchange that is concerned, counted from now; default 1: the next. */
+  nth?: number | undefined
+  /** How many exchanges in a row; default 1. */
+  times?: number | undefined
+}
+
+interface Fault {
+  readonly apis: readonly string[]
+  skip: number
+  left: number
+  /** Undefined: the exchange goes on as usual afterwards. */
+  before(): Promise<void> | undefined
+  /** The answer that takes the place of the broker's; undefined: the broker is asked. */
+  answer?(api: Api<never, unknown>, request: unknown): unknown
+  after?(): void
+}
+
+export class Faults {
+  readonly #runtime: Runtime
+  #faults: Fault[] = []
+
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime
+  }
+
+  /**
+   * The broker refuses with one of Kafka's error names. `operation`: 'produce', 'fetch', 'commit', 'join', 'heartbeat',
+   * 'endTransaction', or an API's name. Throws `ConfigError` for names that there are not.
+   * @example kafka.faults.fail('produce', 'NOT_LEADER_OR_FOLLOWER', { nth: 3 })
+   */
+  fail(operation: string, error: string, options: FaultOptions = {}): void {
+    if (!errorTable.some(([, name]) => name === error)) {
+      throw invalid(`There is no Kafka error '${error}'; docs/errors.md lists them`)
+    }
+    this.#add(operation, options, {
+      before: () => undefined,
+      answer: (api, request) => refusal(api, request, error),
+    })
+  }
+
+  /** The connection breaks before the broker hears of it: it did not happen. */
+  disconnect(operation: string, options: FaultOptions = {}): void {
+    this.#add(operation, options, { before: () => Promise.reject(broken('failed')) })
+  }
+
+  /** The broker does it, and the connection breaks before its answer comes: the client cannot know. */
+  loseAnswer(operation: string, options: FaultOptions = {}): void {
+    this.#add(operation, options, {
+      before: () => undefined,
+      after: () => {
+        throw broken('unknown')
+      },
+    })
+  }
+
+  /** The way to the broker takes so much longer. */
+  delay(operation: string, by: Duration, options: FaultOptions = {}): void {
+    const delayMs = parseDuration(by, 'delay')
+    this.#add(operation, options, { before: () => delay(this.#runtime, delayMs) })
+  }
+
+  /** Forgets all faults. */
+  clear(): void {
+    this.#faults = []
+  }
+
+  /** @internal The connection with the faults. */
+  wrap(inner: Connection): Connection {
+    return {
+      url: inner.url,
+      exchange: (api, request, options) => this.#exchange(inner, api, request, options),
+      close: () => inner.close(),
+    }
+  }
+
+  async #exchange<Request, Response>(
+    inner: Connection,
+    api: Api<Request, Response>,
+    request: Request | ((version: number) => Request),
+    options?: ExchangeOptions,
+  ): Promise<Response> {
+    const faults = this.#due(api.name)
+    for (const fault of faults) {
+      await fault.before()
+      const content =
+        typeof request === 'function'
+          ? (request as (version: number) => Request)(api.maxVersion)
+          : request
+      const answer = fault.answer?.(api as Api<never, unknown>, content)
+      if (answer !== undefined) return answer as Response
+    }
+    const response = await inner.exchange(api, request, options)
+    for (const fault of faults) fault.after?.()
+    return response
+  }
+
+  #due(apiName: string): Fault[] {
+    const concerned = this.#faults.filter(({ apis }) => apis.includes(apiName))
+    const due = concerned.filter((fault) => {
+      if (fault.skip > 0) {
+        fault.skip--
+        return false
+      }
+      fault.left--
+      return true
+    })
+    this.#faults = this.#faults.filter(({ left }) => left > 0)
+    return due
+  }
+
+  #add(
+    operation: string,
+    { nth = 1, times = 1 }: FaultOptions,
+    how: Pick<Fault, 'before' | 'answer' | 'after'>,
+  ): void {
+    this.#faults.push({
+      apis: operations[operation] ?? [apiNamed(operation)],
+      skip: readInteger(nth, 'FaultOptions.nth', { min: 1 }) - 1,
+      left: readInteger(times, 'FaultOptions.times', { min: 1 }),
+      ...how,
+    })
+  }
+}
+
+function apiNamed(name: string): string {
+  if (/^[A-Z][A-Za-z]+$/.test(name)) return name
+  throw invalid(
+    `There is no operation '${name}'; known are ${Object.keys(operations).join(', ')}, and Kafka's API names such as 'ListOffsets'`,
+  )
+}
+
+/** A produce is refused as brokers do it, partition by partition; other refusals are thrown. */
+function refusal(api: Api<never, unknown>, request: unknown, error: string): unknown {
+  const code = errorCode(error)
+  if (api.key !== produce.key) throw errorFrom(code)
+  return createProduceResponse({
+    responses: (request as ProduceRequest).topicData.map(({ name, topicId, partitionData }) =>
+      createProduceResponseTopicProduceResponse({
+        name,
+        topicId,
+        partitionResponses: partitionData.map(({ index }) =>
+          createProduceResponsePartitionProduceResponse({
+            index,
+            errorCode: code,
+            baseOffset: -1n,
+          }),
+        ),
+      }),
+    ),
+  })
+}
+
+function broken(outcome: 'failed' | 'unknown'): DisconnectedError {
+  return new DisconnectedError(
+    'The connection to the broker broke (a fault that the test injected)',
+    {
+      code: 'NETWORK_EXCEPTION',
+      retriable: true,
+      outcome,
+    },
+  )
+}

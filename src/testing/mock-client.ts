@@ -1,0 +1,92 @@
+/**
+ * A client for tests: the real one, on a broker in memory, so that tests meet what production meets: partitions, groups,
+ * transactions, errors. With a look at what was stored, a clock to move, and faults to inject.
+ */
+import { Broker } from '../broker/broker.ts'
+import type { BrokerConfigInput } from '../broker/config.ts'
+import { BaseClient } from '../client/client.ts'
+import { type ClientConfig, resolveClientConfig } from '../client/config.ts'
+import type { Message } from '../client/producer/producer.ts'
+import { type Topic, toTopic } from '../client/topic.ts'
+import type { Connection } from '../connection/connection.ts'
+import { EmbeddedConnection } from '../connection/embedded.ts'
+import {
+  createDescribeGroupsRequest,
+  describeGroups,
+} from '../protocol/messages/generated/describe-groups.ts'
+import {
+  createLeaveGroupRequest,
+  createLeaveGroupRequestMemberIdentity,
+  leaveGroup,
+} from '../protocol/messages/generated/leave-group.ts'
+import { createMemoryFileSystem } from '../storage/memory-file-system.ts'
+import { Faults } from './faults.ts'
+import { readTopic, type StoredMessage } from './read-topic.ts'
+import { TestClock } from './test-clock.ts'
+
+export interface MockClientConfig
+  extends Omit<ClientConfig, 'url' | 'apiKey' | 'sasl' | 'tls' | 'runtime'> {
+  /** Settings of its broker. */
+  broker?: BrokerConfigInput | undefined
+}
+
+export class MockClient extends BaseClient {
+  /** What time it is for client and broker. */
+  readonly clock: TestClock
+  /** What goes wrong between them. */
+  readonly faults: Faults
+  readonly #connection: Connection
+
+  /** Throws `ConfigError`. Each has a broker of its own, which is gone when it is closed. */
+  constructor(config: MockClientConfig = {}) {
+    const { broker, logger, ...options } = config
+    const clock = new TestClock(logger)
+    const resolved = resolveClientConfig({ ...options, url: 'memory:', runtime: clock }, {})
+    const faults = new Faults(clock)
+    const fileSystem = createMemoryFileSystem()
+    const connection = new EmbeddedConnection('memory:', resolved.clientId, clock, () =>
+      Broker.open({ fileSystem, runtime: clock, ...(broker && { config: broker }) }),
+    )
+    super(resolved, faults.wrap(connection))
+    this.clock = clock
+    this.faults = faults
+    this.#connection = connection
+  }
+
+  /** Stores values, or `Message`s, as if others had produced them. Faults do not concern it. */
+  async seed<V = unknown, K = string>(
+    topic: string | Topic<V, K>,
+    values: readonly (V | null | Message<V, K>)[],
+  ): Promise<void> {
+    const config = resolveClientConfig({ url: 'memory:', runtime: this.clock }, {})
+    // A client of its own on the same broker; closing it would close the connection, which is not its own.
+    const seeder = new BaseClient(config, {
+      url: 'memory:',
+      exchange: (api, request, options) => this.#connection.exchange(api, request, options),
+      close: () => Promise.resolve(),
+    })
+    await seeder.producer(topic).sendBatch(values as readonly (V | Message<V, K>)[])
+    await seeder.close()
+  }
+
+  /** What a topic holds, by partition and offset; without what transactions have not committed. Throws `TopicNotFoundError`. */
+  getMessages<V = unknown, K = string>(
+    topic: string | Topic<V, K>,
+  ): Promise<StoredMessage<V, K>[]> {
+    return readTopic(this.#connection, toTopic(topic))
+  }
+
+  /** Throws all members out of a group: they join again, and the partitions are shared out anew. */
+  async rebalance(group: string): Promise<void> {
+    const request = createDescribeGroupsRequest({ groups: [group] })
+    const [described] = (await this.#connection.exchange(describeGroups, request)).groups
+    const members = described?.members.map(({ memberId }) =>
+      createLeaveGroupRequestMemberIdentity({ memberId, groupInstanceId: null }),
+    )
+    if (!members || members.length === 0) return
+    await this.#connection.exchange(
+      leaveGroup,
+      createLeaveGroupRequest({ groupId: group, members }),
+    )
+  }
+}
