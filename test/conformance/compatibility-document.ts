@@ -42,7 +42,7 @@ in [gaps.md](gaps.md).
 `
 const headings: { readonly [name in SectionName]: string } = {
   conformance: '## Clients at our broker',
-  kafka: '## Our client at Apache Kafka',
+  kafka: '## Our client at Apache Kafka, our broker beside it',
   apis: '## APIs',
 }
 const order: readonly SectionName[] = ['conformance', 'kafka', 'apis']
