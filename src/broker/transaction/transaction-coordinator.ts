@@ -6,6 +6,7 @@
  */
 import { KafkaError } from '../../core/errors.ts'
 import type { Runtime, Timer } from '../../core/runtime.ts'
+import { nextTurn } from '../../core/turn.ts'
 import type { KeyedRecord } from '../topics/keyed-log.ts'
 import { Transaction } from './transaction.ts'
 import type {
@@ -103,19 +104,23 @@ export class TransactionCoordinator {
     if (timeoutMs <= 0 || timeoutMs > this.#options.maxTimeoutMs) {
       return { error: 'INVALID_TRANSACTION_TIMEOUT', ...refusal }
     }
-    if (this.#isClosed) return unavailable()
-    const hosted =
-      this.#hosted.get(transactionalId) ?? (await this.#create(transactionalId, timeoutMs))
-    const spareProducerId = await this.#spareFor(hosted)
-    return this.#request(hosted, (token, now) =>
-      hosted.transaction.init({ ...input, spareProducerId }, token, now),
-    )
+    for (;;) {
+      if (this.#isClosed) return unavailable()
+      const hosted =
+        this.#hosted.get(transactionalId) ?? (await this.#create(transactionalId, timeoutMs))
+      const spareProducerId = await this.#spareFor(hosted)
+      // The id may have expired meanwhile.
+      if (this.#hosted.get(transactionalId) !== hosted) continue
+      return this.#request(hosted, (token, now) =>
+        hosted.transaction.init({ ...input, spareProducerId }, token, now),
+      )
+    }
   }
 
   /** Kafka's error name, or NONE. */
   async addPartitions(transactionalId: string, input: AddInput): Promise<string> {
     const hosted = this.#hosted.get(transactionalId)
-    if (!hosted) return 'INVALID_PRODUCER_ID_MAPPING'
+    if (!hosted) return unknownId(transactionalId)
     const { error } = await this.#request(hosted, (token, now) =>
       hosted.transaction.addPartitions(input, token, now),
     )
@@ -128,8 +133,9 @@ export class TransactionCoordinator {
     input: Omit<EndInput, 'spareProducerId'>,
   ): Promise<TransactionReply> {
     const hosted = this.#hosted.get(transactionalId)
-    if (!hosted) return { error: 'INVALID_PRODUCER_ID_MAPPING', ...refusal }
+    if (!hosted) return { error: unknownId(transactionalId), ...refusal }
     const spareProducerId = await this.#spareFor(hosted)
+    if (this.#hosted.get(transactionalId) !== hosted) return unavailable()
     return this.#request(hosted, (token, now) =>
       hosted.transaction.end({ ...input, spareProducerId }, token, now),
     )
@@ -141,7 +147,7 @@ export class TransactionCoordinator {
    */
   async admit(input: AdmitInput): Promise<string> {
     const hosted = this.#hosted.get(input.transactionalId)
-    if (!hosted) return 'INVALID_PRODUCER_ID_MAPPING'
+    if (!hosted) return unknownId(input.transactionalId)
     if (hosted.admissions === 0) {
       const verdict = this.check(input)
       if (verdict !== 'INVALID_TXN_STATE' || !input.isImplicit) return verdict
@@ -151,14 +157,15 @@ export class TransactionCoordinator {
     const admission = before.then(() => this.#admitNow(input))
     hosted.lastAdmission = admission.catch(() => undefined)
     return admission.finally(() => {
-      hosted.admissions--
+      // Only after its write, which follows in this turn: one that needs no wait would overtake it.
+      void nextTurn().then(() => hosted.admissions--)
     })
   }
 
   /** Without a wait: Kafka's error name, or NONE. A write must follow in the same turn. */
   check({ transactionalId, partitions, ...producer }: AdmitInput): string {
     const { transaction } = this.#hosted.get(transactionalId) ?? {}
-    return transaction ? transaction.check(producer, partitions) : 'INVALID_PRODUCER_ID_MAPPING'
+    return transaction ? transaction.check(producer, partitions) : unknownId(transactionalId)
   }
 
   find(transactionalId: string): TransactionSnapshot | undefined {
@@ -271,7 +278,7 @@ export class TransactionCoordinator {
         { err: error, transactionalId: transaction.id },
         'a step of a transaction could not be stored',
       )
-      return this.#carryOut(hosted, transaction.persistFailed())
+      return this.#carryOut(hosted, transaction.persistFailed(this.#now()))
     }
     return this.#carryOut(hosted, transaction.persisted(this.#now()))
   }
@@ -294,9 +301,9 @@ export class TransactionCoordinator {
     } catch (error) {
       this.#options.runtime.logger.error(
         { err: error, transactionalId: transaction.id },
-        'the end of a transaction could not be written everywhere; a restart will do it',
+        'the end of a transaction could not be written everywhere; it is tried again',
       )
-      return this.#carryOut(hosted, transaction.markFailed())
+      return this.#carryOut(hosted, transaction.markFailed(this.#now()))
     }
     return this.#carryOut(hosted, transaction.marked(this.#now()))
   }
@@ -330,6 +337,10 @@ export class TransactionCoordinator {
 
 function recordOf(id: string, snapshot: TransactionSnapshot): KeyedRecord {
   return { key: encodeTransactionKey(id), value: encodeTransactionValue(snapshot) }
+}
+
+function unknownId(transactionalId: string): string {
+  return transactionalId === '' ? 'INVALID_REQUEST' : 'INVALID_PRODUCER_ID_MAPPING'
 }
 
 function unavailable(): TransactionReply {

@@ -41,7 +41,8 @@ export function encodeTransactionValue(snapshot: TransactionSnapshot): Uint8Arra
   writer.writeInt16(snapshot.producerEpoch)
   writer.writeInt32(snapshot.timeoutMs)
   writer.writeInt8(statuses.indexOf(snapshot.status))
-  writePartitions(writer, snapshot.partitions)
+  if (snapshot.status === 'Empty') writer.writeArrayLength(-1, true)
+  else writePartitions(writer, snapshot.partitions)
   writer.writeInt64(BigInt(snapshot.updatedAtMs))
   writer.writeInt64(BigInt(snapshot.startedAtMs))
   const { previousProducerId, nextProducerId, clientVersion } = snapshot
@@ -114,7 +115,7 @@ function readTags(reader: ByteReader) {
   return tags
 }
 
-/** Topics with their partitions; null when there are none, as Kafka writes it. */
+/** Topics with their partitions. Kafka reads null only where the status is Empty. */
 function writePartitions(writer: ByteWriter, partitions: readonly TopicPartition[]): void {
   const byTopic = new Map<string, number[]>()
   for (const { topic, partition } of partitions) {
@@ -122,7 +123,7 @@ function writePartitions(writer: ByteWriter, partitions: readonly TopicPartition
     if (ofTopic) ofTopic.push(partition)
     else byTopic.set(topic, [partition])
   }
-  writer.writeArrayLength(byTopic.size === 0 ? -1 : byTopic.size, true)
+  writer.writeArrayLength(byTopic.size, true)
   for (const [topic, ids] of byTopic) {
     writer.writeString(topic, true)
     writer.writeArrayLength(ids.length, true)

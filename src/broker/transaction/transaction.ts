@@ -9,10 +9,12 @@
  *                            └─ time-out, another init: the epoch grows, then PrepareAbort
  *
  * A step is decided, stored, and only then true: while it is being stored (`#pending`) everyone else is told
- * CONCURRENT_TRANSACTIONS. From PrepareCommit on, the commit is decided for good: after a crash it is carried out.
+ * CONCURRENT_TRANSACTIONS. From PrepareCommit on, the commit is decided for good: after a crash it is carried out. Where
+ * the disk refuses, it is tried again later: markers until they are written, a time-out until it is stored.
  *
  * Differs from Apache Kafka: the end is answered when the markers are durable, so what was committed is visible; an init
- * that finds a transaction under way waits until that is aborted, where Kafka answers CONCURRENT_TRANSACTIONS.
+ * that finds a transaction under way waits until that is aborted, where Kafka answers CONCURRENT_TRANSACTIONS; and the
+ * init of a producer that has been fenced does not abort the transaction of the one that came after it.
  */
 import type {
   AddInput,
@@ -31,22 +33,32 @@ import type {
 const exhaustedEpoch = 32_766
 const noEpoch = -1
 const noProducerId = -1n
+/** How long to wait before what the disk has refused is tried again: doubled each time. */
+const firstRetryMs = 1000
+const retryMsMax = 60_000
 
 type After = (now: Now) => TransactionEffect[]
 
 export class Transaction {
   readonly id: string
   #snapshot: TransactionSnapshot
-  /** The step that is being stored, and what follows when it is. */
+  /** The step that is being stored, what follows when it is, and who has asked for it, if anyone. */
   #pending:
-    | { readonly snapshot: TransactionSnapshot; readonly then: After; readonly token: number }
+    | {
+        readonly snapshot: TransactionSnapshot
+        readonly then: After
+        readonly token: number | undefined
+      }
     | undefined
   /** The reply to whoever ended the transaction, once the markers are written. */
   #onMarked: TransactionEffect[] = []
   /** Inits that wait for the end of the transaction before. */
-  #afterEnd: After[] = []
-  /** When a transaction under way is aborted, monotonic. */
+  #waiting: { readonly input: InitInput; readonly token: number }[] = []
+  /** When a transaction under way is aborted, or markers are tried again; monotonic. */
   #deadlineMs = Number.POSITIVE_INFINITY
+  #isMarking = false
+  /** Of the disk, one after the other, in what nobody asks for again. */
+  #failures = 0
 
   private constructor(id: string, snapshot: TransactionSnapshot) {
     this.id = id
@@ -101,24 +113,29 @@ export class Transaction {
   /** A producer begins, or begins anew: it gets an epoch that fences all before it. */
   init(input: InitInput, token: number, now: Now): TransactionEffect[] {
     const { expected } = input
-    if (expected && !this.#mayBe(expected)) return [refused(token, 'PRODUCER_FENCED')]
     if (this.#pending) return [refused(token, 'CONCURRENT_TRANSACTIONS')]
+    if (isPreparing(this.#snapshot)) {
+      if (!this.#isMarking) return [refused(token, 'CONCURRENT_TRANSACTIONS')]
+      this.#waiting.push({ input, token })
+      return []
+    }
+    if (expected && !this.#mayBe(expected)) return [refused(token, 'PRODUCER_FENCED')]
     const { status, producerEpoch } = this.#snapshot
-    if (isPreparing(this.#snapshot)) return this.#initLater(input, token)
     if (status !== 'Ongoing') return this.#initNow(input, token, now)
     // What an old producer left is cleared away by the next; one that has been fenced may not touch it.
     if (expected && expected.producerEpoch !== producerEpoch) {
       return [refused(token, 'PRODUCER_FENCED')]
     }
-    this.#initLater({ ...input, expected: undefined }, token)
+    this.#waiting.push({ input: { ...input, expected: undefined }, token })
     return this.#fence(now)
   }
 
   /** Adds partitions to the transaction under way, or begins one with them. */
   addPartitions(input: AddInput, token: number, now: Now): TransactionEffect[] {
+    // First: the producer may have been told an id that is true only once the markers are written.
+    if (this.isBusy) return [refused(token, 'CONCURRENT_TRANSACTIONS')]
     const fault = this.#faultOf(input)
     if (fault) return [refused(token, fault)]
-    if (this.isBusy) return [refused(token, 'CONCURRENT_TRANSACTIONS')]
     const isUnderWay = this.#snapshot.status === 'Ongoing'
     const known = isUnderWay ? this.#snapshot.partitions : []
     const added = input.partitions.filter((partition) => !includes(known, partition))
@@ -139,20 +156,18 @@ export class Transaction {
 
   /** Whether a producer may write to a partition in the transaction under way: Kafka's error name, or NONE. */
   check(producer: ProducerIdAndEpoch, partitions: readonly TopicPartition[]): string {
+    // While an addition is being stored the others are in; an end that is being stored lets no one in.
+    const isEnding = this.#pending && this.#pending.snapshot.status !== 'Ongoing'
+    if (isEnding || isPreparing(this.#snapshot)) return 'CONCURRENT_TRANSACTIONS'
     const fault = this.#faultOf(producer)
     if (fault) return fault
     const { status, partitions: known } = this.#snapshot
-    if (isPreparing(this.#snapshot)) return 'CONCURRENT_TRANSACTIONS'
-    // While an addition is being stored the others are in; an end that is being stored lets no one in.
-    if (this.#pending && this.#pending.snapshot.status !== 'Ongoing')
-      return 'CONCURRENT_TRANSACTIONS'
     const isIn = status === 'Ongoing' && partitions.every((partition) => includes(known, partition))
     return isIn ? 'NONE' : 'INVALID_TXN_STATE'
   }
 
   /** Commits or aborts. A retry of what was done is answered as the first time. */
   end(input: EndInput, token: number, now: Now): TransactionEffect[] {
-    if (this.#pending) return [refused(token, 'CONCURRENT_TRANSACTIONS')]
     const { isCommit, clientVersion } = input
     const verdict = clientVersion === 2 ? this.#judgeEnd(input) : this.#judgeOldEnd(input)
     if (verdict === 'done') return [this.#granted(token)]
@@ -177,15 +192,15 @@ export class Transaction {
     )
   }
 
-  /** Aborts a transaction that has taken longer than its producer said. */
+  /** Aborts a transaction that has taken longer than its producer said; tries again to write markers. */
   tick(now: Now): TransactionEffect[] {
     if (this.#pending || now.monotonicMs < this.#deadlineMs) return []
-    return this.#fence(now)
+    return isPreparing(this.#snapshot) ? this.resume() : this.#fence(now)
   }
 
-  /** After a restart: carries out an end that was decided. */
+  /** Carries out an end that was decided: after a restart, or when its markers could not be written before. */
   resume(): TransactionEffect[] {
-    return isPreparing(this.#snapshot) ? [this.#mark()] : []
+    return isPreparing(this.#snapshot) && !this.#isMarking ? [this.#mark()] : []
   }
 
   /** The snapshot of the last `persist` is durable. */
@@ -197,18 +212,20 @@ export class Transaction {
   }
 
   /** It is not, or may not be. */
-  persistFailed(): TransactionEffect[] {
+  persistFailed(now: Now): TransactionEffect[] {
     const { token } = this.#pending!
     this.#pending = undefined
-    const waiting = this.#afterEnd
-    this.#afterEnd = []
-    const failed = refused(token, 'COORDINATOR_NOT_AVAILABLE')
-    // They fail for the same reason.
-    return [failed, ...waiting.flatMap((init) => init({ wallMs: 0, monotonicMs: 0 }))]
+    // Those that wait do so for an end that was not stored either.
+    const waiting = this.#refuseWaiting('COORDINATOR_NOT_AVAILABLE')
+    if (token !== undefined) return [refused(token, 'COORDINATOR_NOT_AVAILABLE'), ...waiting]
+    this.#retryLater(now)
+    return waiting
   }
 
   /** The markers are durable. */
   marked(now: Now): TransactionEffect[] {
+    this.#isMarking = false
+    this.#failures = 0
     const { status, nextProducerId, producerId, producerEpoch, previousProducerId } = this.#snapshot
     const isNewId = nextProducerId !== noProducerId
     this.#snapshot = {
@@ -222,30 +239,37 @@ export class Transaction {
       updatedAtMs: now.wallMs,
     }
     const replies = this.#onMarked
-    const waiting = this.#afterEnd
+    const waiting = this.#waiting
     this.#onMarked = []
-    this.#afterEnd = []
+    this.#waiting = []
     return [
       { type: 'note', snapshot: this.#snapshot },
       ...replies,
-      ...waiting.flatMap((init) => init(now)),
+      ...waiting.flatMap(({ input, token }) => this.init(input, token, now)),
     ]
   }
 
-  /** Markers could not be written everywhere: the end is decided all the same, and carried out after a restart. */
-  markFailed(): TransactionEffect[] {
+  /** Markers could not be written everywhere: the end is decided all the same, and they are tried again. */
+  markFailed(now: Now): TransactionEffect[] {
+    this.#isMarking = false
+    this.#retryLater(now)
     const replies = this.#onMarked
     this.#onMarked = []
-    return replies
+    return [...replies, ...this.#refuseWaiting('CONCURRENT_TRANSACTIONS')]
   }
 
-  #initLater(input: InitInput, token: number): TransactionEffect[] {
-    this.#afterEnd.push((now) =>
-      isPreparing(this.#snapshot) || this.#snapshot.status === 'Ongoing'
-        ? [refused(token, 'COORDINATOR_NOT_AVAILABLE')]
-        : this.init(input, token, now),
-    )
-    return []
+  #refuseWaiting(error: string): TransactionEffect[] {
+    const waiting = this.#waiting
+    this.#waiting = []
+    return waiting.map(({ token }) => refused(token, error))
+  }
+
+  #retryLater(now: Now): void {
+    const delayMs = Math.min(firstRetryMs * 2 ** this.#failures++, retryMsMax)
+    const retryAtMs = now.monotonicMs + delayMs
+    // A transaction under way whose abort could not be stored may have time left.
+    const isUnderWay = this.#snapshot.status === 'Ongoing'
+    this.#deadlineMs = isUnderWay ? Math.max(this.#deadlineMs, retryAtMs) : retryAtMs
   }
 
   #initNow({ timeoutMs, expected, spareProducerId }: InitInput, token: number, now: Now) {
@@ -311,8 +335,9 @@ export class Transaction {
   }
 
   #prepareEnd(snapshot: TransactionSnapshot, token: number | undefined): TransactionEffect[] {
-    return this.#store(snapshot, token ?? -1, () => {
+    return this.#store(snapshot, token, () => {
       this.#deadlineMs = Number.POSITIVE_INFINITY
+      this.#failures = 0
       if (token !== undefined) {
         const isNewId = snapshot.nextProducerId !== noProducerId
         const producerId = isNewId ? snapshot.nextProducerId : snapshot.producerId
@@ -324,6 +349,8 @@ export class Transaction {
   }
 
   #mark(): TransactionEffect {
+    this.#isMarking = true
+    this.#deadlineMs = Number.POSITIVE_INFINITY
     const { producerId, producerEpoch, status, partitions } = this.#snapshot
     return {
       type: 'mark',
@@ -334,7 +361,11 @@ export class Transaction {
     }
   }
 
-  #store(snapshot: TransactionSnapshot, token: number, then: After): TransactionEffect[] {
+  #store(
+    snapshot: TransactionSnapshot,
+    token: number | undefined,
+    then: After,
+  ): TransactionEffect[] {
     this.#pending = { snapshot, then, token }
     return [{ type: 'persist', snapshot }]
   }
@@ -353,23 +384,30 @@ export class Transaction {
 
   #faultOf({ producerId, producerEpoch }: ProducerIdAndEpoch): string | undefined {
     if (producerId !== this.#snapshot.producerId) return 'INVALID_PRODUCER_ID_MAPPING'
-    return producerEpoch === this.#snapshot.producerEpoch ? undefined : 'PRODUCER_FENCED'
+    return this.#isCurrent(producerEpoch) ? undefined : 'PRODUCER_FENCED'
+  }
+
+  /** The very last epoch fences, and is nobody's: there is none after it. */
+  #isCurrent(producerEpoch: number): boolean {
+    return producerEpoch === this.#snapshot.producerEpoch && producerEpoch <= exhaustedEpoch
   }
 
   /** Before version 2: the same epoch for many transactions, so a retry cannot be told from a mistake by it. */
   #judgeOldEnd(input: EndInput): 'go' | 'done' | string {
     const fault = this.#faultOf(input)
     if (fault) return fault
+    if (this.isBusy) return 'CONCURRENT_TRANSACTIONS'
     const { status } = this.#snapshot
     if (status === 'Ongoing') return 'go'
-    if (status === (input.isCommit ? 'CompleteCommit' : 'CompleteAbort')) return 'done'
-    if (status === (input.isCommit ? 'PrepareCommit' : 'PrepareAbort'))
-      return 'CONCURRENT_TRANSACTIONS'
-    return 'INVALID_TXN_STATE'
+    return status === (input.isCommit ? 'CompleteCommit' : 'CompleteAbort')
+      ? 'done'
+      : 'INVALID_TXN_STATE'
   }
 
   /** KIP-890: each end raises the epoch, so one that comes with the epoch before is a retry. */
   #judgeEnd({ producerId, producerEpoch, isCommit }: EndInput): 'go' | 'done' | string {
+    // First: the producer may go by an id that is true only once the markers are written.
+    if (this.isBusy) return 'CONCURRENT_TRANSACTIONS'
     const current = this.#snapshot
     const wasVersion2: boolean = current.clientVersion === (2 satisfies TransactionVersion)
     const isRetryOverIds =
@@ -383,26 +421,14 @@ export class Transaction {
       (wasVersion2 &&
         producerId === current.producerId &&
         current.producerEpoch === producerEpoch + 1)
-    if (!isRetry && producerEpoch !== current.producerEpoch) return 'PRODUCER_FENCED'
-    switch (current.status) {
-      case 'Ongoing':
-        return isRetry ? 'PRODUCER_FENCED' : 'go'
-      case 'PrepareCommit':
-      case 'PrepareAbort': {
-        const isSame = (current.status === 'PrepareCommit') === isCommit
-        return isRetry && isSame ? 'CONCURRENT_TRANSACTIONS' : 'INVALID_TXN_STATE'
-      }
-      case 'CompleteCommit':
-      case 'CompleteAbort': {
-        const isSame = (current.status === 'CompleteCommit') === isCommit
-        if (isRetry) return isSame ? 'done' : 'INVALID_TXN_STATE'
-        // A transaction that nothing was written in: an abort raises the epoch all the same.
-        return isCommit ? 'INVALID_TXN_STATE' : 'go'
-      }
-      case 'Empty':
-        if (isRetry) return 'PRODUCER_FENCED'
-        return isCommit ? 'INVALID_TXN_STATE' : 'go'
-    }
+    if (!isRetry && !this.#isCurrent(producerEpoch)) return 'PRODUCER_FENCED'
+    const isComplete = current.status === 'CompleteCommit' || current.status === 'CompleteAbort'
+    if (isRetry && isComplete)
+      return (current.status === 'CompleteCommit') === isCommit ? 'done' : 'INVALID_TXN_STATE'
+    if (isRetry) return 'PRODUCER_FENCED'
+    if (current.status === 'Ongoing') return 'go'
+    // A transaction that nothing was written in: an abort raises the epoch all the same.
+    return isCommit ? 'INVALID_TXN_STATE' : 'go'
   }
 
   #granted(token: number): TransactionEffect {
