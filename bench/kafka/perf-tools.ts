@@ -9,6 +9,8 @@ export interface ProducerLoad {
   readonly acks: '1' | 'all'
   /** Records per second; -1: as fast as it can. */
   readonly throughput: number
+  /** More settings of the producer, `name=value`. */
+  readonly properties?: readonly string[]
 }
 
 export interface ProducerResult {
@@ -23,7 +25,7 @@ const timeoutMs = 600_000
 
 export async function producerPerf(
   broker: BenchBroker,
-  { topic, records, recordBytes, acks, throughput }: ProducerLoad,
+  { topic, records, recordBytes, acks, throughput, properties = [] }: ProducerLoad,
 ): Promise<ProducerResult> {
   const args = [
     ['--bootstrap-server', broker.bootstrap],
@@ -31,7 +33,7 @@ export async function producerPerf(
     ['--num-records', String(records)],
     ['--record-size', String(recordBytes)],
     ['--throughput', String(throughput)],
-    ['--command-property', `acks=${acks}`],
+    ['--command-property', `acks=${acks}`, ...properties],
   ].flat()
   const printed = await tool('producer-perf-test', args, { jvmArgs, timeoutMs })
   const pattern =
