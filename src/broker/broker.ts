@@ -244,7 +244,8 @@ async function openGroups(
   await log.replay({
     record: (key, value, { offset, transactionOf }) =>
       groups.load(key, value, offset, transactionOf),
-    marker: (producerId, type) => groups.endTransaction(producerId, type === 'commit'),
+    marker: (producerId, type, offset) =>
+      groups.endTransaction(producerId, type === 'commit', offset),
   })
   groups.loaded()
   return groups
@@ -276,8 +277,8 @@ async function forgetOffsetsOfGoneTopics(
   groups: GroupCoordinator,
   topics: TopicRegistry,
 ): Promise<void> {
-  const named = groups.groups().flatMap(({ id }) => groups.allCommitted(id).map(([topic]) => topic))
-  for (const name of new Set(named)) if (!topics.byName(name)) await groups.onTopicDeleted(name)
+  for (const name of groups.topicsWithOffsets())
+    if (!topics.byName(name)) await groups.onTopicDeleted(name)
 }
 
 function notServed(name: string, version: number): KafkaError {

@@ -21,7 +21,7 @@ import {
   encodeOffsetValue,
   type StoredGroup,
 } from './offset-records.ts'
-import { PendingOffsets } from './pending-offsets.ts'
+import { type PendingOffset, PendingOffsets } from './pending-offsets.ts'
 
 /** The host of members in the broker's own process: they die with it, so none of them is waited for after a start. */
 const embeddedHost = 'embedded'
@@ -106,7 +106,7 @@ export class GroupCoordinator {
     const { group, topic, partition } = key
     if (!value) {
       this.#groups.get(group)?.offsets.delete(topic, partition)
-      this.#pending.drop(group, topic, partition)
+      this.#pending.drop(group, topic, partition, logOffset)
       return
     }
     const committed = decodeOffsetValue(value, logOffset)
@@ -237,9 +237,12 @@ export class GroupCoordinator {
     await durable
   }
 
-  /** A producer's transaction is over: its offsets count from now on, or never did. */
-  endTransaction(producerId: bigint, isCommit: boolean): void {
-    for (const { group, topic, partition, committed } of this.#pending.take(producerId)) {
+  /** A producer's transaction is over, before `endOffset` in the log: its offsets count from now on, or never did. */
+  endTransaction(producerId: bigint, isCommit: boolean, endOffset: bigint): void {
+    for (const { group, topic, partition, committed } of this.#pending.take(
+      producerId,
+      endOffset,
+    )) {
       if (isCommit) this.#setIfNewer(this.#host(group), topic, partition, committed)
     }
   }
@@ -256,6 +259,16 @@ export class GroupCoordinator {
   /** All committed offsets of a group. */
   allCommitted(groupId: string): [topic: string, partition: number, committed: CommittedOffset][] {
     return [...(this.#groups.get(groupId)?.offsets.entries() ?? [])]
+  }
+
+  /** Topics that offsets are stored for, also in transactions that are not over. */
+  topicsWithOffsets(): Set<string> {
+    const pending = this.#pending.find(() => true).map(({ topic }) => topic)
+    const groups = [...this.#groups.values()]
+    const committed = groups.flatMap(({ offsets }) =>
+      [...offsets.entries()].map(([topic]) => topic),
+    )
+    return new Set([...committed, ...pending])
   }
 
   group(groupId: string): Group | undefined {
@@ -289,9 +302,8 @@ export class GroupCoordinator {
     const stored = new Set(this.#storedPartitions(hosted).map((place) => place.join('-')))
     const gone = partitions.filter((place) => stored.has(place.join('-')))
     if (gone.length === 0) return
-    await this.#options.append([...tombstones(groupId, gone)])
-    // Commits become visible in the order of the log, so what is there now came before.
-    for (const [topic, partition] of gone) this.#deleteOffset(hosted, topic, partition)
+    const deletedAt = await this.#options.append([...tombstones(groupId, gone)])
+    for (const [topic, partition] of gone) this.#deleteOffset(hosted, topic, partition, deletedAt)
   }
 
   /**
@@ -310,9 +322,10 @@ export class GroupCoordinator {
       records.push(...tombstones(groupId, gone))
       if (gone.length > 0) concerned.push([hosted, gone])
     }
-    if (records.length > 0) await this.#options.append(records)
+    if (records.length === 0) return
+    const deletedAt = await this.#options.append(records)
     for (const [hosted, gone] of concerned) {
-      for (const [, partition] of gone) this.#deleteOffset(hosted, topic, partition)
+      for (const [, partition] of gone) this.#deleteOffset(hosted, topic, partition, deletedAt)
       this.#dropUnused(hosted)
     }
   }
@@ -330,8 +343,8 @@ export class GroupCoordinator {
       // Groups that only store offsets never had members whose going could count.
       const isExpired = group.protocolType === '' || emptySinceMs <= oldestMs
       if (group.state !== 'Empty' || !isExpired || !this.#isCurrent(hosted)) continue
-      // To remove an offset now could remove one that has just been committed anew.
-      if (commits.size > 0) continue
+      // To remove an offset now could remove one that has just been committed anew, or is about to be.
+      if (commits.size > 0 || this.#pendingOf(group.id).length > 0) continue
       const entries = [...offsets.entries()]
       const old = entries.filter(([, , { committedAtMs }]) => committedAtMs <= oldestMs)
       const isLeft = old.length < entries.length || emptySinceMs > oldestMs
@@ -368,12 +381,12 @@ export class GroupCoordinator {
     hosted.timer?.cancel()
     hosted.timer = undefined
     try {
-      await this.#options.append([
+      const deletedAt = await this.#options.append([
         ...tombstones(id, this.#storedPartitions(hosted)),
         { key: encodeGroupKey(id), value: null },
       ])
-      for (const { topic, partition } of this.#pending.find(({ group }) => group === id))
-        this.#pending.drop(id, topic, partition)
+      for (const { topic, partition } of this.#pendingOf(id))
+        this.#pending.drop(id, topic, partition, deletedAt)
     } catch (error) {
       if (!this.#groups.has(id)) this.#groups.set(id, hosted)
       this.#setTimer(hosted)
@@ -430,9 +443,14 @@ export class GroupCoordinator {
     hosted.offsets.set(topic, partition, committed)
   }
 
-  #deleteOffset(hosted: Hosted, topic: string, partition: number): void {
+  /** Commits become visible in the order of the log, so what is visible came before; what is pending may not have. */
+  #deleteOffset(hosted: Hosted, topic: string, partition: number, deletedAt: bigint): void {
     hosted.offsets.delete(topic, partition)
-    this.#pending.drop(hosted.group.id, topic, partition)
+    this.#pending.drop(hosted.group.id, topic, partition, deletedAt)
+  }
+
+  #pendingOf(groupId: string): PendingOffset[] {
+    return this.#pending.find(({ group }) => group === groupId)
   }
 
   /** Partitions whose offsets are in the log, durable or about to be, or part of a transaction. */
@@ -441,10 +459,7 @@ export class GroupCoordinator {
       topic,
       partition,
     ])
-    const others = [
-      ...[...commits].flat(),
-      ...this.#pending.find((pending) => pending.group === group.id),
-    ]
+    const others = [...[...commits].flat(), ...this.#pendingOf(group.id)]
     for (const { topic, partition } of others) stored.push([topic, partition])
     return stored
   }

@@ -21,17 +21,21 @@ export class PendingOffsets {
     ofProducer.set(nameOf(pending.group, pending.topic, pending.partition), pending)
   }
 
-  /** Forgets the producer's offsets and returns them. */
-  take(producerId: bigint): PendingOffset[] {
-    const taken = [...(this.#byProducer.get(producerId)?.values() ?? [])]
-    this.#byProducer.delete(producerId)
-    return taken
+  /** Forgets the producer's offsets that stand in the log before `endOffset`, and returns them. */
+  take(producerId: bigint, endOffset: bigint): PendingOffset[] {
+    const ofProducer = this.#byProducer.get(producerId)
+    const taken = [...(ofProducer ?? [])].filter(([, one]) => one.committed.logOffset < endOffset)
+    for (const [name] of taken) ofProducer!.delete(name)
+    if (ofProducer?.size === 0) this.#byProducer.delete(producerId)
+    return taken.map(([, pending]) => pending)
   }
 
-  /** Forgets what is pending for one partition: it was deleted later than it was written. */
-  drop(group: string, topic: string, partition: number): void {
+  /** Forgets what is pending for one partition: its deletion stands at `deletedAt` in the log, and it before that. */
+  drop(group: string, topic: string, partition: number, deletedAt: bigint): void {
     const name = nameOf(group, topic, partition)
     for (const [producerId, ofProducer] of this.#byProducer) {
+      const pending = ofProducer.get(name)
+      if (!pending || pending.committed.logOffset >= deletedAt) continue
       ofProducer.delete(name)
       if (ofProducer.size === 0) this.#byProducer.delete(producerId)
     }

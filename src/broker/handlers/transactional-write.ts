@@ -10,7 +10,7 @@ import type { PartitionLog } from '../log/partition-log.ts'
 import { topicOf } from '../partition-lookup.ts'
 import type { BrokerServices } from '../services.ts'
 import { type AdmitInput, refusedByTransaction } from '../transaction/transaction-coordinator.ts'
-import type { TopicPartition } from '../transaction/transaction-messages.ts'
+import type { ProducerIdAndEpoch, TopicPartition } from '../transaction/transaction-messages.ts'
 
 /** First version whose batches add their partition to the transaction themselves. */
 const implicitFrom = 12
@@ -48,17 +48,22 @@ async function admitTransactional(
   version: number,
 ): Promise<Admission> {
   const partitions: TopicPartition[] = []
-  let producer: Pick<AdmitInput, 'producerId' | 'producerEpoch'> | undefined
+  let producer: ProducerIdAndEpoch | undefined
   for (const { name, topicId, partitionData } of topicData) {
     const topic = topicOf(topics, version >= 13, name, topicId)
     if (topic instanceof KafkaError) continue
     for (const { index, records } of partitionData) {
       if (!records || records.length < headerBytes || !isTransactional(records)) continue
-      producer ??= producerOf(records)
+      const sender = producerOf(records)
+      producer ??= sender
+      // One is asked for, and another would write.
+      if (!isSame(sender, producer))
+        return neverAdmitted('INVALID_PRODUCER_ID_MAPPING', transactionalId)
       if (topic.partitions[index]) partitions.push({ topic: topic.name, partition: index })
     }
   }
-  if (!producer || partitions.length === 0) return neverAdmitted(transactionalId)
+  if (!producer || partitions.length === 0)
+    return neverAdmitted('INVALID_TXN_STATE', transactionalId)
   const isImplicit = version >= implicitFrom
   const input: AdmitInput = { transactionalId, ...producer, partitions, isImplicit }
   const verdict = await transactions.admit(input)
@@ -79,15 +84,19 @@ export function noAdmission(): KafkaError {
   })
 }
 
-function neverAdmitted(transactionalId: string): Admission {
+function neverAdmitted(code: string, transactionalId: string): Admission {
   return {
     check() {
-      throw refusedByTransaction('INVALID_TXN_STATE', transactionalId)
+      throw refusedByTransaction(code, transactionalId)
     },
   }
 }
 
-function producerOf(records: Uint8Array) {
+function isSame(one: ProducerIdAndEpoch, other: ProducerIdAndEpoch): boolean {
+  return one.producerId === other.producerId && one.producerEpoch === other.producerEpoch
+}
+
+function producerOf(records: Uint8Array): ProducerIdAndEpoch {
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength)
   return {
     producerId: view.getBigInt64(producerIdAt),

@@ -100,6 +100,8 @@ export class PartitionLog {
   #logEndOffset: bigint
   #highWatermark: bigint
   #firstUnstable: bigint | undefined
+  /** Transactions whose marker is not on stable storage yet. */
+  #ending: { readonly firstOffset: bigint; readonly endOffset: bigint }[] = []
   #unsyncedFiles = new Set<File>()
   /** Indexes and snapshots written but not synced. */
   #besides: File[] = []
@@ -142,10 +144,14 @@ export class PartitionLog {
     return this.#highWatermark
   }
 
-  /** Where the oldest open transaction begins, or what is left of it; but not past the high watermark. */
+  /**
+   * Where the oldest open transaction begins, or what is left of it; but not past the high watermark. It is open until its
+   * marker is on stable storage.
+   */
   get lastStableOffset(): bigint {
-    const first = this.#firstUnstable
-    if (first === undefined || first >= this.#highWatermark) return this.#highWatermark
+    let first = this.#firstUnstable ?? this.#highWatermark
+    for (const { firstOffset } of this.#ending) if (firstOffset < first) first = firstOffset
+    if (first >= this.#highWatermark) return this.#highWatermark
     return first > this.#logStartOffset ? first : this.#logStartOffset
   }
 
@@ -252,10 +258,13 @@ export class PartitionLog {
         { code: 'INVALID_PRODUCER_EPOCH' },
       )
     }
-    const isDone = !state || (!state.hasTransaction && producerEpoch === state.epoch)
+    const firstOffset = state?.transactionFirstOffset ?? -1n
+    const isDone = !state || (firstOffset < 0n && producerEpoch === state.epoch)
     if (isDone) return this.#logEndOffset
     const marker = buildMarker(producer, type, coordinatorEpoch, this.#runtime.now())
-    return this.append(marker, 'broker').lastOffset + 1n
+    const endOffset = this.append(marker, 'broker').lastOffset + 1n
+    if (firstOffset >= 0n) this.#ending.push({ firstOffset, endOffset })
+    return endOffset
   }
 
   /** Resolves when everything below `offset` is on stable storage. Rejects when the partition goes offline. */
@@ -613,6 +622,7 @@ export class PartitionLog {
 
   #synced(offset: bigint): void {
     if (offset > this.#highWatermark) this.#highWatermark = offset
+    this.#ending = this.#ending.filter(({ endOffset }) => endOffset > offset)
     const done = this.#waiters.filter((waiter) => waiter.offset <= offset)
     this.#waiters = this.#waiters.filter((waiter) => waiter.offset > offset)
     for (const waiter of done) waiter.resolve()

@@ -91,9 +91,10 @@ export class ProducerState {
         return { baseOffset: lastOffset - BigInt(offsetDelta), lastOffset, timestamp }
       }
     }
-    const last = entry.batches.at(-1)
-    const expected = isNewEpoch || !last ? 0 : (last.lastSequence + 1) % sequenceModulus
-    if (baseSequence !== expected && (isNewEpoch || last)) {
+    // Without a batch of this epoch the epoch came with a marker (KIP-890): its first batch is still to come.
+    const last = isNewEpoch ? undefined : entry.batches.at(-1)
+    const expected = last ? (last.lastSequence + 1) % sequenceModulus : 0
+    if (baseSequence !== expected) {
       throw new KafkaError(
         `Producer ${producerId} sent sequence ${baseSequence} where ${expected} follows`,
         { code: 'OUT_OF_ORDER_SEQUENCE_NUMBER' },
@@ -154,12 +155,11 @@ export class ProducerState {
     }
   }
 
-  /** What is known of a producer; undefined when nothing is. */
+  /** What is known of a producer, -1n where it has no open transaction; undefined when nothing is. */
   stateOf(
     producerId: bigint,
-  ): { readonly epoch: number; readonly hasTransaction: boolean } | undefined {
-    const entry = this.#producers.get(producerId)
-    return entry && { epoch: entry.epoch, hasTransaction: entry.transactionFirstOffset >= 0n }
+  ): { readonly epoch: number; readonly transactionFirstOffset: bigint } | undefined {
+    return this.#producers.get(producerId)
   }
 
   /** Where the oldest open transaction began; undefined when none is open. */

@@ -284,7 +284,6 @@ class Recovery {
     if (!header.isControl) return this.producers.record(header, nowMs)
     const isCommit = readControlType(bytes, header) === 'commit'
     const aborted = this.producers.recordMarker(header, isCommit, 0, nowMs)
-    if (aborted && !transactions.has(segment, aborted))
-      await transactions.append(segment, aborted).sync()
+    if (aborted) await transactions.ensure(segment, aborted)
   }
 }

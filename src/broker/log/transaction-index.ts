@@ -47,25 +47,35 @@ export class TransactionIndex {
     this.#files.get(segment)?.truncate(entries.length * entryBytes)
   }
 
-  has(segment: Segment, aborted: AbortedTransaction): boolean {
-    return this.#load(segment).some(({ lastOffset }) => lastOffset === aborted.lastOffset)
+  /**
+   * Makes sure that the index holds an entry that was read from the log. One of the same marker that says something else
+   * was half written.
+   */
+  async ensure(segment: Segment, aborted: AbortedTransaction): Promise<void> {
+    const entries = this.#load(segment)
+    const same = entries.find(({ lastOffset }) => lastOffset === aborted.lastOffset)
+    const { producerId, firstOffset } = same ?? {}
+    if (producerId === aborted.producerId && firstOffset === aborted.firstOffset) return
+    await this.#rewrite(segment, [...entries.filter((entry) => entry !== same), aborted])
   }
 
   /** After a crash: forgets entries of markers that were cut off with the log's end, and what was half written. */
   async dropFrom(segment: Segment, end: bigint): Promise<void> {
-    const entries = this.#load(segment)
-    const kept = entries.filter(
+    const kept = this.#load(segment).filter(
       ({ firstOffset, lastOffset }) => lastOffset < end && firstOffset < lastOffset,
     )
-    const path = `${segment.path}.txnindex`
-    const size = this.#fileSystem.stat(path)?.size ?? 0
-    if (size === kept.length * entryBytes) return
-    this.#loaded.set(segment, kept)
-    const file = this.#fileSystem.open(path)
-    kept.forEach((entry, i) => {
+    const size = this.#fileSystem.stat(`${segment.path}.txnindex`)?.size ?? 0
+    if (size !== kept.length * entryBytes) await this.#rewrite(segment, kept)
+  }
+
+  async #rewrite(segment: Segment, entries: AbortedTransaction[]): Promise<void> {
+    const sorted = entries.sort((a, b) => (a.lastOffset < b.lastOffset ? -1 : 1))
+    this.#loaded.set(segment, sorted)
+    const file = this.#fileSystem.open(`${segment.path}.txnindex`, { create: true })
+    sorted.forEach((entry, i) => {
       file.write(encode(entry), i * entryBytes)
     })
-    file.truncate(kept.length * entryBytes)
+    file.truncate(sorted.length * entryBytes)
     await file.sync()
     file.close()
   }

@@ -28,8 +28,8 @@ export interface RecordPlace {
 export interface ReplayVisitor {
   /** Key and value are views, good during the call. */
   record(key: Uint8Array, value: Uint8Array | null, place: RecordPlace): void
-  /** A producer's transaction ends here. */
-  marker?(producerId: bigint, type: ControlType): void
+  /** A producer's transaction ends at this offset. */
+  marker?(producerId: bigint, type: ControlType, offset: bigint): void
 }
 
 const replayBytes = 1024 * 1024
@@ -107,7 +107,8 @@ export class KeyedLog {
     for (const header of readBatches(bytes)) {
       next = header.lastOffset + 1n
       if (header.isControl) {
-        if (next > offset) visitor.marker?.(header.producerId, readControlType(bytes, header))
+        const { producerId, baseOffset } = header
+        if (next > offset) visitor.marker?.(producerId, readControlType(bytes, header), baseOffset)
         continue
       }
       const transactionOf = header.isTransactional ? header.producerId : undefined

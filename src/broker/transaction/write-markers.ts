@@ -1,5 +1,5 @@
 /** Writes the end of a transaction to its partitions, and tells the groups whose offsets were part of it. */
-import { KafkaError, ProducerFencedError } from '../../core/errors.ts'
+import { ProducerFencedError } from '../../core/errors.ts'
 import type { GroupCoordinator } from '../group/group-coordinator.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import { offsetsTopic } from '../topics/topic-name.ts'
@@ -20,29 +20,29 @@ const coordinatorEpoch = 0
  */
 export async function writeMarkers(parts: MarkedParts, marker: EndMarker): Promise<void> {
   const outcomes = await Promise.allSettled(
-    marker.partitions.map(({ topic, partition }) => {
+    marker.partitions.map(async ({ topic, partition }) => {
       const log = parts.topics.byName(topic)?.partitions[partition]
-      return log ? writeMarker(parts, log, marker, coordinatorEpoch) : undefined
+      if (!log) return
+      try {
+        await writeMarker(parts, log, marker, coordinatorEpoch)
+      } catch (error) {
+        // A newer producer has ended what was under way here; a topic that is deleted meanwhile needs nothing.
+        if (!(error instanceof ProducerFencedError) && !log.isClosed) throw error
+      }
     }),
   )
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
 }
 
-/** Resolves when the marker is durable in one partition. */
+/** Resolves when the marker is durable in one partition. Throws as `appendMarker` and `whenSynced` do. */
 export async function writeMarker(
   { groups }: MarkedParts,
   log: PartitionLog,
   marker: Omit<EndMarker, 'partitions'>,
   epoch: number,
 ): Promise<void> {
-  const type = marker.isCommit ? 'commit' : 'abort'
-  try {
-    await log.whenSynced(log.appendMarker(marker, type, epoch))
-  } catch (error) {
-    // A newer producer has ended what was under way here; a topic that is deleted meanwhile needs nothing.
-    if (error instanceof ProducerFencedError || (error instanceof KafkaError && log.isClosed))
-      return
-    throw error
-  }
-  if (log.topic === offsetsTopic) groups.endTransaction(marker.producerId, marker.isCommit)
+  const endOffset = log.appendMarker(marker, marker.isCommit ? 'commit' : 'abort', epoch)
+  await log.whenSynced(endOffset)
+  if (log.topic === offsetsTopic)
+    groups.endTransaction(marker.producerId, marker.isCommit, endOffset)
 }
