@@ -97,7 +97,9 @@ test('it brings no tests, and nothing but what runs', () => {
     encoding: 'utf8',
   })
   expect(files).toContain('README.md')
-  expect(files.filter((file) => /test|\.ts$/.test(file) && !file.endsWith('.d.ts'))).toEqual([])
+  expect(
+    files.filter((file) => /\.test\.|\.contract\.|\.ts$/.test(file) && !file.endsWith('.d.ts')),
+  ).toEqual([])
 })
 
 test('a second process on the same folder is told what to do', () => {
