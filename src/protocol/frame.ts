@@ -22,6 +22,8 @@ export interface RequestHeader {
 /** Records of this size and more are handed to the socket as they are; copying less is cheaper than another piece. */
 const attachFromBytes = 4096
 const initialBytes = 512
+/** Kafka's error code UNSUPPORTED_VERSION. */
+const unsupportedVersion = 35
 
 /** The frame, as pieces to be sent one after the other. Large byte values are referred to, not copied. */
 export function encodeRequestFrame<Request>(
@@ -95,9 +97,15 @@ export function decodeResponseFrame<Response>(
 ): Response {
   const reader = new ByteReader(frame, 4)
   if (hasTaggedResponseHeader(api, version)) reader.skipTaggedFields()
-  const response = api.decodeResponse(reader, version)
+  const response = api.decodeResponse(reader, isInOldest(api, frame) ? 0 : version)
   if (reader.remaining > 0) throw leftOver(`${api.name} v${version} response`, reader.remaining)
   return response
+}
+
+/** A broker that does not know the version of an ApiVersions request answers in v0, whatever was asked (KIP-511). */
+function isInOldest(api: Api<unknown, unknown>, frame: Uint8Array): boolean {
+  if (api.key !== apiVersions.key) return false
+  return new ByteReader(frame, 4).readInt16() === unsupportedVersion
 }
 
 function hasTaggedResponseHeader(api: Api<unknown, unknown>, version: number): boolean {
