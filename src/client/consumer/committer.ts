@@ -14,10 +14,13 @@ import {
 import {
   createOffsetFetchRequest,
   createOffsetFetchRequestGroup,
+  createOffsetFetchRequestTopic,
   createOffsetFetchRequestTopics,
+  type OffsetFetchRequest,
   offsetFetch,
 } from '../../protocol/messages/generated/offset-fetch.ts'
 import type { Cluster } from '../cluster.ts'
+import type { TopicPartition } from './assignors/assignor.ts'
 import type { Generation } from './group-member.ts'
 import type { Committer, Membership, PartitionConsumption } from './partition-consumption.ts'
 
@@ -72,13 +75,9 @@ export class GroupCommitter implements Committer {
       const request = this.#request(generation, partitions)
       const response = await this.#cluster.exchange(offsetCommit, request, { ...call, nodeId })
       for (const { partition, offset } of partitions) {
-        const answer = response.topics
-          .find(
-            (topic) =>
-              topic.name === partition.topic ||
-              topic.topicId === this.#cluster.topicId(partition.topic),
-          )
-          ?.partitions.find((candidate) => candidate.partitionIndex === partition.partition)
+        const answer = ofTopic(response.topics, partition.topic, this.#cluster)?.partitions.find(
+          (candidate) => candidate.partitionIndex === partition.partition,
+        )
         if (answer?.errorCode === 0) partition.committed = offset
         else
           this.#refused(
@@ -154,37 +153,66 @@ const generationErrors: ReadonlySet<string> = new Set([
 export function fetchCommitted(
   cluster: Cluster,
   groupId: string,
-  partitions: readonly { topic: string; partition: number }[],
+  partitions: readonly TopicPartition[],
 ): Promise<(bigint | undefined)[]> {
+  const request = (version: number) => toFetchCommitted(version, cluster, groupId, partitions)
   return cluster.retrying(`fetch committed offsets of group '${groupId}'`, {}, async (call) => {
     const nodeId = await cluster.coordinator('group', groupId, call)
-    const byTopic = groupBy(partitions, ({ topic }) => topic)
-    const topics = [...byTopic].map(([name, ofTopic]) =>
-      createOffsetFetchRequestTopics({
-        name,
-        topicId: cluster.topicId(name),
-        partitionIndexes: ofTopic.map(({ partition }) => partition),
-      }),
-    )
-    const request = createOffsetFetchRequest({
-      groups: [createOffsetFetchRequestGroup({ groupId, memberId: null, memberEpoch: -1, topics })],
-      requireStable: true,
-    })
     const response = await cluster.exchange(offsetFetch, request, { ...call, nodeId })
-    const answer = response.groups[0]
-    if (answer?.errorCode !== 0) {
+    const { errorCode, topics } = response.groups[0] ?? response
+    if (errorCode !== 0) {
       cluster.forgetCoordinator('group', groupId)
-      throw errorFrom(answer?.errorCode ?? -1, { group: groupId })
+      throw errorFrom(errorCode, { group: groupId })
     }
     return partitions.map(({ topic, partition }) => {
-      const found = answer.topics
-        .find(
-          (candidate) => candidate.name === topic || candidate.topicId === cluster.topicId(topic),
-        )
-        ?.partitions.find((candidate) => candidate.partitionIndex === partition)
+      const found = ofTopic(topics, topic, cluster)?.partitions.find(
+        (candidate) => candidate.partitionIndex === partition,
+      )
       if (found && found.errorCode !== 0)
         throw errorFrom(found.errorCode, { group: groupId, topic, partition })
       return found && found.committedOffset >= 0n ? found.committedOffset : undefined
     })
   })
+}
+
+/** Before v8 a request is about one group; before v7 the broker cannot be told to wait for transactions under way (KIP-447). */
+function toFetchCommitted(
+  version: number,
+  cluster: Cluster,
+  groupId: string,
+  partitions: readonly TopicPartition[],
+): OffsetFetchRequest {
+  const topics = [...groupBy(partitions, ({ topic }) => topic)].map(([name, places]) => ({
+    name,
+    topicId: cluster.topicId(name),
+    partitionIndexes: places.map(({ partition }) => partition),
+  }))
+  if (version < 8) {
+    return createOffsetFetchRequest({
+      groupId,
+      topics: topics.map((topic) => createOffsetFetchRequestTopic(topic)),
+      requireStable: version >= 7,
+    })
+  }
+  const group = {
+    groupId,
+    memberId: null,
+    memberEpoch: -1,
+    topics: topics.map((topic) => createOffsetFetchRequestTopics(topic)),
+  }
+  return createOffsetFetchRequest({
+    groups: [createOffsetFetchRequestGroup(group)],
+    requireStable: true,
+  })
+}
+
+/** What an answer says of a topic, which goes by its name or, in newer versions, by its id alone. */
+function ofTopic<Answer extends { readonly name: string; readonly topicId?: string }>(
+  topics: readonly Answer[],
+  name: string,
+  cluster: Cluster,
+): Answer | undefined {
+  return topics.find((answer) =>
+    answer.name === '' ? answer.topicId === cluster.topicId(name) : answer.name === name,
+  )
 }

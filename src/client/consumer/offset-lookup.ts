@@ -98,22 +98,26 @@ class OffsetLookup {
     call: CallOptions & { nodeId: number | undefined },
   ): Promise<void> {
     const byTopic = groupBy(partitions, ({ topic }) => topic)
-    const request = createListOffsetsRequest({
-      replicaId: -1,
-      isolationLevel: this.#options.isolation === 'read_committed' ? 1 : 0,
-      topics: [...byTopic].map(([name, ofTopic]) =>
-        createListOffsetsRequestListOffsetsTopic({
-          name,
-          partitions: ofTopic.map(({ partition }) =>
-            createListOffsetsRequestListOffsetsPartition({
-              partitionIndex: partition,
-              currentLeaderEpoch: -1,
-              timestamp: this.#timestamp,
-            }),
-          ),
-        }),
-      ),
-    })
+    const topics = [...byTopic].map(([name, ofTopic]) =>
+      createListOffsetsRequestListOffsetsTopic({
+        name,
+        partitions: ofTopic.map(({ partition }) =>
+          createListOffsetsRequestListOffsetsPartition({
+            partitionIndex: partition,
+            currentLeaderEpoch: -1,
+            timestamp: this.#timestamp,
+          }),
+        ),
+      }),
+    )
+    const isCommitted = this.#options.isolation === 'read_committed'
+    // Before v2 there are no transactions to tell apart.
+    const request = (version: number) =>
+      createListOffsetsRequest({
+        replicaId: -1,
+        isolationLevel: isCommitted && version >= 2 ? 1 : 0,
+        topics,
+      })
     const response = await this.#cluster.exchange(listOffsets, request, call)
     const answers = new Map(
       response.topics.flatMap(({ name, partitions: ofTopic }) =>

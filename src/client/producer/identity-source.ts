@@ -53,12 +53,13 @@ export class IdentitySource implements ProducerIdentities {
   async #request(): Promise<ProducerIdentity> {
     const { producerId, producerEpoch } = this.#current
     this.#current = await this.#cluster.retrying('get a producer id', {}, async (call) => {
-      const request = createInitProducerIdRequest({
-        transactionalId: null,
-        transactionTimeoutMs: 60_000,
-        producerId,
-        producerEpoch,
-      })
+      // Before v3 (KIP-360) there is no next epoch to ask for: the broker gives a new producer id.
+      const request = (version: number) =>
+        createInitProducerIdRequest({
+          transactionalId: null,
+          transactionTimeoutMs: 60_000,
+          ...(version >= 3 && { producerId, producerEpoch }),
+        })
       const response = await this.#cluster.exchange(initProducerId, request, call)
       if (response.errorCode !== 0) throw errorFrom(response.errorCode)
       return { producerId: response.producerId, producerEpoch: response.producerEpoch }
