@@ -46,6 +46,20 @@ describe('a consumer without a group', () => {
     expect(await even.toArray()).toEqual([0, 2, 4, 6, 8])
   })
 
+  test('a partition with nothing new holds up neither one with much nor one that starts later', async () => {
+    kafka = cluster.open()
+    await kafka.admin.createTopic('uneven', { partitions: 2 })
+    const much = Array.from({ length: 100 }, (_, n) => `${n}`.padEnd(100_000))
+    await kafka.producer<string>('uneven').sendBatch(much, { partition: 0 })
+    await kafka.produce('late', 'x')
+    // Whoever waited for the one that is empty would wait for a whole poll.
+    const patient = { fetchMaxWaitMs: '50s', partitionFetchMaxBytes: 200_000 } as const
+    const records = await kafka.consumer(['uneven', 'late'], patient).take(101).toArray()
+    expect(records.filter(({ topic }) => topic === 'uneven').map(({ value }) => value)).toEqual(
+      much,
+    )
+  }, 40_000)
+
   test('starts at a timestamp', async () => {
     kafka = cluster.open()
     for (const time of [1000, 2000, 3000, 4000])

@@ -3,8 +3,8 @@
  * is something to read.
  *
  * At most one fetch per node is under way, for the partitions that have at most one answer left to read; what is
- * fetched ahead stays near `fetchMaxBytes`. A fetch is given up when the set of partitions changes, so that
- * a long poll never holds up a new partition. Every error is either retried after a pause or reported through
+ * fetched ahead stays near `fetchMaxBytes`. A fetch waits at the broker only when no partition is left out of it, and
+ * is given up when the set of partitions changes: a long poll never holds up a partition that is not in it. Every error is either retried after a pause or reported through
  * `onError`: a partition never just stops.
  */
 import { backoffDelay } from '../../core/backoff.ts'
@@ -27,6 +27,9 @@ import { FetchedRecords } from './fetched-records.ts'
 import { lookUpOffset } from './offset-lookup.ts'
 import type { PartitionConsumption } from './partition-consumption.ts'
 
+/** A node whose answer must not be waited for is asked again after so long. */
+const lookAgainMs = 100
+
 /** Failures in a row after which a partition's error is the consumer's. */
 const failuresMax = 10
 
@@ -43,6 +46,8 @@ export class Fetcher {
   readonly #events: FetcherEvents
   readonly #partitions = new Set<PartitionConsumption>()
   readonly #fetches = new Map<number, AbortController>()
+  /** By node: when it may be asked again without a wait. */
+  readonly #lookAgainAt = new Map<number, number>()
   readonly #lane: string
   #timer: Timer | undefined
   #timerDueAt = Number.POSITIVE_INFINITY
@@ -93,22 +98,40 @@ export class Fetcher {
     let roomBytes = this.#config.fetchMaxBytes
     for (const partition of this.#partitions) roomBytes -= partition.bufferedBytes
     const byLeader = new Map<number, PartitionConsumption[]>()
+    const leftOut: PartitionConsumption[] = []
     let dueAt = Number.POSITIVE_INFINITY
     for (const partition of this.#partitions) {
-      if (partition.isFetching || partition.isPaused || partition.isRevoking) continue
+      if (partition.isPaused || partition.isRevoking) continue
+      const { bufferedAnswers } = partition
+      const isWanted = bufferedAnswers === 0 || (bufferedAnswers === 1 && roomBytes > 0)
+      const leaderId = this.#cluster.leaderOf(partition.topic, partition.partition)
+      const mayBeFetched = isWanted && !partition.isFetching && partition.fetchOffset !== undefined
       if (now < partition.retryAt) dueAt = Math.min(dueAt, partition.retryAt)
-      else if (partition.fetchOffset === undefined) void this.#findStart(partition)
-      else if (
-        partition.bufferedAnswers === 0 ||
-        (partition.bufferedAnswers === 1 && roomBytes > 0)
-      ) {
-        const leaderId = this.#cluster.leaderOf(partition.topic, partition.partition)
-        if (leaderId === undefined) void this.#findLeader(partition)
-        else if (!this.#fetches.has(leaderId)) append(byLeader, leaderId, partition)
-      }
+      else if (mayBeFetched && leaderId !== undefined) {
+        append(byLeader, leaderId, partition)
+        continue
+      } else if (mayBeFetched) void this.#findLeader(partition)
+      else if (!partition.isFetching && partition.fetchOffset === undefined)
+        void this.#findStart(partition)
+      leftOut.push(partition)
     }
-    for (const [leaderId, partitions] of byLeader) void this.#fetch(leaderId, partitions)
+    for (const [leaderId, partitions] of byLeader) {
+      if (this.#fetches.has(leaderId)) continue
+      const isWhole = !leftOut.some((partition) => this.#mayBeAt(leaderId, partition))
+      const lookAt = isWhole ? 0 : (this.#lookAgainAt.get(leaderId) ?? 0)
+      if (now < lookAt) {
+        dueAt = Math.min(dueAt, lookAt)
+        continue
+      }
+      if (!isWhole) this.#lookAgainAt.set(leaderId, now + lookAgainMs)
+      void this.#fetch(leaderId, partitions, isWhole ? this.#config.fetchMaxWaitMs : 0)
+    }
     this.#wakeAt(dueAt, now)
+  }
+
+  #mayBeAt(nodeId: number, { topic, partition }: PartitionConsumption): boolean {
+    const leaderId = this.#cluster.leaderOf(topic, partition)
+    return leaderId === undefined || leaderId === nodeId
   }
 
   async #findStart(partition: PartitionConsumption): Promise<void> {
@@ -148,17 +171,21 @@ export class Fetcher {
     this.pump()
   }
 
-  async #fetch(nodeId: number, partitions: PartitionConsumption[]): Promise<void> {
+  async #fetch(
+    nodeId: number,
+    partitions: PartitionConsumption[],
+    maxWaitMs: number,
+  ): Promise<void> {
     const controller = new AbortController()
     this.#fetches.set(nodeId, controller)
     for (const partition of partitions) partition.isFetching = true
     const asked = new Map(partitions.map((partition) => [partition, partition.fetchOffset!]))
     try {
-      const response = await this.#cluster.exchange(fetch, this.#request(partitions), {
+      const response = await this.#cluster.exchange(fetch, this.#request(partitions, maxWaitMs), {
         nodeId,
         lane: this.#lane,
         signal: controller.signal,
-        timeoutMs: this.#config.fetchMaxWaitMs + this.#cluster.config.timeout,
+        timeoutMs: maxWaitMs + this.#cluster.config.timeout,
       })
       if (response.errorCode !== 0) throw errorFrom(response.errorCode)
       for (const answer of response.responses) {
@@ -189,11 +216,11 @@ export class Fetcher {
     this.pump()
   }
 
-  #request(partitions: readonly PartitionConsumption[]) {
+  #request(partitions: readonly PartitionConsumption[], maxWaitMs: number) {
     const byTopic = groupBy(partitions, (partition) => partition.topic)
     return createFetchRequest({
       replicaId: -1,
-      maxWaitMs: this.#config.fetchMaxWaitMs,
+      maxWaitMs,
       minBytes: this.#config.fetchMinBytes,
       maxBytes: this.#config.fetchMaxBytes,
       isolationLevel: this.#config.isolation === 'read_committed' ? 1 : 0,
