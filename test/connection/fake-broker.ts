@@ -30,7 +30,7 @@ import { saslHandshake } from '../../src/protocol/messages/generated/sasl-handsh
 import { createMemoryFileSystem } from '../../src/storage/memory-file-system.ts'
 
 /** What a script gives instead of an answer: none is sent, and later requests are answered before it. */
-export const silence = Symbol('silence')
+export const silence = { kind: 'silence' } as const
 
 export interface Received<Request = unknown, Response = unknown> {
   readonly api: string

@@ -8,8 +8,7 @@
  * Outcomes: what fails before its bytes are handed to the operating system did not happen ('failed'); what was sent and
  * got no answer may have ('unknown').
  */
-import { connect as connectTcp, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import type { Socket } from 'node:net'
 import { abortReason } from '../../core/backoff.ts'
 import { DisconnectedError, KafkaError, type Outcome, TimeoutError } from '../../core/errors.ts'
 import { Fifo } from '../../core/fifo.ts'
@@ -26,18 +25,9 @@ import {
 } from '../../protocol/messages/generated/api-versions.ts'
 import { authenticate } from '../sasl/authenticate.ts'
 import type { SaslCredentials } from '../sasl/mechanism.ts'
-import type { TlsOptions } from '../tls-options.ts'
 import { type BrokerAddress, formatAddress } from './address.ts'
-
-export interface SocketOptions {
-  readonly address: BrokerAddress
-  readonly clientId: string
-  readonly runtime: Runtime
-  /** Milliseconds for connecting, agreeing on versions and authenticating. */
-  readonly connectTimeoutMs: number
-  readonly tls: TlsOptions | undefined
-  readonly sasl: SaslCredentials | undefined
-}
+import { notOpened, openSocket, refused, type SocketOptions } from './open-socket.ts'
+import { Throttle } from './throttle.ts'
 
 export interface SocketExchange {
   readonly timeoutMs: number
@@ -47,7 +37,7 @@ export interface SocketExchange {
 
 interface PendingRequest {
   readonly correlationId: number
-  /** Takes the frame of the response. */
+  /** Takes the frame of the response. Throws `CorruptDataError` when it cannot be read. */
   readonly answer: (frame: Uint8Array) => void
   readonly fail: (error: Error) => void
   /** Nobody waits any more; the answer is still to come, and dropped. */
@@ -64,6 +54,8 @@ const responseBytesMax = 2_147_483_647
 const keepAliveDelayMs = 30_000
 /** A request that waits longer than this, with no byte received since, shows that the connection is dead. */
 const deadAfterMs = 1000
+/** How long a socket that is of no more use may take to get rid of what was written to it. */
+const flushMs = 5000
 /** A session with an end is left in good time before it. */
 const sessionShare = 0.85
 
@@ -74,13 +66,12 @@ export class BrokerSocket {
   readonly #socket: Socket
   readonly #pending = new Fifo<PendingRequest>()
   readonly #versions = new Map<number, VersionRange>()
+  readonly #throttle: Throttle
   #correlationId = 0
   #abandoned = 0
-  #receivedAt: number
   #isCorked = false
   #isRetired = false
   #failure: Error | undefined
-  #throttle: Promise<void> | undefined
   #sessionTimer: Timer | undefined
   #closeListeners: (() => void)[] = []
 
@@ -89,12 +80,11 @@ export class BrokerSocket {
     this.#runtime = options.runtime
     this.#clientId = options.clientId
     this.#socket = socket
-    this.#receivedAt = options.runtime.monotonicNow()
+    this.#throttle = new Throttle(options.runtime)
     const splitter = new FrameSplitter(responseBytesMax)
     socket.setNoDelay(true)
     socket.setKeepAlive(true, keepAliveDelayMs)
     socket.on('data', (chunk: Uint8Array) => {
-      this.#receivedAt = this.#runtime.monotonicNow()
       try {
         splitter.push(chunk, (frame) => this.#receive(frame))
       } catch (error) {
@@ -106,28 +96,23 @@ export class BrokerSocket {
     socket.on('close', () => this.#fail(new Error('the connection was closed')))
   }
 
-  /** Rejects with `DisconnectedError`, `TimeoutError`, `UnauthorizedError`. */
+  /** Rejects with `DisconnectedError`, `UnauthorizedError`, or the signal's reason. */
   static async open(options: SocketOptions): Promise<BrokerSocket> {
-    const { address, runtime, connectTimeoutMs, sasl } = options
+    const { runtime, connectTimeoutMs, sasl, signal } = options
     const deadline = runtime.monotonicNow() + connectTimeoutMs
     const leftMs = () => Math.max(1, deadline - runtime.monotonicNow())
-    const opened = await connect(options)
-    const socket = new BrokerSocket(options, opened)
+    const socket = new BrokerSocket(options, await openSocket(options))
+    const onAbort = () => socket.close()
+    signal?.addEventListener('abort', onAbort, { once: true })
     try {
       await socket.#agreeOnVersions(leftMs)
-      if (sasl) {
-        const lifetimeMs = await authenticate(
-          (api, request) =>
-            socket.exchange(api, socket.versionOf(api), request, { timeoutMs: leftMs() }),
-          sasl,
-          (runtime.uuid() + runtime.uuid()).replaceAll('-', ''),
-        )
-        if (lifetimeMs > 0) socket.#retireAfter(lifetimeMs * sessionShare)
-      }
+      if (sasl) await socket.#authenticate(sasl, leftMs)
     } catch (error) {
       socket.close()
-      if (!(error instanceof DisconnectedError)) throw error
-      throw notOpened(address, options, error)
+      if (signal?.aborted) throw abortReason(signal)
+      throw socket.#notUsable(options, error)
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
     }
     return socket
   }
@@ -166,8 +151,8 @@ export class BrokerSocket {
     { timeoutMs, signal, oneWay }: SocketExchange,
   ): Promise<Response> {
     const deadline = this.#runtime.monotonicNow() + timeoutMs
-    while (this.#throttle) {
-      await within(this.#runtime, this.#throttle, {
+    while (this.#throttle.over) {
+      await within(this.#runtime, this.#throttle.over, {
         timeoutMs: deadline - this.#runtime.monotonicNow(),
         signal,
         onTimeout: () => this.#timedOut(api.name, timeoutMs, 'failed', 'the broker throttles us'),
@@ -183,38 +168,44 @@ export class BrokerSocket {
       // There is no response.
       return undefined as Response
     }
-    const frame = await this.#answered(api.name, correlationId, parts, { timeoutMs, signal })
-    const response = decodeResponseFrame(api, version, frame)
-    this.#heedThrottle(response)
-    return response
+    const decode = (frame: Uint8Array) => this.#decode(api, version, frame)
+    return this.#answered(api.name, correlationId, parts, decode, { timeoutMs, signal })
   }
 
   /** Takes no further requests; ends after the last answer. Idempotent. */
   retire(): void {
     this.#isRetired = true
     this.#sessionTimer?.cancel()
-    if (this.#pending.length === this.#abandoned) this.close()
+    this.#restIfIdle()
   }
 
   /** At once: what waits for an answer is rejected. Idempotent. */
   close(): void {
-    this.#fail(new Error('the client closed the connection'))
+    this.#fail(clientClosed())
   }
 
+  /** Resolves once the operating system has let go of the socket: what was written before `retire` is on its way. */
+  ended(): Promise<void> {
+    if (this.#socket.destroyed) return Promise.resolve()
+    return new Promise((resolve) => this.#socket.once('close', () => resolve()))
+  }
+
+  /** Told once no more requests can be sent and no answers will come. */
   onClose(listener: () => void): void {
     if (this.#failure) listener()
     else this.#closeListeners.push(listener)
   }
 
-  #answered(
+  #answered<Response>(
     apiName: string,
     correlationId: number,
     parts: readonly Uint8Array[],
+    decode: (frame: Uint8Array) => Response,
     { timeoutMs, signal }: SocketExchange,
-  ): Promise<Uint8Array> {
+  ): Promise<Response> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(abortReason(signal))
-      const sentAt = this.#runtime.monotonicNow()
+      const receivedBytes = this.#socket.bytesRead
       const settle = () => {
         timer.cancel()
         signal?.removeEventListener('abort', onAbort)
@@ -228,15 +219,16 @@ export class BrokerSocket {
         settle()
         this.#abandon(pending)
         reject(this.#timedOut(apiName, timeoutMs, 'unknown', 'no answer came'))
-        const isSilent = this.#receivedAt < sentAt && timeoutMs >= deadAfterMs
+        const isSilent = this.#socket.bytesRead === receivedBytes && timeoutMs >= deadAfterMs
         if (isSilent) this.#fail(new Error(`nothing was received for ${timeoutMs} ms`))
       })
       const pending: PendingRequest = {
         correlationId,
         isAbandoned: false,
         answer(frame) {
+          const response = decode(frame)
           settle()
-          resolve(frame)
+          resolve(response)
         },
         fail: (error) => {
           settle()
@@ -245,7 +237,7 @@ export class BrokerSocket {
       }
       signal?.addEventListener('abort', onAbort, { once: true })
       // A process that waits for an answer goes on; one that merely has a connection may end.
-      if (this.#pending.length === 0) this.#socket.ref()
+      if (this.#pending.length === this.#abandoned) this.#socket.ref()
       this.#pending.push(pending)
       this.#write(parts)
     })
@@ -254,7 +246,14 @@ export class BrokerSocket {
   #abandon(pending: PendingRequest): void {
     pending.isAbandoned = true
     this.#abandoned++
-    this.#endIfDrained()
+    this.#restIfIdle()
+  }
+
+  /** Nobody waits for an answer. */
+  #restIfIdle(): void {
+    if (this.#pending.length > this.#abandoned) return
+    if (this.#isRetired) this.#fail(clientClosed(), true)
+    else this.#socket.unref()
   }
 
   /** Requests that are made in the same turn travel together. */
@@ -276,26 +275,46 @@ export class BrokerSocket {
     if (pending?.correlationId !== correlationId) {
       throw new Error(`the broker answered request ${correlationId}, which was not next in line`)
     }
+    // It leaves the line only once it is read: one that cannot be is rejected with those behind it.
+    if (!pending.isAbandoned) pending.answer(frame)
+    else this.#abandoned--
     this.#pending.shift()
-    if (pending.isAbandoned) this.#abandoned--
-    else pending.answer(frame)
-    if (this.#pending.length === 0) this.#socket.unref()
-    this.#endIfDrained()
+    this.#restIfIdle()
   }
 
-  #endIfDrained(): void {
-    if (this.#isRetired && this.#pending.length === this.#abandoned) this.close()
+  #decode<Request, Response>(
+    api: Api<Request, Response>,
+    version: number,
+    frame: Uint8Array,
+  ): Response {
+    const response = decodeResponseFrame(api as Api<unknown, Response>, version, frame)
+    if (this.#throttle.heed(api.key, version, response)) {
+      const broker = formatAddress(this.address)
+      this.#runtime.logger.debug({ broker, api: api.name }, 'the broker throttles this client')
+    }
+    return response
   }
 
-  #fail(error: Error): void {
+  /** `isFlushed`: what was written is first sent, as far as the broker takes it. */
+  #fail(error: Error, isFlushed = false): void {
     if (this.#failure) return
     this.#failure = error
     this.#sessionTimer?.cancel()
-    this.#socket.destroy()
+    this.#throttle.end()
+    if (isFlushed && this.#socket.writableLength > 0) this.#flush()
+    else this.#socket.destroy()
     for (const pending of this.#pending.drain()) if (!pending.isAbandoned) pending.fail(error)
     const listeners = this.#closeListeners
     this.#closeListeners = []
     for (const listener of listeners) listener()
+  }
+
+  #flush(): void {
+    const timer = this.#runtime.setTimer(flushMs, () => this.#socket.destroy())
+    this.#socket.once('close', () => timer.cancel())
+    this.#socket.ref()
+    this.#socket.uncork()
+    this.#socket.destroySoon()
   }
 
   async #agreeOnVersions(leftMs: () => number): Promise<void> {
@@ -319,24 +338,39 @@ export class BrokerSocket {
     }
   }
 
-  /** A broker that throttles wants to hear nothing on this connection for a while (KIP-219). */
-  #heedThrottle(response: unknown): void {
-    const { throttleTimeMs } = response as { throttleTimeMs?: number }
-    if (throttleTimeMs === undefined || throttleTimeMs <= 0 || this.#throttle) return
-    this.#runtime.logger.debug(
-      { broker: formatAddress(this.address), throttleTimeMs },
-      'the broker throttles this client',
+  async #authenticate(sasl: SaslCredentials, leftMs: () => number): Promise<void> {
+    const lifetimeMs = await authenticate(
+      (api, request) => this.exchange(api, this.versionOf(api), request, { timeoutMs: leftMs() }),
+      sasl,
+      (this.#runtime.uuid() + this.#runtime.uuid()).replaceAll('-', ''),
     )
-    this.#throttle = new Promise((resolve) => {
-      this.#runtime.setTimer(throttleTimeMs, () => {
-        this.#throttle = undefined
-        resolve()
-      })
-    })
+    if (lifetimeMs <= 0) return
+    const retireMs = lifetimeMs * sessionShare
+    this.#sessionTimer = this.#runtime.setTimer(retireMs, () => this.retire(), { background: true })
   }
 
-  #retireAfter(delayMs: number): void {
-    this.#sessionTimer = this.#runtime.setTimer(delayMs, () => this.retire(), { background: true })
+  /** Nothing of what the caller wants was sent yet, whatever became of what was. */
+  #notUsable(options: SocketOptions, error: unknown): unknown {
+    const isMute = error instanceof TimeoutError
+    if (!isMute && !(error instanceof DisconnectedError)) return error
+    const cause = error.cause as (Error & { code?: unknown }) | undefined
+    const isCut = cause?.code === 'ECONNRESET' || cause?.code === 'EPIPE'
+    if (cause && typeof cause.code === 'string' && !isCut) return refused(options, cause)
+    if (this.#versions.size > 0) {
+      return notOpened(
+        options,
+        `it ${isMute ? 'did not answer' : 'was lost'} while user '${options.sasl?.username}' was authenticated`,
+        error,
+      )
+    }
+    const guess = options.tls
+      ? 'does it speak TLS?'
+      : `does it want TLS (kafka+tls://)${options.sasl ? '' : ' or a user and password (sasl)'}?`
+    return notOpened(
+      options,
+      `it ${isMute ? `did not say what it serves within ${options.connectTimeoutMs} ms` : 'was closed before anything was agreed on'}; ${guess}`,
+      error,
+    )
   }
 
   #lost(cause: Error, outcome: Outcome): DisconnectedError {
@@ -354,69 +388,6 @@ export class BrokerSocket {
   }
 }
 
-function connect(options: SocketOptions): Promise<Socket> {
-  const { address, runtime, connectTimeoutMs, tls } = options
-  const { host, port } = address
-  const socket = tls
-    ? connectTls({ host, port, ...tlsSettings(host, tls) })
-    : connectTcp({ host, port })
-  return new Promise((resolve, reject) => {
-    const settle = () => {
-      timer.cancel()
-      socket.removeAllListeners()
-    }
-    const fail = (cause: Error) => {
-      settle()
-      socket.on('error', () => undefined)
-      socket.destroy()
-      reject(notOpened(address, options, cause))
-    }
-    const timer = runtime.setTimer(connectTimeoutMs, () =>
-      fail(new Error(`no connection within ${connectTimeoutMs} ms`)),
-    )
-    socket.once('error', fail)
-    socket.once(tls ? 'secureConnect' : 'connect', () => {
-      settle()
-      resolve(socket)
-    })
-  })
-}
-
-function tlsSettings(host: string, tls: TlsOptions) {
-  const { ca, cert, key, serverName, rejectUnauthorized } = tls
-  const pem = (value: string | Uint8Array) =>
-    typeof value === 'string' ? value : Buffer.from(value)
-  const isName = !/^[\d.]+$|:/.test(host)
-  return {
-    ...(ca !== undefined && { ca: pem(ca) }),
-    ...(cert !== undefined && { cert: pem(cert) }),
-    ...(key !== undefined && { key: pem(key) }),
-    ...(serverName !== undefined ? { servername: serverName } : isName && { servername: host }),
-    ...(rejectUnauthorized !== undefined && { rejectUnauthorized }),
-  }
-}
-
-function notOpened(
-  address: BrokerAddress,
-  { tls, sasl }: SocketOptions,
-  cause: Error,
-): DisconnectedError {
-  const isMute = cause instanceof DisconnectedError
-  const guess = tls
-    ? 'does it speak TLS?'
-    : `does it want TLS (kafka+tls://)${sasl ? '' : ' or a user and password (sasl)'}?`
-  const why = isMute ? `it was closed before anything was agreed on; ${guess}` : reasonOf(cause)
-  return new DisconnectedError(`No connection to a broker at ${formatAddress(address)}: ${why}`, {
-    code: 'NETWORK_EXCEPTION',
-    retriable: true,
-    cause,
-  })
-}
-
-function reasonOf(cause: Error): string {
-  const { code } = cause as NodeJS.ErrnoException
-  if (code === 'ECONNREFUSED') return 'nothing listens there (ECONNREFUSED). Is the broker running?'
-  if (code === 'ENOTFOUND') return 'the host name is not known (ENOTFOUND)'
-  // Node tries the addresses of a name in turn and gives an error without a message when all fail.
-  return cause.message || code || 'unknown reason'
+function clientClosed(): Error {
+  return new Error('the client closed the connection')
 }

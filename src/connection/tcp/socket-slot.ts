@@ -1,28 +1,34 @@
-/** The place of one socket: opens it when it is first wanted, again after it was lost, with growing pauses between failures. */
+/**
+ * The place of one socket: opens it when it is first wanted, again after it was lost, with growing pauses between failures.
+ * A slot that nobody uses for long lets go of its socket and is forgotten by its owner.
+ */
 import { backoffDelay, delay } from '../../core/backoff.ts'
 import type { Timer } from '../../core/runtime.ts'
-import { BrokerSocket, type SocketOptions } from './broker-socket.ts'
-
-/** A lane of its own is for one consumer, which may be gone; the shared one lives as long as brokers usually allow. */
-const idleMs = { shared: 540_000, ownLane: 30_000 }
+import { BrokerSocket } from './broker-socket.ts'
+import type { SocketOptions } from './open-socket.ts'
 
 export class SocketSlot {
   readonly lane: string
   readonly #options: SocketOptions
-  /** Told when the slot is not used any more; undefined: it stays. */
-  readonly #onIdle: (() => void) | undefined
+  readonly #idleMs: number
+  /** Told when the slot is of no more use. */
+  readonly #onIdle: () => void
+  readonly #closing = new AbortController()
   #socket: BrokerSocket | undefined
   #opening: Promise<BrokerSocket> | undefined
   #failures = 0
   #retryAt = 0
-  #usedAt = 0
-  #idleTimer: Timer | undefined
-  #isClosed = false
+  #usedAt: number
+  #idleTimer: Timer
 
-  constructor(options: SocketOptions, lane: string, onIdle: (() => void) | undefined) {
-    this.#options = options
+  /** `idleMs`: how long it may be without use. */
+  constructor(options: SocketOptions, lane: string, idleMs: number, onIdle: () => void) {
+    this.#options = { ...options, signal: this.#closing.signal }
     this.lane = lane
+    this.#idleMs = idleMs
     this.#onIdle = onIdle
+    this.#usedAt = options.runtime.monotonicNow()
+    this.#idleTimer = this.#watchIdleness(idleMs)
   }
 
   /** The socket when it is open and free; undefined: ask for one. */
@@ -37,7 +43,7 @@ export class SocketSlot {
     return socket
   }
 
-  /** After a failure, waits before the next try; rejects at once when that would pass `deadline`. */
+  /** After a failure, waits before the next try, unless that would pass `deadline`. */
   async socket(deadline: number, signal: AbortSignal): Promise<BrokerSocket> {
     const { runtime } = this.#options
     const waitMs = this.#retryAt - runtime.monotonicNow()
@@ -51,34 +57,28 @@ export class SocketSlot {
   socketNow(): Promise<BrokerSocket> {
     const ready = this.ready
     if (ready) return Promise.resolve(ready)
+    this.#usedAt = this.#options.runtime.monotonicNow()
     this.#opening ??= this.#open().finally(() => {
       this.#opening = undefined
     })
     return this.#opening
   }
 
-  close(): void {
-    this.#isClosed = true
-    this.#idleTimer?.cancel()
-    this.#socket?.close()
+  /** Opens none any more; resolves once the socket is gone. `reason`: what those who wait for one are told. */
+  async close(reason: Error): Promise<void> {
+    this.#idleTimer.cancel()
+    this.#closing.abort(reason)
+    this.#socket?.retire()
+    await this.#socket?.ended()
   }
 
   async #open(): Promise<BrokerSocket> {
     const { runtime } = this.#options
     try {
       const socket = await BrokerSocket.open(this.#options)
-      if (this.#isClosed) socket.close()
       this.#failures = 0
       this.#retryAt = 0
-      this.#usedAt = runtime.monotonicNow()
       this.#socket = socket
-      this.#idleTimer?.cancel()
-      this.#watchIdleness(socket)
-      socket.onClose(() => {
-        if (this.#socket !== socket) return
-        this.#socket = undefined
-        this.#idleTimer?.cancel()
-      })
       return socket
     } catch (error) {
       this.#failures++
@@ -88,19 +88,18 @@ export class SocketSlot {
     }
   }
 
-  #watchIdleness(socket: BrokerSocket): void {
+  #watchIdleness(waitMs: number): Timer {
     const { runtime } = this.#options
-    const limitMs = this.#onIdle ? idleMs.ownLane : idleMs.shared
-    const leftMs = this.#usedAt + limitMs - runtime.monotonicNow()
-    this.#idleTimer = runtime.setTimer(
-      Math.max(leftMs, 1000),
-      () => {
-        const isIdle = runtime.monotonicNow() - this.#usedAt >= limitMs && socket.inFlight === 0
-        if (!isIdle) return this.#watchIdleness(socket)
-        socket.retire()
-        this.#onIdle?.()
-      },
-      { background: true },
-    )
+    const look = () => {
+      const idleMs = runtime.monotonicNow() - this.#usedAt
+      const isBusy = this.#opening !== undefined || (this.#socket?.inFlight ?? 0) > 0
+      if (idleMs < this.#idleMs || isBusy) {
+        this.#idleTimer = this.#watchIdleness(Math.max(this.#idleMs - idleMs, 1000))
+      } else {
+        this.#socket?.retire()
+        this.#onIdle()
+      }
+    }
+    return runtime.setTimer(waitMs, look, { background: true })
   }
 }

@@ -9,13 +9,8 @@
  * their own: `lane` in the options. A socket behind an answer that nobody waits for any more is replaced.
  */
 import { abortReason, backoffDelay, delay } from '../../core/backoff.ts'
-import {
-  ClosedError,
-  DisconnectedError,
-  TimeoutError,
-  UnauthorizedError,
-} from '../../core/errors.ts'
-import type { Runtime } from '../../core/runtime.ts'
+import { ClosedError, DisconnectedError, KafkaError, TimeoutError } from '../../core/errors.ts'
+import type { Runtime, Timer } from '../../core/runtime.ts'
 import { within } from '../../core/within.ts'
 import type { Api, ApiIdentity } from '../../protocol/api.ts'
 import {
@@ -49,6 +44,11 @@ export interface TcpOptions {
 }
 
 const sharedLane = 'shared'
+/** A lane of its own is for one consumer, which may be gone; the shared one lives as long as brokers usually allow. */
+const idleMs = { shared: 540_000, ownLane: 30_000 }
+/** A broker that has not answered by then is not waited for alone: the next is tried beside it. */
+const nextCandidateMs = 1000
+const roundsMax = 3
 
 export class TcpConnection implements Connection {
   readonly url: string
@@ -58,6 +58,8 @@ export class TcpConnection implements Connection {
   /** By address and lane. */
   readonly #slots = new Map<string, SocketSlot>()
   readonly #closing = new AbortController()
+  /** Shared by everyone who looks for a node meanwhile. */
+  #finding: Promise<void> | undefined
   #asking = 0
   #onQuiet: (() => void) | undefined
   #closed: Promise<void> | undefined
@@ -85,6 +87,8 @@ export class TcpConnection implements Connection {
           timeoutMs,
           signal,
           onTimeout: () => notReached(api.name, timeoutMs),
+        }).catch((error: unknown) => {
+          throw asNotSent(error)
         }))
       const version = socket.versionOf(api, options.maxVersion)
       const content =
@@ -111,8 +115,9 @@ export class TcpConnection implements Connection {
         this.#onQuiet = resolve
       })
     }
-    this.#closing.abort(closedConnection())
-    for (const slot of this.#slots.values()) slot.close()
+    const reason = closedConnection()
+    this.#closing.abort(reason)
+    await Promise.all([...this.#slots.values()].map((slot) => slot.close(reason)))
   }
 
   /** The common case, without a wait. */
@@ -150,36 +155,38 @@ export class TcpConnection implements Connection {
     const known = this.#shuffled([...this.#nodes.values()])
     const candidates = [...known, ...this.#shuffled(this.#options.bootstrap)]
     const slots = [...new Set(candidates.map((address) => this.#slot(address)))]
-    let pause = 0
     for (let round = 1; ; round++) {
-      const errors: Error[] = []
-      for (const slot of slots) {
-        try {
-          return await slot.socketNow()
-        } catch (error) {
-          if (error instanceof UnauthorizedError) throw error
-          errors.push(error as Error)
-        }
+      try {
+        return await firstOf(this.#runtime, slots)
+      } catch (error) {
+        if (this.#closing.signal.aborted) throw closedConnection()
+        if (!(error instanceof DisconnectedError)) throw error
+        const pause = backoffDelay(round, { baseMs: 50, maxMs: 1000 }, this.#runtime)
+        if (this.#runtime.monotonicNow() + pause >= deadline || round >= roundsMax) throw error
+        await delay(this.#runtime, pause, this.#closing.signal)
       }
-      pause = backoffDelay(round, { baseMs: 50, maxMs: 1000 }, this.#runtime)
-      if (this.#closing.signal.aborted) throw closedConnection()
-      if (this.#runtime.monotonicNow() + pause >= deadline || round >= 3) throw nobody(errors)
-      await delay(this.#runtime, pause, this.#closing.signal)
     }
   }
 
   async #findNode(nodeId: number, deadline: number): Promise<BrokerAddress> {
-    const socket = this.#anyReadySocket() ?? (await this.#anySocket(deadline))
-    const timeoutMs = Math.max(1, deadline - this.#runtime.monotonicNow())
-    const version = socket.versionOf(metadata)
-    const nothing = createMetadataRequest({ topics: [], allowAutoTopicCreation: false })
-    this.#learn(metadata, await socket.exchange(metadata, version, nothing, { timeoutMs }))
+    this.#finding ??= this.#refreshNodes(deadline).finally(() => {
+      this.#finding = undefined
+    })
+    await this.#finding
     const address = this.#nodes.get(nodeId)
     if (address) return address
     throw new DisconnectedError(`The cluster has no node ${nodeId} at present`, {
       code: 'NETWORK_EXCEPTION',
       retriable: true,
     })
+  }
+
+  async #refreshNodes(deadline: number): Promise<void> {
+    const socket = this.#anyReadySocket() ?? (await this.#anySocket(deadline))
+    const timeoutMs = Math.max(1, deadline - this.#runtime.monotonicNow())
+    const version = socket.versionOf(metadata)
+    const nothing = createMetadataRequest({ topics: [] })
+    this.#learn(metadata, await socket.exchange(metadata, version, nothing, { timeoutMs }))
   }
 
   #slot(address: BrokerAddress, lane = sharedLane): SocketSlot {
@@ -190,7 +197,8 @@ export class TcpConnection implements Connection {
     const slot = new SocketSlot(
       { address, clientId, runtime: this.#runtime, connectTimeoutMs, tls, sasl },
       lane,
-      lane === sharedLane ? undefined : () => this.#slots.delete(key),
+      lane === sharedLane ? idleMs.shared : idleMs.ownLane,
+      () => this.#slots.delete(key),
     )
     this.#slots.set(key, slot)
     return slot
@@ -218,6 +226,34 @@ export class TcpConnection implements Connection {
   }
 }
 
+/** The first socket to be had; each slot is tried when the one before has failed, or takes its time. */
+function firstOf(runtime: Runtime, slots: readonly SocketSlot[]): Promise<BrokerSocket> {
+  return new Promise((resolve, reject) => {
+    const errors: Error[] = []
+    let next = 0
+    let timer: Timer | undefined
+    const tryNext = () => {
+      timer?.cancel()
+      const slot = slots[next++]
+      if (!slot) return
+      if (next < slots.length) timer = runtime.setTimer(nextCandidateMs, tryNext)
+      slot.socketNow().then(
+        (socket) => {
+          timer?.cancel()
+          resolve(socket)
+        },
+        (error: Error) => {
+          errors.push(error)
+          if (error instanceof DisconnectedError && errors.length < slots.length) return tryNext()
+          timer?.cancel()
+          reject(error instanceof DisconnectedError ? nobody(errors) : error)
+        },
+      )
+    }
+    tryNext()
+  })
+}
+
 function slotKey(address: BrokerAddress, lane: string): string {
   return `${formatAddress(address)}/${lane}`
 }
@@ -243,6 +279,14 @@ function nobody(errors: readonly Error[]): Error {
     retriable: true,
     cause: new AggregateError(errors),
   })
+}
+
+/** Whatever was asked to get there: the request itself was not sent. */
+function asNotSent(error: unknown): unknown {
+  if (!(error instanceof KafkaError) || error.outcome === 'failed') return error
+  const { message, code, retriable } = error
+  const Kind = error.constructor as typeof KafkaError
+  return new Kind(message, { code, retriable, cause: error })
 }
 
 function notReached(api: string, timeoutMs: number): TimeoutError {
