@@ -2,7 +2,8 @@
  * The batches of one partition, in order, and the idempotent producer's sequence state for it (KIP-98, KIP-360).
  *
  * Invariants. Batches leave in the order their records came. None is sent while one `inFlightMax` places before it is
- * unanswered (the broker remembers five). While any batch waits to be retried, one is in flight at a time, oldest first. Sequences are
+ * unanswered (the broker remembers five). The first of a producer's batches goes alone: a broker that does not know the
+ * producer takes any sequence for the first, so one that overtook it would push it out of order. While any batch waits to be retried, one is in flight at a time, oldest first. Sequences are
  * never rolled back: after a batch fails for good, or its fate is unknown, the partition waits until nothing is
  * in flight and goes on from sequence 0 under a new producer epoch (`needsNewEpoch`).
  */
@@ -38,6 +39,8 @@ export class PartitionQueue {
   #inFlight: PendingBatch[] = []
   #nextSequence = 0
   #nextOrder = 0
+  /** The leader has stored something of this identity, so it notices when something is missing. */
+  #isKnown = false
 
   constructor(topic: string, partition: number, limits: QueueLimits) {
     this.topic = topic
@@ -117,8 +120,14 @@ export class PartitionQueue {
     return (
       oldest !== undefined &&
       next !== undefined &&
-      next.order - oldest.order >= this.#limits.inFlightMax
+      next.order - oldest.order >= (this.#isKnown ? this.#limits.inFlightMax : 1)
     )
+  }
+
+  /** The batch is stored. */
+  stored(batch: PendingBatch): void {
+    this.#isKnown = true
+    this.settle(batch)
   }
 
   /** The batch is settled: stored, or failed for good. */
@@ -148,6 +157,7 @@ export class PartitionQueue {
       throw new KafkaError('a producer epoch was changed with batches in flight')
     this.identity = identity
     this.needsNewEpoch = false
+    this.#isKnown = false
     this.#nextSequence = 0
     const undecided = this.#retry.filter((batch) => batch.maybeWritten)
     this.#retry = this.#retry.filter((batch) => !batch.maybeWritten)

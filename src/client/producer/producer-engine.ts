@@ -405,7 +405,7 @@ export class ProducerEngine {
   }
 
   #stored(batch: PendingBatch, baseOffset: bigint, appendTimeMs: number): void {
-    batch.queue.settle(batch)
+    batch.queue.stored(batch)
     this.#release(batch)
     batch.stored(baseOffset, appendTimeMs)
   }
