@@ -161,13 +161,26 @@ export class Cluster {
     this.#coordinators.delete(`${kind}:${key}`)
   }
 
-  /** One exchange with the leader of a partition, or with any node. See `Connection.exchange`. */
+  /**
+   * One exchange with the leader of a partition, or with any node. See `Connection.exchange`. A node that cannot be reached
+   * may not coordinate any more what it did.
+   */
   exchange<Request, Response>(
     api: Api<Request, Response>,
     request: Request | ((version: number) => Request),
     options?: ExchangeOptions,
   ): Promise<Response> {
-    return this.connection.exchange(api, request, options)
+    const exchanged = this.connection.exchange(api, request, options)
+    const nodeId = options?.nodeId
+    if (nodeId === undefined) return exchanged
+    return exchanged.catch((error: unknown) => {
+      if (error instanceof DisconnectedError || error instanceof TimeoutError) {
+        for (const [key, coordinatorId] of this.#coordinators) {
+          if (coordinatorId === nodeId) this.#coordinators.delete(key)
+        }
+      }
+      throw error
+    })
   }
 
   /** The leader of a partition as last seen; undefined when unknown or none. */
