@@ -69,6 +69,7 @@ and \`cause\`.
 | \`CLIENT_CLOSED\`, \`PRODUCER_CLOSED\`, \`CONSUMER_CLOSED\`, \`BROKER_CLOSED\` | ClosedError | what was called is closed |
 | \`ABORTED\` | AbortedError, KafkaError | an AbortSignal ended the call; \`unknown\` once a record was under way |
 | \`BUFFER_FULL\` | TimeoutError | \`bufferMemory\` stayed used up for \`deliveryTimeout\` |
+| \`TLS_CERTIFICATE_REFUSED\` | UnauthorizedError | the broker's certificate is not trusted, or is another name's |
 | \`DATA_FOLDER_LOCKED\` | DataFolderLockedError | another process has the data folder |
 | \`UNSUPPORTED_DATA_FORMAT\` | CorruptDataError | the data folder was written by another version |
 | \`STORAGE_FULL\`, \`STORAGE_IO\`, \`STORAGE_DENIED\`, \`STORAGE_NOT_FOUND\`, \`STORAGE_CLOSED\` | StorageError | the disk refused |
