@@ -48,6 +48,12 @@ export interface SendOptions {
   readonly batch?: BuildOptions
 }
 
+export interface OffsetOptions {
+  readonly group?: string
+  readonly partition?: number
+  readonly version?: number
+}
+
 export class TransactionalProducer {
   readonly id: string
   readonly protocol: Protocol
@@ -175,7 +181,7 @@ export class TransactionalProducer {
   async commitOffset(
     topic: string,
     offset: bigint,
-    { group = 'g', partition = 0, version = newest[this.protocol].txnOffsetCommit } = {},
+    { group = 'g', partition = 0, version }: OffsetOptions = {},
   ): Promise<string> {
     if (this.protocol === 'classic') {
       const error = await this.addOffsets(group)
@@ -192,7 +198,10 @@ export class TransactionalProducer {
       producerEpoch: this.producerEpoch,
       topics: [createTxnOffsetCommitRequestTopic({ name: topic, partitions: [one] })],
     })
-    const answer = await this.broker.ask(txnOffsetCommit, request, { version })
+    const newestOne = newest[this.protocol].txnOffsetCommit
+    const answer = await this.broker.ask(txnOffsetCommit, request, {
+      version: version ?? newestOne,
+    })
     return errorName(answer.topics[0]!.partitions[0]!.errorCode)
   }
 
