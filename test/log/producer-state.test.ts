@@ -102,6 +102,19 @@ describe('epochs', () => {
     )
   })
 
+  test('an epoch that came with a marker begins at sequence 0 too (KIP-890)', () => {
+    const state = stateAfter(0, 3)
+    state.recordMarker(headerOf(marker(true, 1n, 1), 3n), true, 0, startMs)
+    const options = { producerEpoch: 1 }
+    expect(() => check(state, 3, 1, options)).toThrowError(/where 0 follows/)
+    expect(() => check(state, 1, 1, options)).toThrowError(/where 0 follows/)
+    expect(check(state, 0, 1, options)).toBeUndefined()
+    const restored = new ProducerState()
+    expect(restored.restore(state.toSnapshot(), startMs)).toBe(true)
+    expect(() => check(restored, 3, 1, options)).toThrowError(/where 0 follows/)
+    expect(check(restored, 0, 1, options)).toBeUndefined()
+  })
+
   test('a retry is not recognised across epochs', () => {
     expect(check(stateAfter(0, 1), 0, 1, { producerEpoch: 1 })).toBeUndefined()
   })

@@ -235,15 +235,20 @@ test('of a topic whose deletion a crash cut off go too, though their transaction
   const broker = await openBroker()
   const producer = await open(broker, 'id')
   await producer.commitOffset('t', 3n)
-  // The topic's removal is on the disk, and that of its offsets is not, when the process dies.
-  const left = createMemoryFileSystem()
-  broker.fileSystem.onChange = () => {
-    const isGone = broker.fileSystem.stat('t-0') === undefined
-    if (isGone && left.list('').length === 0) copyFiles(broker.fileSystem, left)
+  // The process dies when the deletion is decided and has not reached the offsets.
+  const { fileSystem } = broker
+  const offsetsSize = () => fileSystem.stat(`__consumer_offsets-0/${'0'.repeat(20)}.log`)!.size
+  const sizeBefore = offsetsSize()
+  let left = createMemoryFileSystem()
+  fileSystem.onChange = () => {
+    if (offsetsSize() !== sizeBefore) return
+    left = createMemoryFileSystem()
+    copyFiles(fileSystem, left)
   }
   await deleteTopic(broker, 't')
   const killed = await openTestBroker({ fileSystem: new FaultyFileSystem(left) })
   producer.broker = killed
+  expect(await deleteTopic(killed, 't')).toBe('UNKNOWN_TOPIC_OR_PARTITION')
   await createTopic(killed, 't')
   expect(await producer.commit()).toBe('NONE')
   expect(await committedOffset(killed, 't')).toBe(-1n)

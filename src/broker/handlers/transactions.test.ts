@@ -285,27 +285,25 @@ describe('with partitions that writes add', () => {
   })
 
   test('pipelined requests keep their order while partitions are being added', async () => {
-    const broker = await openBroker(['t', 1])
-    const producer = await open(broker, 'id')
-    broker.fileSystem.holdSyncs(/^__transaction_state/)
-    const requests = Array.from({ length: 5 }, (_, i) => producer.request('t', [`${i}`]))
-    const answers = requests.map((request) => broker.ask(produce, request, { version: 12 }))
-    for (const answer of answers) expect(await isSettled(answer)).toBe(false)
-    broker.fileSystem.releaseSyncs()
-    // Those that come while the first are let in must not overtake them either.
-    const more: Promise<unknown>[] = []
-    for (let i = 5; i < 30; i++) {
-      await Promise.resolve()
-      more.push(broker.ask(produce, producer.request('t', [`${i}`]), { version: 12 }))
+    // The last request comes at every moment at which one of those before it may just have been let in.
+    for (let moment = 0; moment < 60; moment++) {
+      const broker = await openBroker(['t', 1])
+      const producer = await open(broker, 'id')
+      broker.fileSystem.holdSyncs(/^__transaction_state/)
+      const send = (value: string) =>
+        broker.ask(produce, producer.request('t', [value]), { version: 12 })
+      const answers = [send('0'), send('1'), send('2')]
+      if (moment === 0) for (const answer of answers) expect(await isSettled(answer)).toBe(false)
+      broker.fileSystem.releaseSyncs()
+      for (let turn = 0; turn < moment; turn++) await Promise.resolve()
+      answers.push(send('3'))
+      for (const { responses } of await Promise.all(answers)) {
+        const { errorCode } = responses[0]!.partitionResponses[0]!
+        expect(errorName(errorCode), `moment ${moment}`).toBe('NONE')
+      }
+      await producer.commit()
+      expect(await readCommitted(broker, 't')).toEqual(['0', '1', '2', '3'])
     }
-    for (const answer of await Promise.all([...answers, ...more])) {
-      const [partition] = (answer as Awaited<(typeof answers)[number]>).responses[0]!
-        .partitionResponses
-      expect(errorName(partition!.errorCode)).toBe('NONE')
-    }
-    await producer.commit()
-    const all = Array.from({ length: 30 }, (_, i) => `${i}`)
-    expect(await readCommitted(broker, 't')).toEqual(all)
   })
 
   test('one request may not hold the batches of two producers', async () => {
