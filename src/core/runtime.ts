@@ -34,13 +34,27 @@ export interface Runtime {
 
 export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 
+const timeoutMsMax = 2_147_483_647
+
 export function createRuntime(logger: Logger = silentLogger): Runtime {
   return {
     now: () => Date.now(),
     monotonicNow: () => performance.now(),
     setTimer(delayMs, fn, options) {
-      const handle = setTimeout(fn, Math.min(delayMs, 2_147_483_647))
-      if (options?.background) (handle as { unref?: () => void }).unref?.()
+      const dueAt = performance.now() + delayMs
+      let handle: ReturnType<typeof setTimeout> | undefined
+      const arm = (leftMs: number) => {
+        // Fractions are dropped by setTimeout, and more than its longest delay makes it fire at once.
+        handle = setTimeout(onTime, Math.min(Math.ceil(leftMs), timeoutMsMax))
+        if (options?.background) (handle as { unref?: () => void }).unref?.()
+      }
+      const onTime = () => {
+        // It counts in whole milliseconds from a rounded start, and so may be early.
+        const leftMs = dueAt - performance.now()
+        if (leftMs > 0) arm(leftMs)
+        else fn()
+      }
+      arm(delayMs)
       return { cancel: () => clearTimeout(handle) }
     },
     random: () => Math.random(),
