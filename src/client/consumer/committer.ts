@@ -72,10 +72,14 @@ export class GroupCommitter implements Committer {
       const partitions = this.#dirty()
       if (partitions.length === 0) return
       const nodeId = await this.#cluster.coordinator('group', this.#groupId, call)
-      const request = this.#request(generation, partitions)
+      const ids = await topicIds(
+        this.#cluster,
+        partitions.map(({ partition }) => partition),
+      )
+      const request = this.#request(generation, partitions, ids)
       const response = await this.#cluster.exchange(offsetCommit, request, { ...call, nodeId })
       for (const { partition, offset } of partitions) {
-        const answer = ofTopic(response.topics, partition.topic, this.#cluster)?.partitions.find(
+        const answer = ofTopic(response.topics, partition.topic, ids)?.partitions.find(
           (candidate) => candidate.partitionIndex === partition.partition,
         )
         if (answer?.errorCode === 0) partition.committed = offset
@@ -113,6 +117,7 @@ export class GroupCommitter implements Committer {
   #request(
     generation: Generation,
     partitions: readonly { partition: PartitionConsumption; offset: bigint }[],
+    ids: TopicIds,
   ) {
     const byTopic = groupBy(partitions, ({ partition }) => partition.topic)
     return createOffsetCommitRequest({
@@ -123,7 +128,7 @@ export class GroupCommitter implements Committer {
       topics: [...byTopic].map(([name, ofTopic]) =>
         createOffsetCommitRequestTopic({
           name,
-          topicId: this.#cluster.topicId(name),
+          topicId: ids.get(name),
           partitions: ofTopic.map(({ partition, offset }) =>
             createOffsetCommitRequestPartition({
               partitionIndex: partition.partition,
@@ -155,9 +160,10 @@ export function fetchCommitted(
   groupId: string,
   partitions: readonly TopicPartition[],
 ): Promise<(bigint | undefined)[]> {
-  const request = (version: number) => toFetchCommitted(version, cluster, groupId, partitions)
   return cluster.retrying(`fetch committed offsets of group '${groupId}'`, {}, async (call) => {
     const nodeId = await cluster.coordinator('group', groupId, call)
+    const ids = await topicIds(cluster, partitions)
+    const request = (version: number) => toFetchCommitted(version, groupId, partitions, ids)
     const response = await cluster.exchange(offsetFetch, request, { ...call, nodeId })
     const { errorCode, topics } = response.groups[0] ?? response
     if (errorCode !== 0) {
@@ -165,7 +171,7 @@ export function fetchCommitted(
       throw errorFrom(errorCode, { group: groupId })
     }
     return partitions.map(({ topic, partition }) => {
-      const found = ofTopic(topics, topic, cluster)?.partitions.find(
+      const found = ofTopic(topics, topic, ids)?.partitions.find(
         (candidate) => candidate.partitionIndex === partition,
       )
       if (found && found.errorCode !== 0)
@@ -178,13 +184,13 @@ export function fetchCommitted(
 /** Before v8 a request is about one group; before v7 the broker cannot be told to wait for transactions under way (KIP-447). */
 function toFetchCommitted(
   version: number,
-  cluster: Cluster,
   groupId: string,
   partitions: readonly TopicPartition[],
+  ids: TopicIds,
 ): OffsetFetchRequest {
   const topics = [...groupBy(partitions, ({ topic }) => topic)].map(([name, places]) => ({
     name,
-    topicId: cluster.topicId(name),
+    topicId: ids.get(name),
     partitionIndexes: places.map(({ partition }) => partition),
   }))
   if (version < 8) {
@@ -206,13 +212,30 @@ function toFetchCommitted(
   })
 }
 
+type TopicIds = ReadonlyMap<string, string>
+
+/** The topics' ids, for a request and its answer: what is known of a topic may be forgotten in between. */
+async function topicIds(
+  cluster: Cluster,
+  partitions: readonly TopicPartition[],
+): Promise<TopicIds> {
+  const ids = new Map<string, string>()
+  for (const { topic } of partitions) {
+    if (ids.has(topic)) continue
+    // A topic that has gone must not keep the others from their answers: the broker will say so.
+    await cluster.ensureTopic(topic, { create: false }).catch(() => undefined)
+    ids.set(topic, cluster.topicId(topic))
+  }
+  return ids
+}
+
 /** What an answer says of a topic, which goes by its name or, in newer versions, by its id alone. */
 function ofTopic<Answer extends { readonly name: string; readonly topicId?: string }>(
   topics: readonly Answer[],
   name: string,
-  cluster: Cluster,
+  ids: TopicIds,
 ): Answer | undefined {
   return topics.find((answer) =>
-    answer.name === '' ? answer.topicId === cluster.topicId(name) : answer.name === name,
+    answer.name === '' ? answer.topicId === ids.get(name) : answer.name === name,
   )
 }

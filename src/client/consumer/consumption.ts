@@ -10,7 +10,7 @@ import { ClosedError, CorruptDataError, SerializationError } from '../../core/er
 import type { Timer } from '../../core/runtime.ts'
 import { nextTurn } from '../../core/turn.ts'
 import type { RecordCursor } from '../../protocol/records/record-reader.ts'
-import { type Cluster, closedClient } from '../cluster.ts'
+import { type Cluster, closedClient, type TopicInfo } from '../cluster.ts'
 import type { Serializer } from '../serializer.ts'
 import type { Topic } from '../topic.ts'
 import type { TopicPartition } from './assignors/assignor.ts'
@@ -270,14 +270,15 @@ export class Consumption<V, K> implements Source<ConsumerRecord<V, K>>, HeldSour
 
   async #start(): Promise<void> {
     try {
-      for (const name of this.#topics.keys()) await this.#cluster.ensureTopic(name)
+      const found: TopicInfo[] = []
+      for (const name of this.#topics.keys()) found.push(await this.#cluster.ensureTopic(name))
       if (this.#member) {
         this.#member.start()
         if (this.#config.autoCommit) this.#commitLater()
         return
       }
-      const all = [...this.#topics.keys()].flatMap((topic) =>
-        this.#cluster.topic(topic)!.partitions.map(({ index }) => ({ topic, partition: index })),
+      const all = found.flatMap(({ name, partitions }) =>
+        partitions.map(({ index }) => ({ topic: name, partition: index })),
       )
       await this.#assigned(all)
     } catch (error) {

@@ -180,6 +180,8 @@ export class Fetcher {
     this.#fetches.set(nodeId, controller)
     for (const partition of partitions) partition.isFetching = true
     const asked = new Map(partitions.map((partition) => [partition, partition.fetchOffset!]))
+    // As they are now: by the time of the answer the topics may have to be looked up again.
+    const ids = new Map(partitions.map(({ topic }) => [topic, this.#cluster.topicId(topic)]))
     try {
       const response = await this.#cluster.exchange(fetch, this.#request(partitions, maxWaitMs), {
         nodeId,
@@ -193,9 +195,9 @@ export class Fetcher {
           const partition = partitions.find(
             (candidate) =>
               candidate.partition === data.partitionIndex &&
-              (candidate.topic === answer.topic ||
-                (answer.topic === '' &&
-                  this.#cluster.topic(candidate.topic)?.id === answer.topicId)),
+              (answer.topic === ''
+                ? ids.get(candidate.topic) === answer.topicId
+                : candidate.topic === answer.topic),
           )
           if (partition && partition.fetchOffset === asked.get(partition))
             await this.#take(partition, data)

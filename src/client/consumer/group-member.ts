@@ -80,6 +80,8 @@ export class GroupMember {
   #rejoin = true
   #rejoinListener: (() => void) | undefined
   #isStable = false
+  /** Why the member could not go on. */
+  #failure: { readonly error: unknown } | undefined
   #stableListeners: (() => void)[] = []
   #heartbeatTimer: Timer | undefined
   #heartbeatDelayMs = firstHeartbeatMs
@@ -107,9 +109,10 @@ export class GroupMember {
     this.#running ??= this.#run()
   }
 
-  /** The current generation; while there is none, waits for the next (or for the end of the membership). */
+  /** The current generation; while there is none, waits for the next (or for the end of the membership). Rejects when there can be none. */
   async stableGeneration(): Promise<Generation> {
     while (!this.#isStable && !this.#leaving.signal.aborted) {
+      if (this.#failure) throw this.#failure.error
       await new Promise<void>((resolve) => this.#stableListeners.push(resolve))
     }
     const generationId = this.#generationId
@@ -155,6 +158,8 @@ export class GroupMember {
         if (!this.#recovers(error)) {
           this.#loseAll()
           this.#heartbeatTimer?.cancel()
+          this.#failure = { error }
+          this.#wakeStableListeners()
           return this.#events.failed(error)
         }
         failures++
@@ -190,13 +195,20 @@ export class GroupMember {
   async #adopt(assignment: readonly TopicPartition[]): Promise<void> {
     const gone = this.#owned.filter((partition) => !includes(assignment, partition))
     const fresh = assignment.filter((partition) => !includes(this.#owned, partition))
-    this.#owned = [...assignment]
+    this.#owned = assignment.filter((partition) => !includes(fresh, partition))
     if (gone.length > 0) {
       await this.#events.revoked(gone)
       // What was given up can go to its new owner only in another round.
       this.#rebalance()
     }
-    if (fresh.length > 0) await this.#events.assigned(fresh)
+    if (fresh.length > 0) {
+      const generationId = this.#generationId
+      // When this fails they are not consumed, and must be assigned anew.
+      await this.#events.assigned(fresh)
+      // The membership may be lost meanwhile: others may have them by now.
+      if (generationId === this.#generationId) this.#owned = [...assignment]
+      else this.#events.lost(fresh)
+    }
   }
 
   get #isCooperative(): boolean {
@@ -383,6 +395,10 @@ export class GroupMember {
 
   #announceStable(): void {
     this.#isStable = true
+    this.#wakeStableListeners()
+  }
+
+  #wakeStableListeners(): void {
     const listeners = this.#stableListeners
     this.#stableListeners = []
     for (const listener of listeners) listener()

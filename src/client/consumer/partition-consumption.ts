@@ -11,6 +11,7 @@ import type { FetchedRecords } from './fetched-records.ts'
 import type { ConsumerRecord } from './record.ts'
 
 export interface Committer {
+  readonly groupId: string
   /** Commits what is committable; resolves when it is durable. */
   commitNow(): Promise<void>
   /** As what the group's offsets are committed now. */
@@ -23,6 +24,8 @@ export interface Membership {
     readonly generationId: number
     readonly memberId: string
     readonly groupInstanceId: string | null
+    /** The coordinator no longer accepts it: there will be another. */
+    expire(): void
   }
 }
 
@@ -161,6 +164,17 @@ export class PartitionConsumption {
       )
     }
     if (this.isLost) throw this.#lostError(record)
+  }
+
+  /** As `checkCommittable`, for a commit that is part of a transaction. */
+  checkCommittableInTransaction(record: ConsumerRecord): void {
+    this.checkCommittable(record)
+    if (this.#autoCommit && record.isDone) {
+      throw new ConfigError(
+        `Offset ${record.offset} of ${this.topic}-${this.partition} has been handled already, so the consumer may have committed it before the transaction. Call commitOffsets while the record is being handled, or pass { autoCommit: false } to the consumer`,
+        { code: 'INVALID_CONFIG' },
+      )
+    }
   }
 
   #markDone(record: ConsumerRecord): void {
