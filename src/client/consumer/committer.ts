@@ -33,19 +33,19 @@ export interface CommitterHost {
 
 export class GroupCommitter implements Committer {
   readonly #cluster: Cluster
-  readonly #groupId: string
+  readonly groupId: string
   readonly #host: CommitterHost
   #running: Promise<void> | undefined
   #next: Promise<void> | undefined
 
   constructor(cluster: Cluster, groupId: string, host: CommitterHost) {
     this.#cluster = cluster
-    this.#groupId = groupId
+    this.groupId = groupId
     this.#host = host
   }
 
   async membership(): Promise<Membership> {
-    return { groupId: this.#groupId, generation: await this.#host.stableGeneration() }
+    return { groupId: this.groupId, generation: await this.#host.stableGeneration() }
   }
 
   commitNow(): Promise<void> {
@@ -67,11 +67,11 @@ export class GroupCommitter implements Committer {
 
   async #commit(): Promise<void> {
     if (this.#dirty().length === 0) return
-    await this.#cluster.retrying(`commit offsets of group '${this.#groupId}'`, {}, async (call) => {
+    await this.#cluster.retrying(`commit offsets of group '${this.groupId}'`, {}, async (call) => {
       const generation = await this.#host.stableGeneration()
       const partitions = this.#dirty()
       if (partitions.length === 0) return
-      const nodeId = await this.#cluster.coordinator('group', this.#groupId, call)
+      const nodeId = await this.#cluster.coordinator('group', this.groupId, call)
       const ids = await topicIds(
         this.#cluster,
         partitions.map(({ partition }) => partition),
@@ -86,7 +86,7 @@ export class GroupCommitter implements Committer {
         else
           this.#refused(
             errorFrom(answer?.errorCode ?? -1, {
-              group: this.#groupId,
+              group: this.groupId,
               topic: partition.topic,
               partition: partition.partition,
             }),
@@ -97,7 +97,7 @@ export class GroupCommitter implements Committer {
   }
 
   #refused(error: KafkaError, generation: Generation): never {
-    if (coordinatorErrors.has(error.code)) this.#cluster.forgetCoordinator('group', this.#groupId)
+    if (coordinatorErrors.has(error.code)) this.#cluster.forgetCoordinator('group', this.groupId)
     if (!generationErrors.has(error.code)) throw error
     // The next try commits what is still owned, under the generation that follows.
     generation.expire()
@@ -121,7 +121,7 @@ export class GroupCommitter implements Committer {
   ) {
     const byTopic = groupBy(partitions, ({ partition }) => partition.topic)
     return createOffsetCommitRequest({
-      groupId: this.#groupId,
+      groupId: this.groupId,
       generationIdOrMemberEpoch: generation.generationId,
       memberId: generation.memberId,
       groupInstanceId: generation.groupInstanceId,
