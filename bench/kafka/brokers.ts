@@ -14,6 +14,8 @@ export interface BenchBroker {
   readonly url: string
   /** Resident memory now, MiB. */
   residentMiB(): number
+  /** Processor time since its start, seconds; of all its threads. */
+  cpuSeconds(): number
   stop(): Promise<void>
 }
 
@@ -30,6 +32,7 @@ export async function startKafkaDo(): Promise<BenchBroker> {
     bootstrap: url.replace('kafka://', ''),
     url,
     residentMiB: () => residentMiB(child.pid!),
+    cpuSeconds: () => cpuSeconds(child.pid!),
     async stop() {
       const ended = new Promise((resolve) => child.once('exit', resolve))
       child.kill('SIGTERM')
@@ -49,6 +52,7 @@ export async function startKafka(): Promise<BenchBroker> {
     bootstrap: kafka.bootstrap,
     url: kafka.url,
     residentMiB: () => residentMiB(kafka.pid!),
+    cpuSeconds: () => cpuSeconds(kafka.pid!),
     stop: () => kafka.stop(),
   }
 }
@@ -69,4 +73,10 @@ export function urlOf(child: ChildProcess): Promise<string> {
 function residentMiB(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
   return Number(/VmRSS:\s+(\d+)/.exec(status)![1]) / 1024
+}
+
+/** Linux counts it in hundredths of a second; see proc(5), fields 14 and 15. */
+function cpuSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)!.split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / 100
 }
