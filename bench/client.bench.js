@@ -66,6 +66,20 @@ async function consume(kind) {
   return recordCount / seconds
 }
 
+async function consumeConcurrently() {
+  const stopping = new AbortController()
+  let count = 0
+  const start = performance.now()
+  await kafka
+    .consumer('keyed', { concurrency: 100, ordering: 'key', signal: stopping.signal })
+    .forEach(async () => {
+      if (++count === recordCount) stopping.abort()
+    })
+  const seconds = (performance.now() - start) / 1000
+  if (count < recordCount) throw new Error(`consumed ${count}`)
+  return recordCount / seconds
+}
+
 const unit = 'records/s'
 await measure('produce, sendBatch, acks 1', { unit, atLeast: 400_000 }, () => produce(1))
 await measure('produce, sendBatch, acks all', { unit, atLeast: 250_000 }, () => produce('all'))
@@ -77,8 +91,17 @@ await measure(
 
 const filler = kafka.producer('consume')
 for (let sent = 0; sent < recordCount; sent += perBatch) await filler.sendBatch(events)
+const keyed = Array.from({ length: perBatch }, (_, i) => ({ key: `key-${i % 500}`, value: event }))
+const keyedFiller = kafka.producer('keyed')
+for (let sent = 0; sent < recordCount; sent += perBatch) await keyedFiller.sendBatch(keyed)
 await measure('consume, for await', { unit, atLeast: 600_000 }, () => consume('iterator'))
 await measure('consume, handler', { unit, atLeast: 600_000 }, () => consume('handler'))
+
+await measure(
+  'consume, asynchronous handler, concurrency 100 by key',
+  { unit, atLeast: 150_000 },
+  consumeConcurrently,
+)
 
 const single = kafka.producer('single')
 for (let i = 0; i < 200; i++) await single.send(event)

@@ -5,10 +5,9 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { Client, string, topic } from 'kafka-do'
 import { afterAll, beforeAll, test } from 'vitest'
 import { type BenchBroker, startKafka, startKafkaDo } from './brokers.ts'
-import { createTopic } from './perf-tools.ts'
+import { createTopic, fillTopic } from './perf-tools.ts'
 import { format, median, runs, scale } from './report.ts'
 
 const execute = promisify(execFile)
@@ -25,7 +24,8 @@ const kinds = [
 const brokers: BenchBroker[] = []
 beforeAll(async () => {
   brokers.push(await startKafkaDo(), await startKafka())
-  for (const broker of brokers) await fill(broker)
+  for (const broker of brokers)
+    await fillTopic(broker, { topic: 'stored', records: storedCount, recordBytes: 100 })
 })
 afterAll(async () => {
   for (const broker of brokers) await broker.stop()
@@ -47,15 +47,6 @@ test.each(kinds)('$what', async ({ kind, count, what }) => {
     print(`${what}, at ${broker.name}, records/s`, speeds)
   }
 })
-
-async function fill(broker: BenchBroker): Promise<void> {
-  await createTopic(broker, 'stored')
-  const kafka = new Client(broker.url)
-  const producer = kafka.producer(topic('stored', { value: string }))
-  const values = Array.from({ length: 10_000 }, () => 'x'.repeat(100))
-  for (let sent = 0; sent < storedCount; sent += values.length) await producer.sendBatch(values)
-  await kafka.close()
-}
 
 function print(what: string, speeds: ReadonlyMap<string, readonly number[]>): void {
   const middle = new Map([...speeds].map(([client, values]) => [client, median(values)]))

@@ -1,4 +1,5 @@
 /** Kafka's own load generators, with what they measured. */
+import { Client, string, topic as typed } from 'kafka-do'
 import { tool } from '../../test/kafka/java-tools.ts'
 import type { BenchBroker } from './brokers.ts'
 
@@ -106,4 +107,17 @@ export async function createTopic(
   const options = configs.flatMap((config) => ['--config', config])
   const where = ['--bootstrap-server', broker.bootstrap, '--create', '--topic', topic]
   await tool('topics', [...where, '--partitions', '1', ...options])
+}
+
+/** Fills a new topic of one partition, in the batches that our client makes. */
+export async function fillTopic(
+  broker: BenchBroker,
+  { topic, records, recordBytes }: Pick<ProducerLoad, 'topic' | 'records' | 'recordBytes'>,
+): Promise<void> {
+  await createTopic(broker, topic)
+  const kafka = new Client(broker.url)
+  const producer = kafka.producer(typed(topic, { value: string }))
+  const values = Array.from({ length: 5000 }, () => 'x'.repeat(recordBytes))
+  for (let sent = 0; sent < records; sent += values.length) await producer.sendBatch(values)
+  await kafka.close()
 }
