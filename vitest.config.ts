@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 const clientTests = ['test/client/*.test.ts']
 /** How an application's disk and way to the broker fail: made inside the process, whatever the connection. */
-const faultTests = 'test/client/faults.test.ts'
+const faultTests = 'test/client/*faults.test.ts'
 
 /**
  * What needs only Node and npm. The wider tiers have configs of their own. The client's suite runs over every connection

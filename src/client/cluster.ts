@@ -143,8 +143,10 @@ export class Cluster {
           call,
         )
         const found = response.coordinators[0] ?? response
-        if (found.errorCode !== 0)
-          throw errorFrom(found.errorCode, { group: key, message: found.errorMessage })
+        if (found.errorCode !== 0) {
+          const subject = kind === 'group' ? { group: key } : { transactionalId: key }
+          throw errorFrom(found.errorCode, { ...subject, message: found.errorMessage })
+        }
         return found.nodeId
       },
     )
@@ -214,7 +216,7 @@ export class Cluster {
         return await attempt({ signal: options.signal, timeoutMs: Math.max(1, leftMs) })
       } catch (error) {
         if (!(error instanceof KafkaError) || !error.retriable) throw error
-        const waitMs = backoffDelay(tries, { baseMs: retryBackoff, maxMs: 1000 }, this.runtime)
+        const waitMs = backoffDelay(tries, retryTiming(error, retryBackoff), this.runtime)
         if (tries > retries) throw error
         if (this.runtime.monotonicNow() + waitMs >= deadline) {
           throw new TimeoutError(
@@ -277,6 +279,13 @@ export class Cluster {
     if (leaderless) throw errorFrom(leaderless.errorCode, { topic: name })
     return toTopicInfo(found)
   }
+}
+
+/** How long to wait between tries, where the first wait would be `baseMs`. */
+export function retryTiming(error: unknown, baseMs: number): { baseMs: number; maxMs: number } {
+  // The end of a transaction is being written to its partitions, which takes milliseconds.
+  const isSoonOver = error instanceof KafkaError && error.code === 'CONCURRENT_TRANSACTIONS'
+  return isSoonOver ? { baseMs: Math.min(baseMs, 20), maxMs: 100 } : { baseMs, maxMs: 1000 }
 }
 
 /** About 1.5 s. */

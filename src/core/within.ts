@@ -25,7 +25,10 @@ export function within<T>(runtime: Runtime, promise: Promise<T>, limits: Limits)
       signal?.removeEventListener('abort', onAbort)
       settle()
     }
-    if (signal?.aborted) return onAbort()
+    if (signal?.aborted) {
+      promise.catch(() => undefined)
+      return onAbort()
+    }
     signal?.addEventListener('abort', onAbort, { once: true })
     promise.then(
       (value) => finish(() => resolve(value)),

@@ -68,6 +68,7 @@ and \`cause\`.
 | \`SERIALIZATION_FAILED\`, \`DESERIALIZATION_FAILED\` | SerializationError | a key or value cannot be written or read |
 | \`CLIENT_CLOSED\`, \`PRODUCER_CLOSED\`, \`CONSUMER_CLOSED\`, \`BROKER_CLOSED\` | ClosedError | what was called is closed |
 | \`ABORTED\` | AbortedError, KafkaError | an AbortSignal ended the call; \`unknown\` once a record was under way |
+| \`TRANSACTION_TIMED_OUT\` | TimeoutError | a transaction took longer than its \`timeout\`, and was aborted |
 | \`BUFFER_FULL\` | TimeoutError | \`bufferMemory\` stayed used up for \`deliveryTimeout\` |
 | \`TLS_CERTIFICATE_REFUSED\` | UnauthorizedError | the broker's certificate is not trusted, or is another name's |
 | \`DATA_FOLDER_LOCKED\` | DataFolderLockedError | another process has the data folder |

@@ -286,6 +286,7 @@ export interface ErrorDetail {
   topic?: string | undefined
   partition?: number | undefined
   group?: string | undefined
+  transactionalId?: string | undefined
   /** The broker's own words. */
   message?: string | null | undefined
 }
@@ -320,7 +321,8 @@ export function errorFrom(code: number, detail: ErrorDetail = {}): KafkaError {
   })
 }
 
-function describePlace({ topic, partition, group }: ErrorDetail): string {
+function describePlace({ topic, partition, group, transactionalId }: ErrorDetail): string {
   if (topic !== undefined) return partition === undefined ? topic : `${topic}-${partition}`
+  if (transactionalId !== undefined) return `transactional id '${transactionalId}'`
   return group === undefined ? '' : `group ${group}`
 }

@@ -6,7 +6,13 @@
  * one Produce request per leader and round → answer → Delivery. Records of a partition keep the order of `enqueue`.
  */
 import { backoffDelay } from '../../core/backoff.ts'
-import { ClosedError, KafkaError, PartitionNotFoundError, TimeoutError } from '../../core/errors.ts'
+import {
+  ClosedError,
+  KafkaError,
+  PartitionNotFoundError,
+  TimeoutError,
+  withOutcome,
+} from '../../core/errors.ts'
 import { Fifo } from '../../core/fifo.ts'
 import { groupBy } from '../../core/group-by.ts'
 import type { Timer } from '../../core/runtime.ts'
@@ -19,7 +25,7 @@ import {
   type ProduceResponsePartitionProduceResponse,
   produce,
 } from '../../protocol/messages/generated/produce.ts'
-import type { Cluster, TopicInfo } from '../cluster.ts'
+import { type Cluster, retryTiming, type TopicInfo } from '../cluster.ts'
 import type { Delivery } from './delivery.ts'
 import { IdentitySource } from './identity-source.ts'
 import { PartitionQueue } from './partition-queue.ts'
@@ -437,11 +443,7 @@ export class ProducerEngine {
         now +
         (isSequenceGap
           ? 0
-          : backoffDelay(
-              batch.attempts,
-              { baseMs: retryBackoffMs, maxMs: 1000 },
-              this.#cluster.runtime,
-            ))
+          : backoffDelay(batch.attempts, retryTiming(error, retryBackoffMs), this.#cluster.runtime))
       queue.retryLater(batch)
       return
     }
@@ -570,14 +572,9 @@ function lostTrack({ topic, partition }: PartitionQueue): KafkaError {
 }
 
 function asUnknown(error: unknown): unknown {
-  if (!(error instanceof KafkaError) || error.outcome === 'unknown') return error
-  const Kind = error.constructor as typeof KafkaError
-  return new Kind(`${error.message} (an earlier attempt may have stored the record)`, {
-    code: error.code,
-    retriable: error.retriable,
-    outcome: 'unknown',
-    cause: error,
-  })
+  return error instanceof KafkaError
+    ? withOutcome(error, 'unknown', 'an earlier attempt may have stored the record')
+    : error
 }
 
 function closedProducer(): ClosedError {

@@ -7,12 +7,23 @@
  *                   └───────── init ◀── broken: an end without an answer, an abort that failed
  *   any ──fenced──▶ dead
  *
+ * Whether a commit came about is known only from its answer. When one request may have been carried out unheard, no
+ * later refusal proves that it was not: the outcome is unknown.
+ *
  * With `transaction.version` 2 a write begins the transaction by itself and each end gives the producer its next epoch;
  * with brokers before that, partitions are added one by one, and after an abort a new epoch is asked for.
  */
-import { KafkaError, ProducerFencedError } from '../../core/errors.ts'
+import { abortReason } from '../../core/backoff.ts'
+import {
+  KafkaError,
+  ProducerFencedError,
+  RebalanceInProgressError,
+  TimeoutError,
+  withOutcome,
+} from '../../core/errors.ts'
 import { groupBy } from '../../core/group-by.ts'
 import { version as packageVersion } from '../../core/version.ts'
+import { within } from '../../core/within.ts'
 import type { Api } from '../../protocol/api.ts'
 import { errorFrom } from '../../protocol/error-codes.ts'
 import {
@@ -40,7 +51,7 @@ import {
   txnOffsetCommit,
 } from '../../protocol/messages/generated/txn-offset-commit.ts'
 import type { CallOptions, Cluster } from '../cluster.ts'
-import type { Membership } from '../consumer/partition-consumption.ts'
+import type { Committer, Membership } from '../consumer/partition-consumption.ts'
 import { noIdentity, type ProducerIdentity } from '../producer/pending-batch.ts'
 import type { ProducerIdentities, TransactionOfProducer } from '../producer/producer-identities.ts'
 
@@ -51,15 +62,33 @@ export interface PartitionOffset {
   readonly offset: bigint
 }
 
+export interface OffsetCommit {
+  readonly committer: Committer
+  readonly offsets: readonly PartitionOffset[]
+  /** Throws when this member may not commit them any more. Asked before each try. */
+  readonly check: () => void
+  /** The transaction is over: no more tries. */
+  readonly signal: AbortSignal
+}
+
 type TopicPartition = Pick<PartitionOffset, 'topic' | 'partition'>
 
 /** Versions that brokers before `transaction.version` 2 must be spoken to with. */
 const oldVersions = { produce: 11, addPartitions: 3, txnOffsetCommit: 4, endTxn: 4 }
 const featureName = 'transaction.version'
 
+export interface SessionOptions {
+  readonly transactionalId: string
+  /** After so many milliseconds the broker aborts a transaction. */
+  readonly timeoutMs: number
+  /** The id is this producer's own: nobody else can have taken over. */
+  readonly isOwnId: boolean
+}
+
 export class TransactionSession implements ProducerIdentities, TransactionOfProducer {
   readonly transactionalId: string
   readonly #cluster: Cluster
+  readonly #isOwnId: boolean
   readonly #timeoutMs: number
   #identity: ProducerIdentity = noIdentity
   #isVersion2 = true
@@ -67,15 +96,16 @@ export class TransactionSession implements ProducerIdentities, TransactionOfProd
   #isBegun = false
   #fenced: KafkaError | undefined
   /** Why the transaction can only be aborted. */
-  #failure: KafkaError | undefined
-  /** Partitions that are part of the transaction, or are being made so. */
-  #joined = new Set<string>()
+  #failure: { readonly error: unknown } | undefined
+  /** Partitions that are part of the transaction, or are being made so, and when they are. */
+  #joined = new Map<string, Promise<void>>()
   #joining: Promise<void> = Promise.resolve()
 
-  constructor(cluster: Cluster, transactionalId: string, timeoutMs: number) {
+  constructor(cluster: Cluster, { transactionalId, timeoutMs, isOwnId }: SessionOptions) {
     this.#cluster = cluster
     this.transactionalId = transactionalId
     this.#timeoutMs = timeoutMs
+    this.#isOwnId = isOwnId
   }
 
   /** Who the producer is; batches are marked with it. */
@@ -97,16 +127,16 @@ export class TransactionSession implements ProducerIdentities, TransactionOfProd
   }
 
   /** Why the transaction under way cannot be committed; undefined when it can. */
-  get failure(): KafkaError | undefined {
-    return this.#fenced ?? this.#failure
+  get failure(): { readonly error: unknown } | undefined {
+    return this.#fenced ? { error: this.#fenced } : this.#failure
   }
 
   /** Registers where that is needed, which ends what an earlier producer left. True when the producer has a new epoch. */
-  async begin(): Promise<boolean> {
+  async begin(signal: AbortSignal): Promise<boolean> {
     if (this.#fenced) throw this.#fenced
     this.#failure = undefined
     if (!this.#needsInit) return false
-    await this.#init()
+    await this.#init(signal)
     return true
   }
 
@@ -116,7 +146,7 @@ export class TransactionSession implements ProducerIdentities, TransactionOfProd
 
   /** A partition lost track of its sequence: only an abort helps. */
   next(): Promise<ProducerIdentity> {
-    return Promise.reject(this.failure ?? mustAbort('a record could not be stored in order'))
+    return Promise.reject(this.failure?.error ?? outOfOrder())
   }
 
   /** The broker does not accept the producer's epoch. */
@@ -128,25 +158,51 @@ export class TransactionSession implements ProducerIdentities, TransactionOfProd
   join(partitions: readonly TopicPartition[]): Promise<void> | undefined {
     this.#isBegun = true
     if (this.#isVersion2) return undefined
-    const added = partitions.filter(
-      ({ topic, partition }) => !this.#joined.has(`${topic}/${partition}`),
-    )
-    for (const { topic, partition } of added) this.#joined.add(`${topic}/${partition}`)
-    if (added.length > 0) this.#joining = this.#joining.then(() => this.#addPartitions(added))
-    return this.#joining
+    const joined = this.#joined
+    const added = partitions.filter((partition) => !joined.has(nameOf(partition)))
+    if (added.length > 0) {
+      const adding = this.#joining.then(() => this.#addPartitions(added))
+      for (const partition of added) joined.set(nameOf(partition), adding)
+      this.#joining = adding.catch(() => {
+        // A write that is tried again asks again.
+        for (const partition of added) joined.delete(nameOf(partition))
+      })
+    }
+    return Promise.all(partitions.map((partition) => joined.get(nameOf(partition)))).then(noValue)
   }
 
   /** The transaction can only be aborted from now on. */
   failed(error: unknown): void {
-    this.#failure ??=
-      error instanceof KafkaError
-        ? error
-        : mustAbort(error instanceof Error ? error.message : String(error))
+    this.#failure ??= { error }
   }
 
-  /** Commits offsets of a group as part of the transaction. */
-  async commitOffsets({ groupId, generation }: Membership, offsets: readonly PartitionOffset[]) {
-    if (!this.#isVersion2) await this.#addOffsets(groupId)
+  /** Commits offsets of a group as part of the transaction, in whatever generation the member is by then. */
+  async commitOffsets({ committer, offsets, check, signal }: OffsetCommit): Promise<void> {
+    const { groupId } = committer
+    const what = `add offsets of group '${groupId}' to the transaction`
+    await this.#cluster.retrying(what, { retries: Infinity }, async (call) => {
+      if (signal.aborted) throw abortReason(signal)
+      const limits = { signal, timeoutMs: call.timeoutMs, onTimeout: () => notInGroup(groupId) }
+      const membership = await within(this.#cluster.runtime, committer.membership(), limits)
+      check()
+      try {
+        await this.#commitOffsets(membership, offsets, call)
+      } catch (error) {
+        if (!(error instanceof RebalanceInProgressError)) throw error
+        membership.generation.expire()
+        // A member that the group does not know has lost its partitions. Else they are still its own.
+        if (error.code === 'UNKNOWN_MEMBER_ID') throw error
+        throw new KafkaError(error.message, { code: error.code, retriable: true, cause: error })
+      }
+    })
+  }
+
+  async #commitOffsets(
+    { groupId, generation }: Membership,
+    offsets: readonly PartitionOffset[],
+    call: CallOptions,
+  ): Promise<void> {
+    if (!this.#isVersion2) await this.#addOffsets(groupId, call)
     this.#isBegun = true
     const topics = [...groupBy(offsets, ({ topic }) => topic)].map(([name, ofTopic]) =>
       createTxnOffsetCommitRequestTopic({
@@ -171,26 +227,41 @@ export class TransactionSession implements ProducerIdentities, TransactionOfProd
         topics,
       })
     const maxVersion = this.#isVersion2 ? undefined : oldVersions.txnOffsetCommit
-    await this.#cluster.retrying(`add offsets of group '${groupId}'`, {}, async (call) => {
-      const nodeId = await this.#cluster.coordinator('group', groupId, call)
-      const options = { ...call, nodeId, maxVersion }
-      const response = await this.#cluster.exchange(txnOffsetCommit, request, options)
-      for (const { name: topic, partitions } of response.topics) {
-        for (const { errorCode, partitionIndex: partition } of partitions) {
-          if (errorCode === 0) continue
-          const error = errorFrom(errorCode, { group: groupId, topic, partition })
-          if (movedCoordinator.has(error.code)) this.#cluster.forgetCoordinator('group', groupId)
-          throw this.#judged(error)
-        }
+    const nodeId = await this.#cluster.coordinator('group', groupId, call)
+    const options = { ...call, nodeId, maxVersion }
+    const response = await this.#cluster.exchange(txnOffsetCommit, request, options)
+    for (const { name: topic, partitions } of response.topics) {
+      for (const { errorCode, partitionIndex: partition } of partitions) {
+        if (errorCode === 0) continue
+        const error = errorFrom(errorCode, { group: groupId, topic, partition })
+        if (movedCoordinator.has(error.code)) this.#cluster.forgetCoordinator('group', groupId)
+        throw this.#judged(error)
       }
-    })
+    }
   }
 
   /**
-   * Ends the transaction. Resolves with true when the producer has a new epoch. An error whose `outcome` is `'unknown'`
-   * leaves open whether it was committed; a fenced producer's is `ProducerFencedError`.
+   * Commits. Resolves with true when the producer has a new epoch. An error whose `outcome` is `'unknown'` leaves open
+   * whether it was committed; a fenced producer's is `ProducerFencedError`.
    */
-  async end(isCommit: boolean): Promise<boolean> {
+  commit(signal: AbortSignal): Promise<boolean> {
+    // The broker decides within the transaction's time-out, which is why it may take longer than other calls.
+    const timeoutMs = Math.max(this.#timeoutMs, this.#cluster.config.timeout)
+    return this.#end(true, { signal, timeoutMs })
+  }
+
+  /** Aborts within `timeoutMs`. Resolves with true when the producer has a new epoch. */
+  async abort(timeoutMs: number): Promise<boolean> {
+    try {
+      return await this.#end(false, { timeoutMs })
+    } catch (error) {
+      // Nothing of it has reached the broker.
+      if (error instanceof KafkaError && error.code === 'INVALID_TXN_STATE') return false
+      throw error
+    }
+  }
+
+  async #end(isCommit: boolean, options: CallOptions): Promise<boolean> {
     if (this.#fenced) throw this.#fenced
     if (!this.#isBegun) return false
     const what = `${isCommit ? 'commit' : 'abort'} the transaction of '${this.transactionalId}'`
@@ -198,16 +269,22 @@ export class TransactionSession implements ProducerIdentities, TransactionOfProd
     const request = createEndTxnRequest({ ...this.#producer, committed: isCommit })
     // Until it is known how this ended, only a new registration is a sound beginning.
     this.#needsInit = true
-    const { producerId, producerEpoch } = await this.#ask(
-      what,
-      endTxn,
-      request,
-      { timeoutMs: Math.max(this.#timeoutMs, this.#cluster.config.timeout), retries: Infinity },
-      maxVersion,
-    )
-    this.#isBegun = false
-    this.#joined.clear()
-    this.#joining = Promise.resolve()
+    let mayBeDone: boolean | undefined = false
+    const { producerId, producerEpoch } = await this.#cluster
+      .retrying(what, { ...options, retries: Infinity }, async (call) => {
+        try {
+          return await this.#askOnce(endTxn, request, call, maxVersion)
+        } catch (error) {
+          mayBeDone ||= call.signal?.aborted || mayHaveEnded(error)
+          throw error
+        }
+      })
+      .catch((error: unknown) => {
+        throw mayBeDone && isCommit && error instanceof KafkaError
+          ? withOutcome(error, 'unknown', 'whether the transaction was committed is not known')
+          : error
+      })
+    this.#over()
     if (this.#isVersion2) {
       this.#needsInit = false
       this.#identity = { producerId, producerEpoch }
@@ -218,34 +295,43 @@ export class TransactionSession implements ProducerIdentities, TransactionOfProd
     return false
   }
 
-  async #init(): Promise<void> {
-    await this.#learnVersion()
+  #over(): void {
+    this.#isBegun = false
+    this.#joined = new Map()
+    this.#joining = Promise.resolve()
+  }
+
+  async #init(signal: AbortSignal): Promise<void> {
+    await this.#learnVersion(signal)
     const request = createInitProducerIdRequest({
       transactionalId: this.transactionalId,
       transactionTimeoutMs: this.#timeoutMs,
     })
     const what = `register the producer '${this.transactionalId}'`
-    const { producerId, producerEpoch } = await this.#ask(what, initProducerId, request, {
-      retries: Infinity,
-    })
+    const { producerId, producerEpoch } = await this.#cluster.retrying(
+      what,
+      { signal, retries: Infinity },
+      (call) => this.#askOnce(initProducerId, request, call),
+    )
     this.#identity = { producerId, producerEpoch }
     this.#needsInit = false
-    this.#isBegun = false
-    this.#joined.clear()
-    this.#joining = Promise.resolve()
+    this.#over()
   }
 
-  async #learnVersion(): Promise<void> {
+  async #learnVersion(signal: AbortSignal): Promise<void> {
     const request = createApiVersionsRequest({
       clientSoftwareName: 'kafka-do',
       clientSoftwareVersion: packageVersion,
     })
-    const response = await this.#cluster.retrying('ask what the broker can do', {}, (call) =>
-      this.#cluster.exchange(
-        apiVersions,
-        (version) => (version >= 3 ? request : createApiVersionsRequest()),
-        call,
-      ),
+    const response = await this.#cluster.retrying(
+      'ask what the broker can do',
+      { signal },
+      (call) =>
+        this.#cluster.exchange(
+          apiVersions,
+          (version) => (version >= 3 ? request : createApiVersionsRequest()),
+          call,
+        ),
     )
     const feature = response.finalizedFeatures.find(({ name }) => name === featureName)
     this.#isVersion2 = (feature?.maxVersionLevel ?? 0) >= 2
@@ -272,7 +358,8 @@ export class TransactionSession implements ProducerIdentities, TransactionOfProd
       response.resultsByTopicV3AndBelow
         .flatMap(({ resultsByPartition }) => resultsByPartition)
         .find(({ partitionErrorCode }) => partitionErrorCode !== 0)?.partitionErrorCode ?? 0
-    await this.#cluster.retrying('add partitions to the transaction', {}, async (call) => {
+    const what = 'add partitions to the transaction'
+    await this.#cluster.retrying(what, { retries: Infinity }, async (call) => {
       const response = await this.#exchange(
         addPartitionsToTxn,
         request,
@@ -280,14 +367,14 @@ export class TransactionSession implements ProducerIdentities, TransactionOfProd
         oldVersions.addPartitions,
       )
       const errorCode = firstError(response)
-      if (errorCode !== 0) throw this.#judged(errorFrom(errorCode))
+      if (errorCode !== 0) throw this.#judged(errorFrom(errorCode, { transactionalId }))
     })
   }
 
-  async #addOffsets(groupId: string): Promise<void> {
+  async #addOffsets(groupId: string, call: CallOptions): Promise<void> {
     const request = createAddOffsetsToTxnRequest({ ...this.#producer, groupId })
     this.#isBegun = true
-    await this.#ask(`add group '${groupId}' to the transaction`, addOffsetsToTxn, request, {})
+    await this.#askOnce(addOffsetsToTxn, request, call)
   }
 
   get #producer() {
@@ -295,20 +382,16 @@ export class TransactionSession implements ProducerIdentities, TransactionOfProd
   }
 
   /** One request to the coordinator, whose answer has one error code. */
-  #ask<Request, Response extends { errorCode: number }>(
-    what: string,
+  async #askOnce<Request, Response extends { errorCode: number }>(
     api: Api<Request, Response>,
     request: Request,
-    options: CallOptions,
+    call: CallOptions,
     maxVersion?: number,
   ): Promise<Response> {
-    return this.#cluster.retrying(what, options, async (call) => {
-      const response = await this.#exchange(api, request, call, maxVersion)
-      if (response.errorCode !== 0) {
-        throw this.#judged(errorFrom(response.errorCode, { group: this.transactionalId }))
-      }
-      return response
-    })
+    const { transactionalId } = this
+    const response = await this.#exchange(api, request, call, maxVersion)
+    if (response.errorCode === 0) return response
+    throw this.#judged(errorFrom(response.errorCode, { transactionalId }))
   }
 
   async #exchange<Request, Response>(
@@ -330,15 +413,31 @@ export class TransactionSession implements ProducerIdentities, TransactionOfProd
     if (movedCoordinator.has(error.code)) {
       this.#cluster.forgetCoordinator('transaction', this.transactionalId)
     }
+    if (error.code === 'INVALID_TRANSACTION_TIMEOUT') {
+      const { code } = error
+      return new KafkaError(
+        `The broker allows no transaction as long as ${this.#timeoutMs} ms; pass a shorter timeout to kafka.transaction, or raise the broker's transaction.max.timeout.ms`,
+        { code },
+      )
+    }
     return fencing.has(error.code) ? this.#fence() : error
   }
 
   #fence(): KafkaError {
-    this.#fenced ??= new ProducerFencedError(
-      `The producer '${this.transactionalId}' was fenced: another with the same transactional id has taken over, or the transaction took longer than its timeout (${this.#timeoutMs} ms). What it wrote since the last commit is aborted; to take over again, make a new Client`,
-      { code: 'PRODUCER_FENCED' },
-    )
+    this.#fenced ??= new ProducerFencedError(this.#isOwnId ? this.#givenUp() : this.#takenOver(), {
+      code: 'PRODUCER_FENCED',
+      // With an id of its own, the next transaction has another.
+      retriable: this.#isOwnId,
+    })
     return this.#fenced
+  }
+
+  #givenUp(): string {
+    return `The broker has aborted the transaction: it took longer than its timeout (${this.#timeoutMs} ms). Run it again, with less to do or a longer timeout`
+  }
+
+  #takenOver(): string {
+    return `The producer '${this.transactionalId}' was fenced: another with the same transactional id has taken over, or the transaction took longer than its timeout (${this.#timeoutMs} ms). What it wrote since the last commit is aborted; to take over again, make a new Client`
   }
 }
 
@@ -352,8 +451,31 @@ const movedCoordinator: ReadonlySet<string> = new Set([
   'COORDINATOR_NOT_AVAILABLE',
 ])
 
-function mustAbort(why: string): KafkaError {
-  return new KafkaError(`The transaction can only be aborted: ${why}`, {
-    code: 'TRANSACTION_ABORTABLE',
-  })
+/** Whether a request to end a transaction may have been carried out, or may yet be, although it was answered like this. */
+function mayHaveEnded(error: unknown): boolean {
+  if (!(error instanceof KafkaError)) return true
+  return error.outcome === 'unknown' || undecided.has(error.code)
+}
+
+/** What a coordinator answers that has begun to store the decision and cannot say whether it is stored. */
+const undecided: ReadonlySet<string> = new Set(['NOT_COORDINATOR', 'COORDINATOR_NOT_AVAILABLE'])
+
+function nameOf({ topic, partition }: TopicPartition): string {
+  return `${topic}/${partition}`
+}
+
+function noValue(): void {}
+
+function outOfOrder(): KafkaError {
+  return new KafkaError(
+    'A record could not be stored in its order: one before it is missing at the broker. The transaction is aborted; run it again',
+    { code: 'TRANSACTION_ABORTABLE', retriable: true },
+  )
+}
+
+function notInGroup(groupId: string): TimeoutError {
+  return new TimeoutError(
+    `The consumer was not back in group '${groupId}' in time, so its offsets could not be committed; the records will be delivered again`,
+    { code: 'REQUEST_TIMED_OUT' },
+  )
 }

@@ -1,9 +1,12 @@
-/** A transaction as the application sees it, inside `kafka.transaction(…)`. */
-import { KafkaError } from '../../core/errors.ts'
+/**
+ * A transaction as the application sees it, inside `kafka.transaction(…)`. It ends only when nothing that was called on it
+ * is under way any more: what arrives at the broker after the end would belong to the next one.
+ */
+import { KafkaError, withOutcome } from '../../core/errors.ts'
 import type { Cluster } from '../cluster.ts'
 import type { PartitionConsumption } from '../consumer/partition-consumption.ts'
 import { ConsumerRecord } from '../consumer/record.ts'
-import type { RecordMetadata } from '../producer/delivery.ts'
+import { BatchError, type RecordMetadata } from '../producer/delivery.ts'
 import { type Message, Producer, type SendOptions } from '../producer/producer.ts'
 import type { ResolvedProducerConfig } from '../producer/producer-config.ts'
 import type { ProducerEngine } from '../producer/producer-engine.ts'
@@ -29,7 +32,9 @@ export class Transaction<V = unknown, K = string> {
   readonly #producers = new Map<unknown, Producer<unknown, unknown>>()
   /** How far each partition is done once this is committed. */
   readonly #offsets = new Map<PartitionConsumption, bigint>()
-  #isOver = false
+  readonly #ending = new AbortController()
+  #underWay = 0
+  #settledListeners: (() => void)[] = []
 
   /** Not for direct use: `kafka.transaction(topic, work)` makes one. */
   constructor(parts: TransactionParts) {
@@ -38,14 +43,17 @@ export class Transaction<V = unknown, K = string> {
 
   /**
    * Writes a record, which counts once the transaction is committed. Need not be awaited: the commit waits for it, and
-   * fails when it failed. Rejects as `Producer.send` does.
+   * fails when it failed. Rejects as `Producer.send` does; then the transaction can only be aborted, also when the error is
+   * caught. With `INVALID_TXN_STATE` once the transaction is over.
    */
   send<W = V, L = K>(
     value: W | null,
     options: TransactionSendOptions<W, L> = {},
   ): Promise<RecordMetadata> {
     const { topic, ...rest } = options
-    return this.#watched(() => this.#producer(topic).send(value, rest as SendOptions<unknown>))
+    return this.#watched(async () =>
+      this.#producer(topic).send(value, rest as SendOptions<unknown>),
+    )
   }
 
   /** Writes many records; see `send` and `Producer.sendBatch`. */
@@ -54,7 +62,7 @@ export class Transaction<V = unknown, K = string> {
     options: Omit<TransactionSendOptions<W, L>, 'key'> = {},
   ): Promise<RecordMetadata[]> {
     const { topic, ...rest } = options
-    return this.#watched(() =>
+    return this.#watched(async () =>
       this.#producer(topic).sendBatch(
         items as readonly (unknown | Message<unknown, unknown>)[],
         rest,
@@ -64,34 +72,58 @@ export class Transaction<V = unknown, K = string> {
 
   /**
    * Marks consumed records, and all before them in their partitions, as done when the transaction commits, and not
-   * before: with the sends, each of them counts exactly once. Rejects with `RebalanceInProgressError` when a partition has
-   * gone to another member of the group; the transaction is then aborted.
+   * before: with the sends, each of them counts exactly once (KIP-447). Call it while the records are being handled, or
+   * read them with `autoCommit: false`. Need not be awaited. When it rejects, the transaction can only be aborted:
+   * `RebalanceInProgressError` when a partition has gone to another member of the group, which gets the records again;
+   * `ConfigError` for records that were read without a group, or handled before.
    */
   commitOffsets(records: ConsumerRecord | readonly ConsumerRecord[]): Promise<void> {
     return this.#watched(async () => {
       const list = (Array.isArray(records) ? records : [records]) as readonly ConsumerRecord[]
-      const last = new Map<PartitionConsumption, bigint>()
+      const last = new Map<PartitionConsumption, ConsumerRecord>()
       for (const record of list) {
         const source = ConsumerRecord.sourceOf(record)
-        source.checkCommittable(record)
-        const next = record.offset + 1n
-        if (next > (last.get(source) ?? -1n)) last.set(source, next)
+        source.checkCommittableInTransaction(record)
+        const other = last.get(source)
+        if (!other || record.offset > other.offset) last.set(source, record)
       }
       for (const [committer, sources] of byCommitter(last.keys())) {
         const offsets: PartitionOffset[] = sources.map((source) => ({
           topic: source.topic,
           partition: source.partition,
-          offset: last.get(source)!,
+          offset: last.get(source)!.offset + 1n,
         }))
-        await this.#parts.session.commitOffsets(await committer.membership(), offsets)
+        const check = () => {
+          for (const source of sources) source.checkCommittable(last.get(source)!)
+        }
+        const { signal } = this.#ending
+        await this.#parts.session.commitOffsets({ committer, offsets, check, signal })
       }
-      for (const [source, offset] of last) this.#offsets.set(source, offset)
+      for (const [source, { offset }] of last) {
+        const before = this.#offsets.get(source) ?? -1n
+        if (offset >= before) this.#offsets.set(source, offset + 1n)
+      }
     })
+  }
+
+  /** @internal Resolves when nothing is under way; from that very moment nothing can be added. */
+  async finish(): Promise<void> {
+    while (this.#underWay > 0) {
+      // What lingers is sent; offsets may still be under way then.
+      await this.#parts.engine.flush()
+      await this.#settled()
+    }
+    this.close()
   }
 
   /** @internal Nothing can be added any more. */
   close(): void {
-    this.#isOver = true
+    this.#ending.abort(over())
+  }
+
+  /** @internal After `close`: resolves when nothing is under way. */
+  async settled(): Promise<void> {
+    while (this.#underWay > 0) await this.#settled()
   }
 
   /** @internal */
@@ -114,12 +146,50 @@ export class Transaction<V = unknown, K = string> {
 
   /** Whatever fails here makes the commit fail; nobody has to await it. */
   #watched<T>(act: () => Promise<T>): Promise<T> {
-    const outcome = this.#isOver ? Promise.reject(over()) : act()
-    outcome.catch((error: unknown) => {
-      if (!this.#isOver) this.#parts.session.failed(error)
-    })
+    const outcome = this.#isOver ? Promise.reject(over()) : this.#counted(act)
+    outcome.catch(() => undefined)
     return outcome
   }
+
+  async #counted<T>(act: () => Promise<T>): Promise<T> {
+    this.#underWay++
+    try {
+      return await act()
+    } catch (error) {
+      const certain = doesNotCount(error)
+      if (!this.#isOver) this.#parts.session.failed(certain)
+      throw certain
+    } finally {
+      this.#underWay--
+      const listeners = this.#settledListeners
+      this.#settledListeners = []
+      for (const listener of listeners) listener()
+    }
+  }
+
+  get #isOver(): boolean {
+    return this.#ending.signal.aborted
+  }
+
+  /** Resolves when something has settled, or nothing is under way. */
+  #settled(): Promise<void> {
+    if (this.#underWay === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#settledListeners.push(resolve))
+  }
+}
+
+/** A record may be stored or not: it does not count, for the transaction is aborted. */
+function doesNotCount(error: unknown): unknown {
+  if (error instanceof BatchError) {
+    return new BatchError(
+      error.results.map((result) =>
+        result instanceof KafkaError ? (doesNotCount(result) as KafkaError) : result,
+      ),
+    )
+  }
+  return error instanceof KafkaError
+    ? withOutcome(error, 'failed', 'it does not count: the transaction is aborted')
+    : error
 }
 
 function byCommitter(sources: Iterable<PartitionConsumption>) {
@@ -133,7 +203,7 @@ function byCommitter(sources: Iterable<PartitionConsumption>) {
 
 function over(): KafkaError {
   return new KafkaError(
-    'The transaction is over: await what belongs to it before its callback returns',
+    'The transaction is over, so nothing can be added to it. Await what belongs to it before its callback returns',
     { code: 'INVALID_TXN_STATE' },
   )
 }

@@ -2,14 +2,21 @@
  * The transactional producers of a client. Those without an id of the application's are kept and used again, one
  * transaction each at a time; with an id there is one, and transactions wait for their turn.
  */
-import type { Cluster } from '../cluster.ts'
+import { delay } from '../../core/backoff.ts'
+import { type Cluster, closedClient } from '../cluster.ts'
 import type { Topic } from '../topic.ts'
 import type { Transaction } from './transaction.ts'
 import { isSameConfig, type ResolvedTransactionConfig } from './transaction-config.ts'
 import { TransactionalProducer } from './transactional-producer.ts'
 
+/** How long `close` lets transactions go on. Not for ever: one may be awaiting `close` itself. */
+const closingGraceMs = 1000
+
+/** More than so many that nobody uses are let go of, the oldest first: their configs may never come again. */
+const idleMax = 100
+
 interface Named {
-  readonly producer: TransactionalProducer
+  producer: TransactionalProducer
   last: Promise<unknown>
 }
 
@@ -18,34 +25,61 @@ export class TransactionalProducers {
   readonly #all = new Set<TransactionalProducer>()
   #idle: TransactionalProducer[] = []
   readonly #named = new Map<string, Named>()
+  readonly #running = new Set<Promise<void>>()
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster
   }
 
-  async run<T>(
+  run<T>(
     config: ResolvedTransactionConfig,
     topic: Topic<unknown, unknown>,
     work: (transaction: Transaction) => Promise<T>,
   ): Promise<T> {
-    if (config.id !== undefined) return this.#inTurn(config.id, config, topic, work)
-    const found = this.#idle.find((producer) => isSameConfig(producer.config, config))
-    if (found) this.#idle = this.#idle.filter((producer) => producer !== found)
+    const { id } = config
+    const run =
+      id === undefined
+        ? this.#runAny(config, topic, work)
+        : this.#runInTurn(id, config, topic, work)
+    const settled = run.then(noValue, noValue)
+    this.#running.add(settled)
+    void settled.then(() => this.#running.delete(settled))
+    return run
+  }
+
+  /** Lets transactions under way finish within a second, then aborts them. */
+  async close(): Promise<void> {
+    const settled = Promise.all(this.#running)
+    const grace = new AbortController()
+    await Promise.race([
+      settled,
+      delay(this.#cluster.runtime, closingGraceMs, grace.signal).catch(noValue),
+    ])
+    grace.abort()
+    for (const producer of this.#all) producer.abort(closedClient())
+    await settled
+    await Promise.all([...this.#all].map((producer) => producer.close()))
+  }
+
+  async #runAny<T>(
+    config: ResolvedTransactionConfig,
+    topic: Topic<unknown, unknown>,
+    work: (transaction: Transaction) => Promise<T>,
+  ): Promise<T> {
+    const at = this.#idle.findLastIndex((producer) => isSameConfig(producer.config, config))
+    const [found] = at < 0 ? [] : this.#idle.splice(at, 1)
     const { runtime, config: client } = this.#cluster
     const producer = found ?? this.#make(config, `${client.clientId}-${runtime.uuid()}`)
     try {
       return await producer.run(work, topic)
     } finally {
-      if (producer.isFenced) this.#all.delete(producer)
+      if (producer.isFenced) this.#letGo(producer)
       else this.#idle.push(producer)
+      if (this.#idle.length > idleMax) this.#letGo(this.#idle.shift()!)
     }
   }
 
-  async close(): Promise<void> {
-    await Promise.all([...this.#all].map((producer) => producer.close()))
-  }
-
-  #inTurn<T>(
+  #runInTurn<T>(
     id: string,
     config: ResolvedTransactionConfig,
     topic: Topic<unknown, unknown>,
@@ -56,9 +90,16 @@ export class TransactionalProducers {
       named = { producer: this.#make(config, id), last: Promise.resolve() }
       this.#named.set(id, named)
     }
-    const { producer } = named
-    const run = named.last.then(() => producer.run(work, topic))
-    named.last = run.catch(() => undefined)
+    const turn = named
+    const run = turn.last.then(() => {
+      // One that was fenced stays so, whatever the config: it may not take over again by itself.
+      if (!turn.producer.isFenced && !isSameConfig(turn.producer.config, config)) {
+        this.#letGo(turn.producer)
+        turn.producer = this.#make(config, id)
+      }
+      return turn.producer.run(work, topic)
+    })
+    turn.last = run.catch(noValue)
     return run
   }
 
@@ -67,4 +108,12 @@ export class TransactionalProducers {
     this.#all.add(producer)
     return producer
   }
+
+  /** Nothing of it is under way. */
+  #letGo(producer: TransactionalProducer): void {
+    this.#all.delete(producer)
+    void producer.close()
+  }
 }
+
+function noValue(): void {}
