@@ -52,6 +52,8 @@ export interface CallOptions {
   timeoutMs?: number | undefined
   /** Retries of a failure that may pass; default: the client's `retries`. */
   retries?: number | undefined
+  /** Whether another try of this call is in vain, although another call may succeed. Default: never. */
+  isFinal?: ((error: KafkaError) => boolean) | undefined
 }
 
 interface CachedTopic {
@@ -215,7 +217,8 @@ export class Cluster {
       try {
         return await attempt({ signal: options.signal, timeoutMs: Math.max(1, leftMs) })
       } catch (error) {
-        if (!(error instanceof KafkaError) || !error.retriable) throw error
+        if (!(error instanceof KafkaError) || !error.retriable || options.isFinal?.(error))
+          throw error
         const waitMs = backoffDelay(tries, retryTiming(error, retryBackoff), this.runtime)
         if (tries > retries) throw error
         if (this.runtime.monotonicNow() + waitMs >= deadline) {

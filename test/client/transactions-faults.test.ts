@@ -162,7 +162,14 @@ describe('requests and answers that are lost or late', () => {
   test.each(seeds)('seed %i: with time enough all is settled', async (seed) => {
     const random = new SeededRandom(seed)
     const share = [0.02, 0.1, 0.3][seed % 3]!
-    const world = await openWorld({ random, share, mishaps: allMishaps, apis: transactionalApis })
+    const world = await openWorld({
+      random,
+      share,
+      mishaps: allMishaps,
+      apis: transactionalApis,
+      // One that comes late fences the producer that it registered, whose commit may then be left open.
+      neverLate: ['InitProducerId'],
+    })
     const outcomes = await runTransactions(world, random, { count: 150, timeout: 20_000 })
     check(outcomes, await read(world.sound, 'a'))
     expect(outcomes).not.toContain('unknown')
@@ -193,5 +200,22 @@ describe('requests and answers that are lost or late', () => {
     const outcomes = await runTransactions(world, random, { count: 100, timeout })
     check(outcomes, await read(world.sound, 'a'))
     if (!isShort) expect(outcomes).not.toContain('unknown')
+  })
+
+  test('a registration that comes twice fences its producer: that ends its transaction at once, and the next has another', async () => {
+    const how = { random: new SeededRandom(1), share: 0, mishaps: [], apis: transactionalApis }
+    const { kafka, sound, connection } = await openWorld(how)
+    await sound.admin.createTopic('a')
+    const fenced = kafka.transaction('a', async (tx) => {
+      const sent: Sent = { n: 0, place: 0, count: 1 }
+      await tx.send(sent)
+      await connection.repeat('InitProducerId')
+    })
+    await expect(fenced).rejects.toMatchObject({ code: 'PRODUCER_FENCED', outcome: 'failed' })
+    await kafka.transaction('a', async (tx) => {
+      const sent: Sent = { n: 1, place: 0, count: 1 }
+      await tx.send(sent)
+    })
+    expect(await read(sound, 'a')).toEqual([[{ n: 1, place: 0, count: 1 }]])
   })
 })

@@ -25,6 +25,8 @@ export interface Unreliability {
   share: number
   readonly mishaps: readonly Mishap[]
   readonly apis: readonly string[]
+  /** Requests that are lost rather than late. */
+  readonly neverLate?: readonly string[]
 }
 
 export class UnreliableConnection implements Connection {
@@ -34,6 +36,8 @@ export class UnreliableConnection implements Connection {
   /** How often what went wrong, by API and mishap. */
   readonly counts = new Map<string, number>()
   readonly #late = new Set<Promise<unknown>>()
+  /** By API: sends the request that came last once more. */
+  readonly #last = new Map<string, () => Promise<unknown>>()
 
   constructor(inner: Connection, how: Unreliability) {
     this.#inner = inner
@@ -46,20 +50,27 @@ export class UnreliableConnection implements Connection {
     options?: ExchangeOptions,
   ): Promise<R> {
     const { random, share, mishaps, apis } = this.#how
+    const send = () => this.#inner.exchange(api, request, options)
+    this.#last.set(api.name, send)
     if (!apis.includes(api.name) || !random.chance(share)) {
-      return this.#inner.exchange(api, request, options)
+      return send()
     }
     const mishap = mishaps[random.below(mishaps.length)]!
     const name = `${api.name}: ${mishap}`
     this.counts.set(name, (this.counts.get(name) ?? 0) + 1)
-    const send = () => this.#inner.exchange(api, request, options)
     if (mishap === 'answer lost') await send()
-    if (mishap === 'late') this.#sendLater(send, 1 + random.below(40))
+    if (mishap === 'late' && !this.#how.neverLate?.includes(api.name))
+      this.#sendLater(send, 1 + random.below(40))
     throw new DisconnectedError('the connection broke', {
       code: 'NETWORK_EXCEPTION',
       retriable: true,
       outcome: mishap === 'not sent' ? 'failed' : 'unknown',
     })
+  }
+
+  /** The last request of this API arrives a second time. */
+  async repeat(api: string): Promise<void> {
+    await this.#last.get(api)!()
   }
 
   async close(): Promise<void> {

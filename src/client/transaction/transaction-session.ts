@@ -180,7 +180,7 @@ export class TransactionSession implements ProducerIdentities, TransactionOfProd
   async commitOffsets({ committer, offsets, check, signal }: OffsetCommit): Promise<void> {
     const { groupId } = committer
     const what = `add offsets of group '${groupId}' to the transaction`
-    await this.#cluster.retrying(what, { retries: Infinity }, async (call) => {
+    await this.#retrying(what, { retries: Infinity }, async (call) => {
       if (signal.aborted) throw abortReason(signal)
       const limits = { signal, timeoutMs: call.timeoutMs, onTimeout: () => notInGroup(groupId) }
       const membership = await within(this.#cluster.runtime, committer.membership(), limits)
@@ -270,20 +270,22 @@ export class TransactionSession implements ProducerIdentities, TransactionOfProd
     // Until it is known how this ended, only a new registration is a sound beginning.
     this.#needsInit = true
     let mayBeDone: boolean | undefined = false
-    const { producerId, producerEpoch } = await this.#cluster
-      .retrying(what, { ...options, retries: Infinity }, async (call) => {
+    const { producerId, producerEpoch } = await this.#retrying(
+      what,
+      { ...options, retries: Infinity },
+      async (call) => {
         try {
           return await this.#askOnce(endTxn, request, call, maxVersion)
         } catch (error) {
           mayBeDone ||= call.signal?.aborted || mayHaveEnded(error)
           throw error
         }
-      })
-      .catch((error: unknown) => {
-        throw mayBeDone && isCommit && error instanceof KafkaError
-          ? withOutcome(error, 'unknown', 'whether the transaction was committed is not known')
-          : error
-      })
+      },
+    ).catch((error: unknown) => {
+      throw mayBeDone && isCommit && error instanceof KafkaError
+        ? withOutcome(error, 'unknown', 'whether the transaction was committed is not known')
+        : error
+    })
     this.#over()
     if (this.#isVersion2) {
       this.#needsInit = false
@@ -308,7 +310,7 @@ export class TransactionSession implements ProducerIdentities, TransactionOfProd
       transactionTimeoutMs: this.#timeoutMs,
     })
     const what = `register the producer '${this.transactionalId}'`
-    const { producerId, producerEpoch } = await this.#cluster.retrying(
+    const { producerId, producerEpoch } = await this.#retrying(
       what,
       { signal, retries: Infinity },
       (call) => this.#askOnce(initProducerId, request, call),
@@ -323,15 +325,12 @@ export class TransactionSession implements ProducerIdentities, TransactionOfProd
       clientSoftwareName: 'kafka-do',
       clientSoftwareVersion: packageVersion,
     })
-    const response = await this.#cluster.retrying(
-      'ask what the broker can do',
-      { signal },
-      (call) =>
-        this.#cluster.exchange(
-          apiVersions,
-          (version) => (version >= 3 ? request : createApiVersionsRequest()),
-          call,
-        ),
+    const response = await this.#retrying('ask what the broker can do', { signal }, (call) =>
+      this.#cluster.exchange(
+        apiVersions,
+        (version) => (version >= 3 ? request : createApiVersionsRequest()),
+        call,
+      ),
     )
     const feature = response.finalizedFeatures.find(({ name }) => name === featureName)
     this.#isVersion2 = (feature?.maxVersionLevel ?? 0) >= 2
@@ -359,7 +358,7 @@ export class TransactionSession implements ProducerIdentities, TransactionOfProd
         .flatMap(({ resultsByPartition }) => resultsByPartition)
         .find(({ partitionErrorCode }) => partitionErrorCode !== 0)?.partitionErrorCode ?? 0
     const what = 'add partitions to the transaction'
-    await this.#cluster.retrying(what, { retries: Infinity }, async (call) => {
+    await this.#retrying(what, { retries: Infinity }, async (call) => {
       const response = await this.#exchange(
         addPartitionsToTxn,
         request,
@@ -379,6 +378,16 @@ export class TransactionSession implements ProducerIdentities, TransactionOfProd
 
   get #producer() {
     return { transactionalId: this.transactionalId, ...this.#identity }
+  }
+
+  /** As the cluster's, but a fenced producer stays so: only the next transaction, with another, may do better. */
+  #retrying<T>(
+    what: string,
+    options: CallOptions,
+    attempt: (call: CallOptions & { timeoutMs: number }) => Promise<T>,
+  ): Promise<T> {
+    const isFinal = (error: KafkaError) => error === this.#fenced
+    return this.#cluster.retrying(what, { ...options, isFinal }, attempt)
   }
 
   /** One request to the coordinator, whose answer has one error code. */
