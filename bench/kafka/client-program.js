@@ -1,10 +1,10 @@
 /**
  * One client's speed at one broker, in a process of its own: `node client-program.js CLIENT KIND BOOTSTRAP TOPIC COUNT`.
- * Prints records per second; of a consumer from its first record on, for joining a group is not what is measured. So COUNT
- * must be many times what a client fetches before it hands out the first (some MiB). 100-byte values as text; acks=all;
- * defaults else.
+ * Prints records per second; of a consumer from its making on, with joining its group. (Not from its first record on: a
+ * client that decodes all it has fetched before it hands out one would be given that time.) So COUNT must be large.
+ * 100-byte values as text; acks=all; defaults else.
  *
- * KIND: `single`, one awaited send after the other; `batch`, 1,000 records a call, five calls under way; `iterator`;
+ * KIND: `single`, one awaited send after the other; `singleAcks1`, the same with acks=1, which waits for no fsync; `batch`, 1,000 records a call, five calls under way; `iterator`;
  * `handler`. kafkajs has no iterator: its `eachBatch`, the fastest it has, stands in.
  */
 import { Client, string, topic as typed } from 'kafka-do'
@@ -21,6 +21,8 @@ const [, , clientName, kind, bootstrap, topic, countText] = process.argv
 const count = Number(countText)
 const value = 'x'.repeat(100)
 const perBatch = 1000
+/** Said with each send: @platformatic/kafka takes 1 else, whatever its producer was made with. */
+const allAcks = -1
 const inFlight = 5
 
 /** Calls `send` until all batches are through, some at a time. @param {() => Promise<unknown>} send */
@@ -47,10 +49,10 @@ async function oneByOne(send) {
   for (let sent = 0; sent < count; sent++) await send()
 }
 
-/** Counts records and says when all have come. */
+/** Counts records and says when all have come. The clock runs from here. */
 function counter() {
   let seen = 0
-  let startedAt = 0
+  const startedAt = performance.now()
   /** @type {(speed: number) => void} */
   let finish
   /** @type {Promise<number>} */
@@ -61,7 +63,7 @@ function counter() {
     speed,
     /** True when that was the last. */
     hit() {
-      if (seen++ === 0) startedAt = performance.now()
+      seen++
       if (seen < count) return false
       finish(count / ((performance.now() - startedAt) / 1000))
       return true
@@ -69,15 +71,12 @@ function counter() {
   }
 }
 
-/** @typedef {{ single(): Promise<number>, batch(): Promise<number>, iterator(): Promise<number>, handler(): Promise<number> }} Speeds */
+/** @typedef {{ single(): Promise<number>, singleAcks1(): Promise<number>, batch(): Promise<number>, iterator(): Promise<number>, handler(): Promise<number> }} Speeds */
 
 /** @type {Speeds} */
 const kafkaDo = {
-  async single() {
-    const producer = new Client(`kafka://${bootstrap}`).producer(typed(topic, { value: string }))
-    await producer.send(value)
-    return timed(() => oneByOne(() => producer.send(value)))
-  },
+  single: () => kafkaDoSingle('all'),
+  singleAcks1: () => kafkaDoSingle(1),
   async batch() {
     const producer = new Client(`kafka://${bootstrap}`).producer(typed(topic, { value: string }))
     const values = Array.from({ length: perBatch }, () => value)
@@ -96,6 +95,14 @@ const kafkaDo = {
   },
 }
 
+/** @param {'all' | 1} acks */
+async function kafkaDoSingle(acks) {
+  const kafka = new Client(`kafka://${bootstrap}`)
+  const producer = kafka.producer(typed(topic, { value: string }), { acks })
+  await producer.send(value)
+  return timed(() => oneByOne(() => producer.send(value)))
+}
+
 function kafkaDoConsumer() {
   const kafka = new Client(`kafka://${bootstrap}`)
   return kafka.consumer(typed(topic, { value: string }), { group: `bench-${process.pid}` })
@@ -103,11 +110,8 @@ function kafkaDoConsumer() {
 
 /** @type {Speeds} */
 const kafkaJs = {
-  async single() {
-    const producer = await kafkaJsProducer()
-    await producer.send({ topic, messages: [{ value }] })
-    return timed(() => oneByOne(() => producer.send({ topic, messages: [{ value }] })))
-  },
+  single: () => kafkaJsSingle(allAcks),
+  singleAcks1: () => kafkaJsSingle(1),
   async batch() {
     const producer = await kafkaJsProducer()
     const messages = Array.from({ length: perBatch }, () => ({ value }))
@@ -141,6 +145,13 @@ const kafkaJs = {
   },
 }
 
+/** @param {number} acks */
+async function kafkaJsSingle(acks) {
+  const producer = await kafkaJsProducer()
+  await producer.send({ acks, topic, messages: [{ value }] })
+  return timed(() => oneByOne(() => producer.send({ acks, topic, messages: [{ value }] })))
+}
+
 async function kafkaJsClient() {
   const { default: kafkajs } = await import('kafkajs')
   return new kafkajs.Kafka({ brokers: [bootstrap], logLevel: kafkajs.logLevel.NOTHING })
@@ -161,16 +172,13 @@ async function kafkaJsConsumer() {
 
 /** @type {Speeds} */
 const platformatic = {
-  async single() {
-    const producer = await platformaticProducer()
-    await producer.send({ messages: [{ topic, value }] })
-    return timed(() => oneByOne(() => producer.send({ messages: [{ topic, value }] })))
-  },
+  single: () => platformaticSingle(allAcks),
+  singleAcks1: () => platformaticSingle(1),
   async batch() {
     const producer = await platformaticProducer()
     const messages = Array.from({ length: perBatch }, () => ({ topic, value }))
-    await producer.send({ messages: messages.slice(0, 1) })
-    return timed(() => inBatches(() => producer.send({ messages })))
+    await producer.send({ acks: allAcks, messages: messages.slice(0, 1) })
+    return timed(() => inBatches(() => producer.send({ acks: allAcks, messages })))
   },
   async iterator() {
     const { hit, speed } = counter()
@@ -183,6 +191,13 @@ const platformatic = {
     stream.on('data', () => void hit())
     return speed
   },
+}
+
+/** @param {number} acks */
+async function platformaticSingle(acks) {
+  const producer = await platformaticProducer()
+  await producer.send({ acks, messages: [{ topic, value }] })
+  return timed(() => oneByOne(() => producer.send({ acks, messages: [{ topic, value }] })))
 }
 
 async function platformaticProducer() {

@@ -16,6 +16,11 @@ const clients = ['kafka-do', 'kafkajs', 'platformatic']
 const storedCount = Math.round(1_000_000 * scale)
 const kinds = [
   { kind: 'single', count: Math.round(5000 * scale), what: 'awaited single sends' },
+  {
+    kind: 'singleAcks1',
+    count: Math.round(20_000 * scale),
+    what: 'awaited single sends, acks=1',
+  },
   { kind: 'batch', count: Math.round(300_000 * scale), what: 'batched sends' },
   { kind: 'iterator', count: storedCount, what: 'consume by iterator' },
   { kind: 'handler', count: storedCount, what: 'consume with a handler' },
@@ -36,7 +41,7 @@ test.each(kinds)('$what', async ({ kind, count, what }) => {
     const speeds = new Map<string, number[]>(clients.map((client) => [client, []]))
     for (let run = 0; run < runs; run++) {
       for (const client of clients) {
-        const isProducing = kind === 'single' || kind === 'batch'
+        const isProducing = kind !== 'iterator' && kind !== 'handler'
         const target = isProducing ? `${kind}-${client}-${run}` : 'stored'
         if (isProducing) await createTopic(broker, target)
         const args = [program, client, kind, broker.bootstrap, target, String(count)]
