@@ -1,0 +1,27 @@
+/** What the disk does by itself: the part of a latency that no broker can take away. */
+import { fdatasync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+
+const sync = promisify(fdatasync)
+
+/** The 99th percentile of one fdatasync of 4 KiB after the other, in milliseconds, at most `perSecond` of them. */
+export async function syncP99Ms(perSecond: number, seconds: number): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), 'kafka-do-bench-disk-'))
+  const file = openSync(join(folder, 'probe'), 'w')
+  const block = new Uint8Array(4096)
+  const took: number[] = []
+  const begun = performance.now()
+  while (performance.now() - begun < seconds * 1000) {
+    const start = performance.now()
+    writeSync(file, block)
+    await sync(file)
+    took.push(performance.now() - start)
+    const dueMs = (took.length / perSecond) * 1000 - (performance.now() - begun)
+    if (dueMs >= 1) await delay(dueMs)
+  }
+  rmSync(folder, { recursive: true })
+  return took.sort((a, b) => a - b)[Math.floor(took.length * 0.99)]!
+}
