@@ -18,12 +18,13 @@ const defaultPort = 9092
 
 /** Throws `ConfigError` that never shows the password. */
 export function parseKafkaUrl(url: string): KafkaUrl {
-  const match = /^kafka(\+tls)?:\/\/(?:([^@]*)@)?([^/?#]*)\/?(?:\?(.*))?$/.exec(url)
+  const match = /^kafka(\+tls)?:\/\/(?:([^/?#]*)@)?([^/?#@]*)\/?(?:\?(.*))?$/.exec(url)
   if (!match) throw invalidUrl(`cannot be read`)
   const [, tls, user, hosts, query] = match
   const hasTls = tls !== undefined
   const bootstrap = hosts!
     .split(',')
+    .map((host) => host.trim())
     .filter((host) => host !== '')
     .map(parseAddress)
   if (bootstrap.length === 0) throw invalidUrl('names no broker')
@@ -36,11 +37,11 @@ export function formatAddress({ host, port }: BrokerAddress): string {
 
 /** The URL as it may be shown. */
 export function maskPassword(url: string): string {
-  return url.replace(/^([a-z+]+:\/\/[^:@/]*):[^@]*@/, '$1:***@')
+  return url.replace(/^([a-z+]+:\/\/[^:@/]*):.*@/, '$1:***@')
 }
 
 function parseAddress(text: string): BrokerAddress {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(text)
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]+))(?::(\d{1,5}))?$/.exec(text)
   const port = match?.[3] === undefined ? defaultPort : Number(match[3])
   if (!match || port < 1 || port > 65_535) {
     throw invalidUrl(`has the broker address '${text}', which is not host:port`)
