@@ -86,6 +86,7 @@ export {
   MessageTooLargeError,
   NotLeaderError,
   OffsetOutOfRangeError,
+  type Outcome,
   PartitionNotFoundError,
   ProducerFencedError,
   QuotaExceededError,

@@ -70,6 +70,9 @@ export class BrokerSocket {
   #correlationId = 0
   #abandoned = 0
   #isCorked = false
+  /** Set once the broker has answered a request of the user of this socket: it takes us as we are. */
+  #isServed = false
+  readonly #isAnonymous: boolean
   #isRetired = false
   #failure: Error | undefined
   #sessionTimer: Timer | undefined
@@ -81,6 +84,7 @@ export class BrokerSocket {
     this.#clientId = options.clientId
     this.#socket = socket
     this.#throttle = new Throttle(options.runtime)
+    this.#isAnonymous = options.sasl === undefined
     const splitter = new FrameSplitter(responseBytesMax)
     socket.setNoDelay(true)
     socket.setKeepAlive(true, keepAliveDelayMs)
@@ -92,7 +96,7 @@ export class BrokerSocket {
       }
     })
     socket.on('error', (error) => this.#fail(error))
-    socket.on('end', () => this.#fail(new Error('the broker closed the connection')))
+    socket.on('end', () => this.#fail(this.#ended()))
     socket.on('close', () => this.#fail(new Error('the connection was closed')))
   }
 
@@ -225,9 +229,10 @@ export class BrokerSocket {
       const pending: PendingRequest = {
         correlationId,
         isAbandoned: false,
-        answer(frame) {
+        answer: (frame) => {
           const response = decode(frame)
           settle()
+          if (apiName !== apiVersions.name) this.#isServed = true
           resolve(response)
         },
         fail: (error) => {
@@ -307,6 +312,13 @@ export class BrokerSocket {
     const listeners = this.#closeListeners
     this.#closeListeners = []
     for (const listener of listeners) listener()
+  }
+
+  #ended(): Error {
+    // A broker that wants to know who is there says what it serves, and leaves at the first request.
+    const isUnwelcome = this.#versions.size > 0 && this.#isAnonymous && !this.#isServed
+    const hint = isUnwelcome ? '. Does it want a user and password (sasl)?' : ''
+    return new Error(`the broker closed the connection${hint}`)
   }
 
   #flush(): void {
