@@ -17,7 +17,11 @@ import {
   createApiVersionsRequest,
   createApiVersionsResponse,
 } from './messages/generated/api-versions.ts'
-import { createHeartbeatResponse, heartbeat } from './messages/generated/heartbeat.ts'
+import {
+  createHeartbeatRequest,
+  createHeartbeatResponse,
+  heartbeat,
+} from './messages/generated/heartbeat.ts'
 import {
   createProduceRequest,
   createProduceRequestPartitionProduceData,
@@ -89,13 +93,27 @@ describe('a frame', () => {
     expect(decodeRequestBody(produce, 9, reader)).toEqual(request)
   })
 
-  test('with bytes left over is damaged', () => {
+  test('with bytes left over is damaged if it is a response', () => {
     const frame = concatBytes([
       ...encodeResponseFrame(heartbeat, 4, 1, createHeartbeatResponse()),
       new Uint8Array(1),
     ])
     expect(() => decodeResponseFrame(heartbeat, 4, frame.subarray(4))).toThrow(CorruptDataError)
   })
+})
+
+test('a request may have bytes left over, as librdkafka’s for all topics has', () => {
+  const frame = concatBytes([
+    ...encodeRequestFrame(
+      heartbeat,
+      { apiVersion: 4, correlationId: 1, clientId: 'c' },
+      createHeartbeatRequest({ groupId: 'g' }),
+    ),
+    new Uint8Array(3),
+  ])
+  const reader = new ByteReader(frame, 4)
+  decodeRequestHeader(reader)
+  expect(decodeRequestBody(heartbeat, 4, reader)).toMatchObject({ groupId: 'g' })
 })
 
 describe('FrameSplitter', () => {

@@ -72,16 +72,17 @@ export function decodeRequestHeader(reader: ByteReader): RequestHeader {
   return { apiKey, apiVersion, correlationId, clientId }
 }
 
-/** Throws `CorruptDataError`, also when bytes are left over. */
+/**
+ * Throws `CorruptDataError`. Bytes that are left over are passed by, as Apache Kafka does: librdkafka sends three too many
+ * when it asks for the metadata of all topics (v9 and later).
+ */
 export function decodeRequestBody<Request>(
   api: Api<Request, unknown>,
   version: number,
   reader: ByteReader,
 ): Request {
   if (version >= api.flexibleFrom) reader.skipTaggedFields()
-  const request = api.decodeRequest(reader, version)
-  if (reader.remaining > 0) throw leftOver(`${api.name} v${version} request`, reader.remaining)
-  return request
+  return api.decodeRequest(reader, version)
 }
 
 /** The number that tells which request a response (a frame without its length) answers. */
@@ -98,7 +99,7 @@ export function decodeResponseFrame<Response>(
   const reader = new ByteReader(frame, 4)
   if (hasTaggedResponseHeader(api, version)) reader.skipTaggedFields()
   const response = api.decodeResponse(reader, isInOldest(api, frame) ? 0 : version)
-  if (reader.remaining > 0) throw leftOver(`${api.name} v${version} response`, reader.remaining)
+  if (reader.remaining > 0) throw leftOver(`${api.name} v${version}`, reader.remaining)
   return response
 }
 
@@ -114,7 +115,7 @@ function hasTaggedResponseHeader(api: Api<unknown, unknown>, version: number): b
 
 function leftOver(what: string, bytes: number): CorruptDataError {
   return new CorruptDataError(
-    `A ${what} has ${bytes} bytes too many: the peer does not speak this version of Kafka's protocol`,
+    `A ${what} response has ${bytes} bytes too many: the broker does not speak this version of Kafka's protocol`,
     { code: 'CORRUPT_MESSAGE' },
   )
 }
