@@ -59,7 +59,8 @@ describeTool(confluent, 'confluent-kafka: records', (packages) => {
     const delivered = await client.call<[number, number][]>('produce', 'p', { records })
     expect(delivered).toEqual(values.map((_, i) => [0, i]))
     const batches = await storedBatches(broker.url, topic)
-    expect(new Set(batches.map((batch) => batch.compression))).toEqual(new Set([compression]))
+    // librdkafka leaves a batch as it is that compression would make no smaller.
+    expect(batches.map((batch) => batch.compression)).toContain(compression)
     await using ours = new Client(broker.url)
     const read = await ours
       .consumer(typed(topic, { value: bytes }))
