@@ -67,6 +67,12 @@ export {
   type SendOptions,
 } from './client/producer/producer.ts'
 export type { ProducerConfig } from './client/producer/producer-config.ts'
+export {
+  SchemaError,
+  type SchemaInput,
+  type SchemaOutput,
+  type StandardSchema,
+} from './client/schema.ts'
 export { bytes, json, type Serializer, string } from './client/serializer.ts'
 export { type Topic, type TopicOptions, topic } from './client/topic.ts'
 export type { Transaction, TransactionSendOptions } from './client/transaction/transaction.ts'

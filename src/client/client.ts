@@ -53,9 +53,9 @@ export class BaseClient {
    * Stores one event with default settings. See `Producer.send` for what it rejects with.
    * @example await kafka.produce('orders', { orderId: '123' }, { key: 'customer-7' })
    */
-  produce<V = unknown, K = string>(
-    topic: string | Topic<V, K>,
-    value: V | null,
+  produce<V = unknown, K = string, Input = V>(
+    topic: string | Topic<V, K, Input>,
+    value: Input | null,
     options?: SendOptions<K>,
   ): Promise<RecordMetadata> {
     try {
@@ -75,10 +75,10 @@ export class BaseClient {
   }
 
   /** A producer for one topic. Throws `ConfigError`. */
-  producer<V = unknown, K = string>(
-    topic: string | Topic<V, K>,
+  producer<V = unknown, K = string, Input = V>(
+    topic: string | Topic<V, K, Input>,
     config?: ProducerConfig,
-  ): Producer<V, K> {
+  ): Producer<Input, K> {
     this.#checkOpen()
     const resolved = resolveProducerConfig(config)
     const engine = this.#track(new ProducerEngine(this.#cluster, resolved))
@@ -87,11 +87,14 @@ export class BaseClient {
 
   /** A consumer of one topic or several; it starts when it is read. Throws `ConfigError`. */
   consumer<V = unknown, K = string>(
-    topics: OneOrMore<string | Topic<V, K>>,
+    topics: OneOrMore<string | Topic<V, K, never>>,
     config?: ConsumerConfig,
   ): Consumer<V, K> {
     this.#checkOpen()
-    const list = (Array.isArray(topics) ? topics : [topics]) as readonly (string | Topic<V, K>)[]
+    const list = (Array.isArray(topics) ? topics : [topics]) as readonly (
+      | string
+      | Topic<V, K, never>
+    )[]
     const parts = { cluster: this.#cluster, sendBytes: this.#sendBytes }
     return this.#track(new Consumer(parts, list.map(toTopic), resolveConsumerConfig(config)))
   }
@@ -102,7 +105,7 @@ export class BaseClient {
    * past that record, and rejects with the handler's error; unless `onError` says otherwise.
    */
   async consume<V = unknown, K = string>(
-    topics: OneOrMore<string | Topic<V, K>>,
+    topics: OneOrMore<string | Topic<V, K, never>>,
     config: ConsumerConfig,
     handler: (record: ConsumerRecord<V, K>) => unknown,
   ): Promise<void> {
@@ -120,7 +123,7 @@ export class BaseClient {
    * rejects with its error.
    */
   async consumeBatch<V = unknown, K = string>(
-    topics: OneOrMore<string | Topic<V, K>>,
+    topics: OneOrMore<string | Topic<V, K, never>>,
     config: ConsumeBatchConfig,
     handler: (records: ConsumerRecord<V, K>[]) => unknown,
   ): Promise<void> {
@@ -147,19 +150,19 @@ export class BaseClient {
    *   await tx.send({ amount: -10 }, { key: 'bob' })
    * })
    */
-  transaction<T, V = unknown, K = string>(
-    topic: string | Topic<V, K>,
-    work: (transaction: Transaction<V, K>) => Promise<T>,
+  transaction<T, V = unknown, K = string, Input = V>(
+    topic: string | Topic<V, K, Input>,
+    work: (transaction: Transaction<Input, K>) => Promise<T>,
   ): Promise<T>
-  transaction<T, V = unknown, K = string>(
-    topic: string | Topic<V, K>,
+  transaction<T, V = unknown, K = string, Input = V>(
+    topic: string | Topic<V, K, Input>,
     config: TransactionConfig,
-    work: (transaction: Transaction<V, K>) => Promise<T>,
+    work: (transaction: Transaction<Input, K>) => Promise<T>,
   ): Promise<T>
-  async transaction<T, V, K>(
-    topic: string | Topic<V, K>,
-    configOrWork: TransactionConfig | ((transaction: Transaction<V, K>) => Promise<T>),
-    maybeWork?: (transaction: Transaction<V, K>) => Promise<T>,
+  async transaction<T, V, K, Input>(
+    topic: string | Topic<V, K, Input>,
+    configOrWork: TransactionConfig | ((transaction: Transaction<Input, K>) => Promise<T>),
+    maybeWork?: (transaction: Transaction<Input, K>) => Promise<T>,
   ): Promise<T> {
     this.#checkOpen()
     const hasConfig = typeof configOrWork !== 'function'

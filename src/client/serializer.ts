@@ -6,10 +6,11 @@ import { decodeUtf8 } from '../core/bytes.ts'
 import { inspectBriefly } from '../core/duration.ts'
 import { SerializationError } from '../core/errors.ts'
 
-export interface Serializer<T> {
+/** `T` is what is read; `Input` what may be written, where that is something else. */
+export interface Serializer<T, Input = T> {
   readonly name: string
   /** Text is written as UTF-8. Whatever this throws reaches the caller as the cause of a `SerializationError`. */
-  serialize(value: T): string | Uint8Array
+  serialize(value: Input): string | Uint8Array
   deserialize(bytes: Uint8Array): T
   /** Used instead of `deserialize` where it is there: decoding text in place avoids a copy. */
   deserializeText?(text: string): T
@@ -57,9 +58,9 @@ export const bytes: Serializer<Uint8Array> = {
 }
 
 /** Serialises, turning whatever goes wrong into a `SerializationError` that says what and where. */
-export function serializeField<T>(
-  serializer: Serializer<T>,
-  value: T | null,
+export function serializeField<Input>(
+  serializer: Serializer<unknown, Input>,
+  value: Input | null,
   field: 'key' | 'value',
   topic: string,
 ): string | Uint8Array | null {

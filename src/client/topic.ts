@@ -1,12 +1,16 @@
 /** A topic with the types and serialisers of its keys and values. Wherever a topic's name is taken, this is too. */
-import { invalid } from '../core/options.ts'
+import { invalid, type OptionTable, resolveOptions, shaped } from '../core/options.ts'
+import { type SchemaInput, type SchemaOutput, type StandardSchema, withSchema } from './schema.ts'
 import { json, type Serializer, string } from './serializer.ts'
 
-/** The keys of records are strings unless a key serialiser says otherwise. */
-export interface Topic<V = unknown, K = string> {
+/**
+ * Keys of records are strings unless a key serialiser says otherwise. `V` is what is read; `Input` what may be written,
+ * where a schema makes something else of it.
+ */
+export interface Topic<V = unknown, K = string, Input = V> {
   readonly name: string
   readonly key: Serializer<K>
-  readonly value: Serializer<V>
+  readonly value: Serializer<V, Input>
 }
 
 export interface TopicOptions<V, K> {
@@ -14,23 +18,81 @@ export interface TopicOptions<V, K> {
   key?: Serializer<K>
   /** Default: `json()`. */
   value?: Serializer<V>
+  /**
+   * A Standard Schema (zod, valibot, arktype …) that values are checked with, when they are sent and when they are read; one
+   * that does not fit is a `SerializationError` that names the path. What is stored is the value as it was given. It must
+   * check synchronously. Default: none.
+   */
+  schema?: StandardSchema<unknown, V>
 }
 
-/** Declares a topic's types once: `const orders = topic<Order>('orders')`. Throws `ConfigError` for a bad name. */
+/** With a schema, the types are the schema's. */
+interface SchemaTopicOptions<S extends StandardSchema, K> {
+  key?: Serializer<K>
+  value?: Serializer<unknown>
+  schema: S
+}
+
+/**
+ * Declares a topic's types once: `const orders = topic<Order>('orders')`, or `topic('orders', { schema })`. Throws
+ * `ConfigError` for a bad name, serialiser or schema.
+ */
+export function topic<S extends StandardSchema, K = string>(
+  name: string,
+  options: SchemaTopicOptions<S, K>,
+): Topic<SchemaOutput<S>, K, SchemaInput<S>>
 export function topic<V = unknown, K = string>(
   name: string,
-  options: TopicOptions<V, K> = {},
-): Topic<V, K> {
+  options?: TopicOptions<V, K>,
+): Topic<V, K>
+export function topic(name: string, options: TopicOptions<unknown, unknown> = {}): Topic<unknown> {
   checkTopicName(name)
+  const { key, value, schema } = resolveOptions<ResolvedTopicOptions>(
+    'TopicOptions',
+    topicOptions,
+    options,
+  )
   return Object.freeze({
     name,
-    key: options.key ?? (string as unknown as Serializer<K>),
-    value: options.value ?? json<V>(),
+    key: key as Serializer<string>,
+    value: schema ? withSchema(value, schema) : value,
   })
 }
 
-export function toTopic<V, K>(named: string | Topic<V, K>): Topic<V, K> {
-  return typeof named === 'string' ? topic<V, K>(named) : named
+interface ResolvedTopicOptions {
+  readonly key: Serializer<unknown>
+  readonly value: Serializer<unknown>
+  readonly schema: StandardSchema | undefined
+}
+
+const serializerShape = 'a serialiser: json(), string, bytes, or { name, serialize, deserialize }'
+const topicOptions: OptionTable<ResolvedTopicOptions> = {
+  key: shaped<Serializer<unknown>, Serializer<unknown>>(
+    string as Serializer<unknown>,
+    serializerShape,
+    isSerializer,
+  ),
+  value: shaped<Serializer<unknown>, Serializer<unknown>>(json(), serializerShape, isSerializer),
+  schema: shaped<StandardSchema, undefined>(
+    undefined,
+    'a Standard Schema (of zod, valibot, arktype or another library that speaks it)',
+    isSchema,
+  ),
+}
+
+function isSerializer(value: unknown): value is Serializer<unknown> {
+  const { serialize, deserialize } = (value ?? {}) as Partial<Serializer<unknown>>
+  return typeof serialize === 'function' && typeof deserialize === 'function'
+}
+
+/** A schema may be a function with properties, as arktype's are. */
+function isSchema(value: unknown): value is StandardSchema {
+  const standard = (value as StandardSchema | null | undefined)?.['~standard']
+  return typeof standard?.validate === 'function'
+}
+
+export function toTopic<V, K, Input = V>(named: string | Topic<V, K, Input>): Topic<V, K, Input> {
+  return typeof named === 'string' ? (topic<V, K>(named) as unknown as Topic<V, K, Input>) : named
 }
 
 /** Kafka's rule: 1 to 249 of letters, digits, '.', '_' and '-', and neither '.' nor '..'. */

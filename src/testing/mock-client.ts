@@ -54,9 +54,9 @@ export class MockClient extends BaseClient {
   }
 
   /** Stores values, or `Message`s, as if others had produced them. Faults do not concern it. */
-  async seed<V = unknown, K = string>(
-    topic: string | Topic<V, K>,
-    values: readonly (V | null | Message<V, K>)[],
+  async seed<V = unknown, K = string, Input = V>(
+    topic: string | Topic<V, K, Input>,
+    values: readonly (Input | null | Message<Input, K>)[],
   ): Promise<void> {
     const config = resolveClientConfig({ url: 'memory:', runtime: this.clock }, {})
     // A client of its own on the same broker; closing it would close the connection, which is not its own.
@@ -65,13 +65,13 @@ export class MockClient extends BaseClient {
       exchange: (api, request, options) => this.#connection.exchange(api, request, options),
       close: () => Promise.resolve(),
     })
-    await seeder.producer(topic).sendBatch(values as readonly (V | Message<V, K>)[])
+    await seeder.producer(topic).sendBatch(values as readonly (Input | Message<Input, K>)[])
     await seeder.close()
   }
 
   /** What a topic holds, by partition and offset; without what transactions have not committed. Throws `TopicNotFoundError`. */
   getMessages<V = unknown, K = string>(
-    topic: string | Topic<V, K>,
+    topic: string | Topic<V, K, never>,
   ): Promise<StoredMessage<V, K>[]> {
     return readTopic(this.#connection, toTopic(topic))
   }

@@ -38,7 +38,7 @@ export interface StoredMessage<V = unknown, K = string> {
 /** By partition and offset; what consumers that read committed records may see. Throws `TopicNotFoundError`. */
 export async function readTopic<V, K>(
   connection: Connection,
-  topic: Topic<V, K>,
+  topic: Topic<V, K, never>,
 ): Promise<StoredMessage<V, K>[]> {
   const request = createMetadataRequest({
     topics: [createMetadataRequestTopic({ name: topic.name })],
@@ -55,7 +55,7 @@ export async function readTopic<V, K>(
 
 async function readPartition<V, K>(
   connection: Connection,
-  topic: Topic<V, K>,
+  topic: Topic<V, K, never>,
   topicId: string,
   partition: number,
 ): Promise<StoredMessage<V, K>[]> {
@@ -96,7 +96,7 @@ async function readPartition<V, K>(
 }
 
 function toMessage<V, K>(
-  topic: Topic<V, K>,
+  topic: Topic<V, K, never>,
   partition: number,
   records: FetchedRecords,
 ): StoredMessage<V, K> {

@@ -29,7 +29,7 @@ export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerReco
   /** Not for direct use: `kafka.consumer(topic, config)` makes one. */
   constructor(
     parts: ConsumerParts,
-    topics: readonly Topic<V, K>[],
+    topics: readonly Topic<V, K, never>[],
     config: ResolvedConsumerConfig,
   ) {
     const byName = new Map(topics.map((topic) => [topic.name, topic]))

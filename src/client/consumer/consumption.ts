@@ -36,7 +36,7 @@ const recordsPerTurn = 2048
 
 export class Consumption<V, K> implements Source<ConsumerRecord<V, K>>, HeldSource<V, K> {
   readonly #cluster: Cluster
-  readonly #topics: ReadonlyMap<string, Topic<V, K>>
+  readonly #topics: ReadonlyMap<string, Topic<V, K, never>>
   readonly #config: ResolvedConsumerConfig
   readonly #fetcher: Fetcher
   readonly #member: GroupMember | undefined
@@ -60,7 +60,7 @@ export class Consumption<V, K> implements Source<ConsumerRecord<V, K>>, HeldSour
 
   constructor(
     cluster: Cluster,
-    topics: ReadonlyMap<string, Topic<V, K>>,
+    topics: ReadonlyMap<string, Topic<V, K, never>>,
     config: ResolvedConsumerConfig,
     onStopped: () => void,
   ) {
@@ -441,7 +441,7 @@ function lagOf(position: bigint | undefined, highWatermark: bigint): bigint | un
   return highWatermark > position ? highWatermark - position : 0n
 }
 
-function readKey<K>(serializer: Serializer<K>, cursor: RecordCursor): K | null {
+function readKey<K>(serializer: Serializer<K, never>, cursor: RecordCursor): K | null {
   if (serializer.deserializeText) {
     const text = cursor.keyText()
     return text === null ? null : serializer.deserializeText(text)
@@ -450,7 +450,7 @@ function readKey<K>(serializer: Serializer<K>, cursor: RecordCursor): K | null {
   return bytes === null ? null : serializer.deserialize(bytes)
 }
 
-function readValue<V>(serializer: Serializer<V>, cursor: RecordCursor): V | null {
+function readValue<V>(serializer: Serializer<V, never>, cursor: RecordCursor): V | null {
   if (serializer.deserializeText) {
     const text = cursor.valueText()
     return text === null ? null : serializer.deserializeText(text)

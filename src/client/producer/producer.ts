@@ -43,14 +43,14 @@ export class Message<V = unknown, K = string> {
 
 export class Producer<V = unknown, K = string> {
   readonly topic: string
-  readonly #topic: Topic<V, K>
+  readonly #topic: Topic<unknown, K, V>
   readonly #engine: ProducerEngine
   readonly #config: ResolvedProducerConfig
   readonly #runtime: Runtime
 
   /** Not for direct use: `kafka.producer(topic, config)` makes one. */
   constructor(
-    topic: Topic<V, K>,
+    topic: Topic<unknown, K, V>,
     engine: ProducerEngine,
     config: ResolvedProducerConfig,
     runtime: Runtime,

@@ -16,7 +16,7 @@ import type { PartitionOffset, TransactionSession } from './transaction-session.
 /** Options of a send in a transaction. */
 export interface TransactionSendOptions<V = unknown, K = string> extends SendOptions<K> {
   /** Default: the topic that the transaction was begun with. */
-  topic?: string | Topic<V, K> | undefined
+  topic?: string | Topic<unknown, K, V> | undefined
 }
 
 interface TransactionParts {
