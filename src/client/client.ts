@@ -27,6 +27,9 @@ import { TransactionalProducers } from './transaction/transactional-producers.ts
 
 type OneOrMore<T> = T | readonly T[]
 
+/** A topic by name or with its types; or a pattern for the names of topics, also of those that are yet to come. */
+export type Subscribable<V = unknown, K = string> = string | RegExp | Topic<V, K, never>
+
 export class BaseClient {
   readonly url: string
   readonly #cluster: Cluster
@@ -85,18 +88,18 @@ export class BaseClient {
     return new Producer(toTopic(topic), engine, resolved, this.#cluster.runtime)
   }
 
-  /** A consumer of one topic or several; it starts when it is read. Throws `ConfigError`. */
+  /**
+   * A consumer of one topic or several; it starts when it is read. A RegExp stands for all topics whose names match, but
+   * internal ones; those that come later are found within 30 s, or `metadataMaxAge` if that is less. Throws `ConfigError`.
+   */
   consumer<V = unknown, K = string>(
-    topics: OneOrMore<string | Topic<V, K, never>>,
+    topics: OneOrMore<Subscribable<V, K>>,
     config?: ConsumerConfig,
   ): Consumer<V, K> {
     this.#checkOpen()
-    const list = (Array.isArray(topics) ? topics : [topics]) as readonly (
-      | string
-      | Topic<V, K, never>
-    )[]
+    const list = (Array.isArray(topics) ? topics : [topics]) as readonly Subscribable<V, K>[]
     const parts = { cluster: this.#cluster, sendBytes: this.#sendBytes }
-    return this.#track(new Consumer(parts, list.map(toTopic), resolveConsumerConfig(config)))
+    return this.#track(new Consumer(parts, list.map(toSubscribed), resolveConsumerConfig(config)))
   }
 
   /**
@@ -105,7 +108,7 @@ export class BaseClient {
    * past that record, and rejects with the handler's error; unless `onError` says otherwise.
    */
   async consume<V = unknown, K = string>(
-    topics: OneOrMore<string | Topic<V, K, never>>,
+    topics: OneOrMore<Subscribable<V, K>>,
     config: ConsumerConfig,
     handler: (record: ConsumerRecord<V, K>) => unknown,
   ): Promise<void> {
@@ -123,7 +126,7 @@ export class BaseClient {
    * rejects with its error.
    */
   async consumeBatch<V = unknown, K = string>(
-    topics: OneOrMore<string | Topic<V, K, never>>,
+    topics: OneOrMore<Subscribable<V, K>>,
     config: ConsumeBatchConfig,
     handler: (records: ConsumerRecord<V, K>[]) => unknown,
   ): Promise<void> {
@@ -208,4 +211,8 @@ export class BaseClient {
   #checkOpen(): void {
     if (this.#closing) throw closedClient()
   }
+}
+
+function toSubscribed<V, K>(wanted: Subscribable<V, K>): RegExp | Topic<V, K, never> {
+  return wanted instanceof RegExp ? wanted : toTopic(wanted)
 }

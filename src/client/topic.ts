@@ -91,8 +91,13 @@ function isSchema(value: unknown): value is StandardSchema {
   return typeof standard?.validate === 'function'
 }
 
+/** Throws `ConfigError` for what is no topic. */
 export function toTopic<V, K, Input = V>(named: string | Topic<V, K, Input>): Topic<V, K, Input> {
-  return typeof named === 'string' ? (topic<V, K>(named) as unknown as Topic<V, K, Input>) : named
+  if (typeof named !== 'object' || named === null) {
+    return topic<V, K>(named) as unknown as Topic<V, K, Input>
+  }
+  checkTopicName(named.name)
+  return named
 }
 
 /** Kafka's rule: 1 to 249 of letters, digits, '.', '_' and '-', and neither '.' nor '..'. */

@@ -2,7 +2,7 @@
  * Commits a group's progress. One OffsetCommit is in flight at a time; callers that come meanwhile share the
  * next one, which carries everything that is committable by then.
  */
-import { KafkaError } from '../../core/errors.ts'
+import { KafkaError, TopicNotFoundError } from '../../core/errors.ts'
 import { groupBy } from '../../core/group-by.ts'
 import { errorFrom } from '../../protocol/error-codes.ts'
 import {
@@ -69,7 +69,9 @@ export class GroupCommitter implements Committer {
     if (this.#dirty().length === 0) return
     await this.#cluster.retrying(`commit offsets of group '${this.groupId}'`, {}, async (call) => {
       const generation = await this.#host.stableGeneration()
-      const partitions = this.#dirty()
+      const dirty = this.#dirty()
+      const gone = await topicsThatAreGone(this.#cluster, dirty)
+      const partitions = dirty.filter((one) => !this.#forgotten(one, gone))
       if (partitions.length === 0) return
       const nodeId = await this.#cluster.coordinator('group', this.groupId, call)
       const ids = await topicIds(
@@ -78,22 +80,38 @@ export class GroupCommitter implements Committer {
       )
       const request = this.#request(generation, partitions, ids)
       const response = await this.#cluster.exchange(offsetCommit, request, { ...call, nodeId })
+      let failure: KafkaError | undefined
       for (const { partition, offset } of partitions) {
         const answer = ofTopic(response.topics, partition.topic, ids)?.partitions.find(
           (candidate) => candidate.partitionIndex === partition.partition,
         )
         if (answer?.errorCode === 0) partition.committed = offset
-        else
-          this.#refused(
-            errorFrom(answer?.errorCode ?? -1, {
-              group: this.groupId,
-              topic: partition.topic,
-              partition: partition.partition,
-            }),
-            generation,
-          )
+        else {
+          failure ??= errorFrom(answer?.errorCode ?? -1, {
+            group: this.groupId,
+            topic: partition.topic,
+            partition: partition.partition,
+          })
+          if (goneErrors.has(failure.code)) this.#cluster.invalidateTopic(partition.topic)
+        }
       }
+      if (failure) this.#refused(failure, generation)
     })
+  }
+
+  /** Of a topic that is not there any more there is nothing to come back to. */
+  #forgotten(
+    { partition, offset }: { partition: PartitionConsumption; offset: bigint },
+    gone: ReadonlySet<string>,
+  ): boolean {
+    if (!gone.has(partition.topic)) return false
+    partition.committed = offset
+    const { topic, partition: index } = partition
+    this.#cluster.runtime.logger.debug(
+      { group: this.groupId, topic, partition: index },
+      'the topic is gone, so its offsets are not committed',
+    )
+    return true
   }
 
   #refused(error: KafkaError, generation: Generation): never {
@@ -153,6 +171,22 @@ const generationErrors: ReadonlySet<string> = new Set([
   'ILLEGAL_GENERATION',
   'UNKNOWN_MEMBER_ID',
 ])
+
+const goneErrors: ReadonlySet<string> = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_TOPIC_ID'])
+
+/** Those that the cluster says it has not. */
+async function topicsThatAreGone(
+  cluster: Cluster,
+  partitions: readonly { readonly partition: PartitionConsumption }[],
+): Promise<ReadonlySet<string>> {
+  const gone = new Set<string>()
+  for (const name of new Set(partitions.map(({ partition }) => partition.topic))) {
+    await cluster.ensureTopic(name, { create: false }).catch((error: unknown) => {
+      if (error instanceof TopicNotFoundError) gone.add(name)
+    })
+  }
+  return gone
+}
 
 /** The group's committed offset of each partition; undefined where there is none. */
 export function fetchCommitted(

@@ -11,6 +11,7 @@ import type { ConsumerRecord } from './record.ts'
 import { handleBatches } from './record-batches.ts'
 import { RecordStream } from './record-stream.ts'
 import { RecordWorkers } from './record-workers.ts'
+import { Subscription } from './subscription.ts'
 
 /** What a consumer needs beyond the cluster. */
 export interface ConsumerParts {
@@ -19,6 +20,7 @@ export interface ConsumerParts {
 }
 
 export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerRecord<V, K>> {
+  /** Names, and patterns as `/^orders-/`. */
   readonly topics: readonly string[]
   readonly group: string | undefined
   readonly #parts: ConsumerParts
@@ -29,10 +31,9 @@ export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerReco
   /** Not for direct use: `kafka.consumer(topic, config)` makes one. */
   constructor(
     parts: ConsumerParts,
-    topics: readonly Topic<V, K, never>[],
+    topics: readonly (Topic<V, K, never> | RegExp)[],
     config: ResolvedConsumerConfig,
   ) {
-    const byName = new Map(topics.map((topic) => [topic.name, topic]))
     const running: { consumption: Consumption<V, K> | undefined } = { consumption: undefined }
     const open = () => {
       if (running.consumption) {
@@ -40,13 +41,19 @@ export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerReco
           'This consumer is being read already; make another with kafka.consumer() to read in parallel',
         )
       }
-      running.consumption = new Consumption(parts.cluster, byName, config, () => {
-        running.consumption = undefined
-      })
+      running.consumption = new Consumption(
+        parts.cluster,
+        new Subscription(parts.cluster, topics),
+        config,
+        () => {
+          running.consumption = undefined
+        },
+      )
       return running.consumption
     }
     super(open)
-    this.topics = [...byName.keys()]
+    const names = topics.map((one) => (one instanceof RegExp ? String(one) : one.name))
+    this.topics = [...new Set(names)]
     this.group = config.group
     this.#parts = parts
     this.#config = config

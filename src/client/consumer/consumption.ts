@@ -10,7 +10,7 @@ import { ClosedError, CorruptDataError, SerializationError } from '../../core/er
 import type { Timer } from '../../core/runtime.ts'
 import { nextTurn } from '../../core/turn.ts'
 import type { RecordCursor } from '../../protocol/records/record-reader.ts'
-import { type Cluster, closedClient, type TopicInfo } from '../cluster.ts'
+import { type Cluster, closedClient } from '../cluster.ts'
 import type { Serializer } from '../serializer.ts'
 import type { Topic } from '../topic.ts'
 import type { TopicPartition } from './assignors/assignor.ts'
@@ -24,6 +24,7 @@ import { PartitionConsumption } from './partition-consumption.ts'
 import { ConsumerRecord, type RecordHeaders } from './record.ts'
 import type { Source } from './record-stream.ts'
 import type { HeldSource } from './record-workers.ts'
+import type { Subscription } from './subscription.ts'
 
 /**
  * How long `close` waits for the record in the application's hands. Not for ever: the application may be awaiting
@@ -34,9 +35,14 @@ const handlingGraceMs = 1000
 /** Records handed out without a pause before the event loop gets a turn, so that timers and I/O are not starved. */
 const recordsPerTurn = 2048
 
+/** Topics that match a pattern are looked for at least so often, however long other metadata is trusted. */
+const patternAgeMs = 30_000
+
 export class Consumption<V, K> implements Source<ConsumerRecord<V, K>>, HeldSource<V, K> {
   readonly #cluster: Cluster
-  readonly #topics: ReadonlyMap<string, Topic<V, K, never>>
+  readonly #subscription: Subscription<V, K>
+  /** Of topics that have been read. */
+  readonly #topics = new Map<string, Topic<V, K, never>>()
   readonly #config: ResolvedConsumerConfig
   readonly #fetcher: Fetcher
   readonly #member: GroupMember | undefined
@@ -54,37 +60,34 @@ export class Consumption<V, K> implements Source<ConsumerRecord<V, K>>, HeldSour
   #error: unknown
   #stopped: Promise<void> | undefined
   #commitTimer: Timer | undefined
+  #refreshTimer: Timer | undefined
+  #isRefreshing = false
   #isClosing = false
   readonly #closing = new AbortController()
   readonly #onAbort = () => void this.close()
 
   constructor(
     cluster: Cluster,
-    topics: ReadonlyMap<string, Topic<V, K, never>>,
+    subscription: Subscription<V, K>,
     config: ResolvedConsumerConfig,
     onStopped: () => void,
   ) {
     this.#cluster = cluster
-    this.#topics = topics
+    this.#subscription = subscription
     this.#config = config
     this.#onStopped = onStopped
     this.#fetcher = new Fetcher(cluster, config, {
       onRecords: () => this.#notify(),
       onError: (error) => this.#fail(error),
+      onGone: (topic) => this.#mayGo(topic),
     })
     if (config.group !== undefined) {
-      const member = new GroupMember(
-        cluster,
-        [...topics.keys()],
-        config,
-        assignors[config.assignor],
-        {
-          assigned: (partitions) => this.#assigned(partitions),
-          revoked: (partitions) => this.#revoked(partitions),
-          lost: (partitions) => this.#lost(partitions),
-          failed: (error) => this.#fail(error),
-        },
-      )
+      const member = new GroupMember(cluster, subscription, config, assignors[config.assignor], {
+        assigned: (partitions) => this.#assigned(partitions),
+        revoked: (partitions) => this.#revoked(partitions),
+        lost: (partitions) => this.#lost(partitions),
+        failed: (error) => this.#fail(error),
+      })
       this.#member = member
       this.#committer = new GroupCommitter(cluster, config.group, {
         owned: () => this.#partitions,
@@ -221,7 +224,7 @@ export class Consumption<V, K> implements Source<ConsumerRecord<V, K>>, HeldSour
 
   #decode(partition: PartitionConsumption, records: FetchedRecords): ConsumerRecord<V, K> {
     const cursor = records.cursor!
-    const topic = this.#topics.get(partition.topic)!
+    const topic = this.#topicOf(partition.topic)
     let field: 'key' | 'value' = 'key'
     try {
       const key = readKey(topic.key, cursor)
@@ -270,20 +273,73 @@ export class Consumption<V, K> implements Source<ConsumerRecord<V, K>>, HeldSour
 
   async #start(): Promise<void> {
     try {
-      const found: TopicInfo[] = []
-      for (const name of this.#topics.keys()) found.push(await this.#cluster.ensureTopic(name))
+      for (const name of this.#subscription.named) await this.#cluster.ensureTopic(name)
+      await this.#subscription.refresh({ signal: this.#closing.signal })
+      if (this.#subscription.hasPatterns) this.#refreshLater()
       if (this.#member) {
         this.#member.start()
         if (this.#config.autoCommit) this.#commitLater()
         return
       }
-      const all = found.flatMap(({ name, partitions }) =>
-        partitions.map(({ index }) => ({ topic: name, partition: index })),
-      )
-      await this.#assigned(all)
+      await this.#assignAll()
     } catch (error) {
       this.#fail(error)
     }
+  }
+
+  /** Without a group: all partitions of all topics, with those that are new. */
+  async #assignAll(): Promise<void> {
+    const { topics } = this.#subscription
+    const gone = this.#partitions.filter(({ topic }) => !topics.includes(topic))
+    this.#lost(gone.map(({ topic, partition }) => ({ topic, partition })))
+    const fresh: TopicPartition[] = []
+    for (const topic of topics) {
+      if (this.#partitions.some((own) => own.topic === topic)) continue
+      const { partitions } = await this.#cluster.ensureTopic(topic)
+      fresh.push(...partitions.map(({ index }) => ({ topic, partition: index })))
+    }
+    await this.#assigned(fresh)
+  }
+
+  #topicOf(name: string): Topic<V, K, never> {
+    let topic = this.#topics.get(name)
+    if (!topic) {
+      topic = this.#subscription.topic(name)
+      this.#topics.set(name, topic)
+    }
+    return topic
+  }
+
+  /** A topic that was found by its name may go again. */
+  #mayGo(topic: string): boolean {
+    if (!this.#subscription.isMatched(topic)) return false
+    void this.#refresh()
+    return true
+  }
+
+  #refreshLater(): void {
+    const waitMs = Math.min(this.#cluster.config.metadataMaxAge, patternAgeMs)
+    this.#refreshTimer = this.#cluster.runtime.setTimer(waitMs, () => void this.#refresh())
+  }
+
+  /** Looks for topics that have come and gone; one look at a time. */
+  async #refresh(): Promise<void> {
+    if (this.#isRefreshing || this.#isClosing) return
+    this.#isRefreshing = true
+    this.#refreshTimer?.cancel()
+    try {
+      const isChanged = await this.#subscription.refresh({ signal: this.#closing.signal })
+      if (isChanged && this.#member) this.#member.resubscribe()
+      else if (isChanged) await this.#assignAll()
+    } catch (error) {
+      // What is read goes on; the next look may succeed.
+      if (!this.#isClosing) {
+        this.#cluster.runtime.logger.warn({ err: error }, 'topics could not be looked for')
+      }
+    } finally {
+      this.#isRefreshing = false
+    }
+    if (!this.#isClosing) this.#refreshLater()
   }
 
   async #assigned(assigned: readonly TopicPartition[]): Promise<void> {
@@ -372,6 +428,7 @@ export class Consumption<V, K> implements Source<ConsumerRecord<V, K>>, HeldSour
     this.#notify()
     this.#config.signal?.removeEventListener('abort', this.#onAbort)
     this.#commitTimer?.cancel()
+    this.#refreshTimer?.cancel()
     // The application asked to stop inside its handler, or broke out of the loop: that record is not done.
     const record = this.#inHand
     this.#inHand = undefined

@@ -38,6 +38,8 @@ export interface FetcherEvents {
   onRecords(): void
   /** The consumer cannot go on. */
   onError(error: unknown): void
+  /** A topic is not there (any more). True when that is no error: it is asked for again until it is taken away. */
+  onGone(topic: string): boolean
 }
 
 export class Fetcher {
@@ -304,10 +306,11 @@ export class Fetcher {
   }
 
   #failed(partition: PartitionConsumption, error: unknown): void {
-    const isPassing =
-      error instanceof KafkaError && (error.retriable || staleErrors.has(error.code))
+    const code = error instanceof KafkaError ? error.code : ''
+    const isPassing = error instanceof KafkaError && (error.retriable || staleErrors.has(code))
     partition.failures++
-    if (!isPassing || partition.failures > failuresMax) {
+    const isGoing = goneErrors.has(code) && this.#events.onGone(partition.topic)
+    if (!isGoing && (!isPassing || partition.failures > failuresMax)) {
       if (!this.#closed) this.#events.onError(error)
       return
     }
@@ -331,6 +334,8 @@ export class Fetcher {
     })
   }
 }
+
+const goneErrors: ReadonlySet<string> = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_TOPIC_ID'])
 
 /** Errors that fresh metadata may cure although Kafka does not call all of them retriable. */
 const staleErrors: ReadonlySet<string> = new Set([

@@ -12,7 +12,7 @@
  * they come quickly and then slow down to `heartbeatInterval`: where one member joins, others tend to follow.
  */
 import { backoffDelay, delay } from '../../core/backoff.ts'
-import { KafkaError } from '../../core/errors.ts'
+import { KafkaError, TopicNotFoundError } from '../../core/errors.ts'
 import type { Timer } from '../../core/runtime.ts'
 import { errorFrom } from '../../protocol/error-codes.ts'
 import { createHeartbeatRequest, heartbeat } from '../../protocol/messages/generated/heartbeat.ts'
@@ -51,6 +51,13 @@ export interface Generation {
   expire(): void
 }
 
+/** What it subscribes to, at any time. */
+export interface Subscribed {
+  readonly topics: readonly string[]
+  /** Whether a topic may come and go without anything being wrong. */
+  isMatched(topic: string): boolean
+}
+
 export interface MemberEvents {
   /** These partitions are newly this member's. Resolves once they are being consumed. */
   assigned(partitions: readonly TopicPartition[]): Promise<void>
@@ -68,7 +75,7 @@ const protocolType = 'consumer'
 export class GroupMember {
   readonly #cluster: Cluster
   readonly #groupId: string
-  readonly #topics: readonly string[]
+  readonly #subscription: Subscribed
   readonly #config: ResolvedConsumerConfig
   readonly #assignor: Assignor
   readonly #events: MemberEvents
@@ -91,7 +98,7 @@ export class GroupMember {
 
   constructor(
     cluster: Cluster,
-    topics: readonly string[],
+    subscription: Subscribed,
     config: ResolvedConsumerConfig,
     assignor: Assignor,
     events: MemberEvents,
@@ -99,7 +106,7 @@ export class GroupMember {
     this.#cluster = cluster
     this.#lane = cluster.newLane()
     this.#groupId = config.group!
-    this.#topics = topics
+    this.#subscription = subscription
     this.#config = config
     this.#assignor = assignor
     this.#events = events
@@ -107,6 +114,11 @@ export class GroupMember {
 
   start(): void {
     this.#running ??= this.#run()
+  }
+
+  /** The topics have changed: the partitions are to be shared out anew. */
+  resubscribe(): void {
+    this.#rebalance()
   }
 
   /** The current generation; while there is none, waits for the next (or for the end of the membership). Rejects when there can be none. */
@@ -218,7 +230,7 @@ export class GroupMember {
   async #join(): Promise<JoinGroupResponse> {
     const { sessionTimeout, rebalanceTimeout, groupInstanceId } = this.#config
     const metadata = encodeSubscription({
-      topics: this.#topics,
+      topics: this.#subscription.topics,
       ownedPartitions: this.#owned,
       generationId: this.#generationId,
     })
@@ -260,8 +272,8 @@ export class GroupMember {
     const topics = new Set(members.flatMap((member) => member.topics))
     this.#partitionCounts = new Map()
     for (const name of topics) {
-      const topic = await this.#cluster.ensureTopic(name)
-      this.#partitionCounts.set(name, topic.partitions.length)
+      const count = await this.#partitionCount(name)
+      if (count !== undefined) this.#partitionCounts.set(name, count)
     }
     // A leader that has come back keeps watch over the topics, but leaves the assignment as it is (KIP-814).
     if (joined.skipAssignment) return []
@@ -270,6 +282,18 @@ export class GroupMember {
       memberId,
       assignment: encodeAssignment(assigned.get(memberId) ?? []),
     }))
+  }
+
+  /** Undefined for one that was only found by its name, and has gone. */
+  async #partitionCount(name: string): Promise<number | undefined> {
+    const isMatched = this.#subscription.isMatched(name)
+    try {
+      const topic = await this.#cluster.ensureTopic(name, { create: !isMatched })
+      return topic.partitions.length
+    } catch (error) {
+      if (isMatched && error instanceof TopicNotFoundError) return undefined
+      throw error
+    }
   }
 
   async #sync(
