@@ -38,6 +38,7 @@ import type { LogConfig } from './log-config.ts'
 import { openBatch } from './open-batch.ts'
 import { ProducerSnapshots } from './producer-snapshots.ts'
 import type { ProducerState, ProducerView } from './producer-state.ts'
+import { ReadAhead } from './read-ahead.ts'
 import { type ScannedBatch, Segment } from './segment.ts'
 import { type CacheBudget, TailCache } from './tail-cache.ts'
 import { TransactionIndex } from './transaction-index.ts'
@@ -90,6 +91,7 @@ export class PartitionLog {
   readonly #snapshots: ProducerSnapshots
   readonly #transactions: TransactionIndex
   readonly #cache: TailCache
+  readonly #ahead: ReadAhead
   readonly #listeners = new Set<() => void>()
   readonly #taken = new WeakSet<Uint8Array>()
   /** Everything below has been compacted since the log was opened. */
@@ -124,6 +126,9 @@ export class PartitionLog {
     this.#snapshots = new ProducerSnapshots(parts.fileSystem, parts.folder)
     this.#transactions = new TransactionIndex(parts.fileSystem, () => this.#segments)
     this.#cache = new TailCache(parts.cacheBudget, tailCacheBytes)
+    this.#ahead = new ReadAhead(parts.cacheBudget, (offset, maxBytes, upTo) =>
+      this.#readStored(offset, maxBytes, true, upTo),
+    )
     const { baseOffset } = parts.segments[0]!
     this.#logStartOffset = baseOffset > parts.logStartOffset ? baseOffset : parts.logStartOffset
     this.#logEndOffset = this.#active.nextOffset
@@ -301,6 +306,19 @@ export class PartitionLog {
       }
       return parts.length === 0 ? undefined : concatBytes(parts)
     }
+    const found =
+      (await this.#ahead.take(offset, maxBytes, upTo)) ??
+      (await this.#readStored(offset, maxBytes, minOneBatch, upTo))
+    if (found) this.#ahead.given(offset, found, maxBytes, upTo)
+    return found
+  }
+
+  async #readStored(
+    offset: bigint,
+    maxBytes: number,
+    minOneBatch: boolean,
+    upTo: bigint,
+  ): Promise<Uint8Array | undefined> {
     // The list of segments may change while a read waits, so each is looked up by offset.
     for (let from = offset; ; ) {
       if (offset < this.#logStartOffset) throw this.#outOfRange(offset)
@@ -442,6 +460,7 @@ export class PartitionLog {
     } finally {
       this.#isClosed = true
       this.#cache.clear()
+      this.#ahead.clear()
       for (const segment of this.#segments) segment.close()
       this.#notify()
     }
@@ -451,6 +470,7 @@ export class PartitionLog {
   abandon(): void {
     this.#isClosed = true
     this.#cache.clear()
+    this.#ahead.clear()
     for (const segment of this.#segments) segment.close()
     this.#failWaiters(this.#closedError())
     this.#notify()

@@ -9,19 +9,25 @@ export interface CachedAppend {
   readonly bytes: Uint8Array
 }
 
+/** A cache that can let go of what it holds. */
+export interface Evictable {
+  /** Lets go of something; false when there is nothing. */
+  evict(): boolean
+}
+
 /** Bytes that all caches of a process hold together. */
 export class CacheBudget {
   readonly bytesMax: number
   usedBytes = 0
   /** Caches that hold something, by their last addition, oldest first. */
-  readonly #caches = new Set<TailCache>()
+  readonly #caches = new Set<Evictable>()
 
   constructor(bytesMax: number) {
     this.bytesMax = bytesMax
   }
 
   /** `cache` has just grown: whoever was idle longest makes room. */
-  makeRoom(cache: TailCache): void {
+  makeRoom(cache: Evictable): void {
     this.#caches.delete(cache)
     this.#caches.add(cache)
     for (const oldest of this.#caches) {
@@ -31,12 +37,12 @@ export class CacheBudget {
     }
   }
 
-  forget(cache: TailCache): void {
+  forget(cache: Evictable): void {
     this.#caches.delete(cache)
   }
 }
 
-export class TailCache {
+export class TailCache implements Evictable {
   readonly #budget: CacheBudget
   readonly #bytesMax: number
   #entries: (CachedAppend | undefined)[] = []
