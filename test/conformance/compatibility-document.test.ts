@@ -7,7 +7,7 @@ import {
   sectionOf,
   withSection,
 } from './compatibility-document.ts'
-import { joinRun, type RanTest } from './compatibility-run.ts'
+import { isWholeRun, joinRun, type RanTest } from './compatibility-run.ts'
 
 const tables: readonly ClientTable[] = [
   {
@@ -71,6 +71,15 @@ test('a whole run forgets what is no longer there', () => {
   expect(joined).toEqual([
     { client: 'kcat', version: '3.0.0', rows: [{ area: 'all', feature: 'y', result: 'yes' }] },
   ])
+})
+
+test('a run is whole when every file was loaded and none was hidden', () => {
+  const loaded = new Set(['a', 'b'])
+  expect(isWholeRun({ project: [] }, ['a', 'b'], loaded)).toBe(true)
+  expect(isWholeRun({}, ['a', 'b', 'c'], loaded)).toBe(false)
+  expect(isWholeRun({ project: ['kafka'] }, ['a'], loaded)).toBe(false)
+  expect(isWholeRun({ cliExclude: ['c'] }, ['a', 'b'], loaded)).toBe(false)
+  expect(isWholeRun({ dir: 'test/x' }, ['a', 'b'], loaded)).toBe(false)
 })
 
 test('an area that was skipped, wholly or in part and without a reason, keeps its rows', () => {

@@ -21,6 +21,27 @@ export function withoutReason(name: string): string {
   return name.replace(reasonInName, '')
 }
 
+/** The choices of a command line that make vitest itself forget about files; empty or undefined: not made. */
+export interface RunChoices {
+  readonly project?: readonly string[] | undefined
+  readonly cliExclude?: readonly string[] | undefined
+  readonly dir?: string | undefined
+}
+
+/**
+ * Whether a run was of a whole tier: every file of it was loaded, and no choice hides files from `all`. (With
+ * `--project`, `all` has the files of that project alone.)
+ */
+export function isWholeRun(
+  choices: RunChoices,
+  all: Iterable<string>,
+  loaded: ReadonlySet<string>,
+): boolean {
+  const { project = [], cliExclude = [], dir } = choices
+  if (project.length > 0 || cliExclude.length > 0 || dir !== undefined) return false
+  return [...all].every((file) => loaded.has(file))
+}
+
 /**
  * @param tests All that the run knows of, in their order.
  * @param isWhole Whether nothing was filtered: then areas that the run does not know are gone.
