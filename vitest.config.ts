@@ -19,7 +19,11 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
-          exclude: [...clientTests, 'test/kafka/**', 'test/conformance/{java,librdkafka}/**'],
+          exclude: [
+            ...clientTests,
+            'test/{kafka,runtimes}/**',
+            'test/conformance/{java,librdkafka}/**',
+          ],
         },
       },
       {
