@@ -81,7 +81,7 @@ def produce(on, records, flush=True):
 
     def deliver(index):
         def delivery(error, message):
-            where = [message.partition(), message.offset()] if message else None
+            where = None if message is None else [message.partition(), message.offset()]
             delivered[index] = {"error": error_of(error)} if error else where
 
         return delivery

@@ -2,72 +2,17 @@
 import { expect, test } from 'vitest'
 import { Client, defaultPartitioner } from '../../../src/index.ts'
 import { describeClient } from '../describe-client.ts'
-import { inBase64, type Outgoing, type RecordClient, recordClients } from './exchanged-record.ts'
+import { describeExchange } from './exchange.ts'
+import { recordClients } from './exchanged-record.ts'
 import { servedBroker, uniqueNames } from './served-broker.ts'
 
 const broker = servedBroker()
 const unique = uniqueNames()
-
-const everyByte = Buffer.from(Array.from({ length: 256 }, (_, i) => i))
-const empty = Buffer.alloc(0)
-const contents: readonly (Buffer | null)[] = [
-  Buffer.from('text'),
-  Buffer.from('Ünïcödé 🚀'),
-  everyByte,
-  empty,
-  null,
-  Buffer.alloc(30_000, everyByte),
-  // Not UTF-8.
-  Buffer.from([0xc3, 0x28, 0xff, 0]),
-]
 const start = 1_700_000_000_000
-
-/** Every content as key and as value, with and without headers; timestamps that go forth and back. */
-const records: readonly Outgoing[] = contents.flatMap((key, i) =>
-  contents.map((value, j) => ({
-    key,
-    value,
-    headers: (j % 2 === 0 ? contents : [])
-      .filter((header) => header !== null && header.length < 1000)
-      .map((header, n) => [`header ${n} ü`, header!] as const),
-    timestamp: start + (j % 3) * 60_000 - i * 1000,
-    partition: 0,
-  })),
-)
-
-/** A client that gives headers as text cannot give what is not text. */
-function asReadBy({ hasTextHeaders }: RecordClient): readonly Outgoing[] {
-  if (!hasTextHeaders) return records
-  return records.map((record) => ({
-    ...record,
-    headers: record.headers.map(
-      ([name, header]) => [name, Buffer.from(header.toString('utf8'))] as const,
-    ),
-  }))
-}
-
 const clients = Object.entries(recordClients)
 
-for (const [writerName, writer] of clients) {
-  for (const [readerName, reader] of clients) {
-    describeClient(
-      `Across clients: ${writerName} writes, ${readerName} reads`,
-      () => {
-        for (const compression of recordClients['kafka-do']!.compressions) {
-          const isPossible =
-            writer.compressions.includes(compression) && reader.compressions.includes(compression)
-          const reason = isPossible ? '' : ' (not run: its codec needs Node 22.15 or later)'
-          test.skipIf(!isPossible)(`every byte, ${compression}${reason}`, async () => {
-            const topic = unique(compression)
-            await writer.write(broker, topic, records, compression)
-            const read = await reader.read(broker, topic, records.length)
-            expect(inBase64(read)).toEqual(inBase64(asReadBy(reader)))
-          })
-        }
-      },
-      '',
-    )
-  }
+for (const writer of clients) {
+  for (const reader of clients) describeExchange(broker, unique, writer, reader)
 }
 
 describeClient(
