@@ -12,12 +12,18 @@ const polynomial = 0x82f63b78
 const nativeFrom = 384
 
 /** Table k at k × 256: the CRC of each byte with k zero bytes after it. */
-const tables = buildTables()
-const native = await loadNative()
+const tables = /* @__PURE__ */ buildTables()
+
+type Checksum = (bytes: Uint8Array) => number
+/** Null until it is first wanted: whoever imports this module to no use pays for nothing. */
+let native: Checksum | undefined | null = null
 
 /** The checksum of `bytes[start, end)` as an unsigned 32-bit number. */
 export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length): number {
-  if (native && end - start >= nativeFrom) return native(bytes.subarray(start, end))
+  if (end - start >= nativeFrom) {
+    if (native === null) native = loadNative()
+    if (native) return native(bytes.subarray(start, end))
+  }
   return portableCrc32c(bytes, start, end)
 }
 
@@ -65,10 +71,19 @@ function buildTables(): Int32Array {
   return built
 }
 
-async function loadNative(): Promise<((bytes: Uint8Array) => number) | undefined> {
+/**
+ * Required, not imported: a top-level await would make `require('kafka-do')` impossible, and a bundler that follows an
+ * `import()` stops at the add-on's binary, which it cannot take in. A bundle finds the add-on where it is installed
+ * beside it, and has the tables elsewhere.
+ */
+function loadNative(): Checksum | undefined {
+  const { process } = globalThis as {
+    process?: { getBuiltinModule?(name: 'node:module'): typeof import('node:module') | undefined }
+  }
   try {
-    const { crc32c: nativeCrc } = await import('@node-rs/crc32')
-    return (bytes) => nativeCrc(bytes as Buffer)
+    const require = process?.getBuiltinModule?.('node:module')?.createRequire(import.meta.url)
+    const addOn = require?.('@node-rs/crc32') as typeof import('@node-rs/crc32') | undefined
+    return addOn && ((bytes) => addOn.crc32c(bytes as Buffer))
   } catch {
     return undefined
   }
