@@ -1,14 +1,11 @@
-/** The package as its user gets it: packed, installed into an empty folder, used from JavaScript and TypeScript. */
-import { execFileSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+/** The package as its user gets it: packed, installed into an empty folder, run. */
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { installPackage, runIn } from './packed-package.ts'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
-const folder = mkdtempSync(join(tmpdir(), 'kafka-do-user-'))
 const minutes = 60_000
+let folder = ''
 
 const fiveLines = `import { Client } from 'kafka-do'
 
@@ -20,46 +17,16 @@ await kafka.consume('orders', { group: 'my-processor' }, async (record) => {
   process.exit()
 })
 `
-const typed = `import { Client, type Record, topic } from 'kafka-do'
-
-interface Order { orderId: string; amount: number }
-const orders = topic<Order>('orders')
-await using kafka = new Client('memory:')
-const stored = await kafka.produce(orders, { orderId: '1', amount: 2 }, { key: 'a' })
-const offset: bigint = stored.offset
-for await (const record of kafka.consumer(orders).filter(({ value }) => value.amount > 1).take(1)) {
-  const typedRecord: Record<Order> = record
-  console.log(typedRecord.value.orderId, offset)
-}
-// @ts-expect-error: an order has no such field
-kafka.produce(orders, { total: 3 }).catch(() => undefined)
-// @ts-expect-error: no such option
-kafka.producer(orders, { compresion: 'gzip' })
-`
-
 function run(command: string, ...args: string[]): string {
-  return execFileSync(command, args, {
-    cwd: folder,
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  return runIn(folder, command, ...args)
 }
 
 beforeAll(() => {
-  const packed = execFileSync('npm', ['pack', '--json', '--pack-destination', folder], {
-    cwd: root,
-    encoding: 'utf8',
-  })
-  const [{ filename }] = JSON.parse(packed) as [{ filename: string }]
-  writeFileSync(join(folder, 'package.json'), '{ "type": "module", "private": true }')
-  run('npm', 'install', '--no-audit', '--no-fund', `./${filename}`)
-  for (const name of ['typescript', '@typescript', '@types', 'undici-types']) {
-    cpSync(join(root, 'node_modules', name), join(folder, 'node_modules', name), {
-      recursive: true,
-    })
-  }
+  folder = installPackage()
 }, 5 * minutes)
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => {
+  if (folder) rmSync(folder, { recursive: true, force: true })
+})
 
 test('the five lines of the README run as they are, in JavaScript', () => {
   writeFileSync(join(folder, 'five-lines.mjs'), fiveLines)
@@ -67,39 +34,49 @@ test('the five lines of the README run as they are, in JavaScript', () => {
   expect(readdirSync(folder)).toContain('.kafka-do')
 })
 
-test.each([
-  ['nodenext', 'nodenext'],
-  ['esnext', 'bundler'],
-])(
-  'its types hold for a user with module %s and moduleResolution %s',
-  (module, moduleResolution) => {
-    writeFileSync(join(folder, 'typed.ts'), typed)
-    const config = {
-      compilerOptions: {
-        module,
-        moduleResolution,
-        target: 'es2022',
-        lib: ['esnext'],
-        types: ['node'],
-        strict: true,
-        noEmit: true,
-      },
-      files: ['typed.ts'],
-    }
-    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
-    expect(run('node', 'node_modules/typescript/bin/tsc', '-p', '.')).toBe('')
-  },
-)
+test('CommonJS requires it', () => {
+  writeFileSync(
+    join(folder, 'required.cjs'),
+    `const { Client } = require('kafka-do')
+const { createServer } = require('kafka-do/server')
+const { MockClient } = require('kafka-do/testing')
+const kafka = new Client('memory:')
+kafka.produce('orders', 'x'.repeat(5000)).then(async ({ offset }) => {
+  console.log(offset, typeof createServer, typeof MockClient)
+  await kafka.close()
+})
+`,
+  )
+  // Node 20 and 22 say that this is experimental, on stderr.
+  expect(run('node', 'required.cjs')).toBe('0n function function\n')
+})
 
-test('it brings no tests, and nothing but what runs', () => {
-  const files = readdirSync(join(folder, 'node_modules/kafka-do'), {
-    recursive: true,
-    encoding: 'utf8',
-  })
-  expect(files).toContain('README.md')
-  expect(
-    files.filter((file) => /\.test\.|\.contract\.|\.ts$/.test(file) && !file.endsWith('.d.ts')),
-  ).toEqual([])
+test('it brings what runs, its types and its licence, and no tests, sources or maps', () => {
+  const installed = join(folder, 'node_modules/kafka-do')
+  const files = readdirSync(installed, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => relative(installed, join(parentPath, name)))
+  const other = files.filter((file) => !/^dist\/.*(?<!\.test|\.contract)\.(js|d\.ts)$/.test(file))
+  expect(other.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'])
+  const code = files.filter((file) => file.endsWith('.js')).map((file) => file.slice(0, -3))
+  expect(code.filter((file) => !files.includes(`${file}.d.ts`))).toEqual([])
+  const mapped = files.filter((file) =>
+    readFileSync(join(installed, file), 'utf8').includes('sourceMapping' + 'URL='),
+  )
+  expect(mapped).toEqual([])
+})
+
+test('importing it loads no broker, no sockets and no optional package', () => {
+  writeFileSync(
+    join(folder, 'loaded.mjs'),
+    `import { Client } from 'kafka-do'
+new Client('kafka://127.0.0.1:1')
+const { readFileSync } = await import('node:fs')
+const loaded = process.moduleLoadList.filter((name) => /NativeModule (net|tls|zlib|crypto)$/.test(name))
+console.log(JSON.stringify(loaded))
+`,
+  )
+  expect(run('node', 'loaded.mjs')).toBe('[]\n')
 })
 
 test('a second process on the same folder is told what to do', () => {

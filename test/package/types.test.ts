@@ -1,0 +1,98 @@
+/** The package's types as a strict user's compiler sees them: every way to resolve modules, declarations checked too. */
+import { cpSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { installPackage, root, runIn } from './packed-package.ts'
+
+let folder = ''
+
+const programs = {
+  'typed.mts': `import { Client, type Consumer, Offset, type ProducerConfig, type Record, string, topic } from 'kafka-do'
+import { createServer, type Server } from 'kafka-do/server'
+import { MockClient, type StoredMessage } from 'kafka-do/testing'
+
+interface Order { orderId: string; amount: number }
+const orders = topic<Order>('orders')
+await using kafka = new Client('memory:')
+const stored = await kafka.produce(orders, { orderId: '1', amount: 2 }, { key: 'a' })
+const offset: bigint = stored.offset
+for await (const record of kafka.consumer(orders).filter(({ value }) => value.amount > 1).take(1)) {
+  const typedRecord: Record<Order> = record
+  console.log(typedRecord.value.orderId, offset)
+}
+const consumer: Consumer<Order> = kafka.consumer(orders, { group: 'g', offset: Offset.earliest })
+await consumer.close()
+const config: ProducerConfig = { compression: 'zstd', lingerMs: 5 }
+await kafka.producer(topic('lines', { value: string }), config).send('one')
+// A setting that may be undefined is one that is not given.
+const group = undefined as string | undefined
+kafka.consumer(orders, { group })
+new Client({ clientId: group })
+
+const mock = new MockClient()
+const messages: StoredMessage<Order>[] = await mock.getMessages(orders)
+const server: Server = await createServer({ data: 'memory:', port: 0 })
+await server.close()
+console.log(messages)
+
+// @ts-expect-error: an order has no such field
+kafka.produce(orders, { total: 3 }).catch(() => undefined)
+// @ts-expect-error: no such option
+kafka.producer(orders, { compresion: 'gzip' })
+// @ts-expect-error: internals cannot be imported
+import('kafka-do/dist/index.js')
+`,
+  'imports.cts': `async function main(): Promise<void> {
+  const { Client } = await import('kafka-do')
+  await new Client('memory:').close()
+}
+main()
+`,
+  'requires.cts': `import { Client } from 'kafka-do'
+new Client('memory:').close()
+`,
+}
+type Program = keyof typeof programs
+
+beforeAll(() => {
+  folder = installPackage()
+  for (const name of ['typescript', '@typescript', '@types', 'undici-types']) {
+    const path = join('node_modules', name)
+    cpSync(join(root, path), join(folder, path), { recursive: true })
+  }
+  for (const [file, text] of Object.entries(programs)) writeFileSync(join(folder, file), text)
+})
+afterAll(() => {
+  if (folder) rmSync(folder, { recursive: true, force: true })
+})
+
+const everyWay: readonly (readonly [string, string, readonly Program[]])[] = [
+  ['node16', 'node16', ['typed.mts', 'imports.cts']],
+  ['nodenext', 'nodenext', ['typed.mts', 'imports.cts', 'requires.cts']],
+  ['esnext', 'bundler', ['typed.mts']],
+]
+const environments = [
+  ['with the types of Node', { lib: ['esnext'], types: ['node'] }],
+  ['with the types of browsers', { lib: ['esnext', 'dom'], types: [] }],
+] as const
+
+test.each(
+  everyWay.flatMap((way) => environments.map((environment) => [...way, ...environment] as const)),
+)(
+  'hold with module %s and moduleResolution %s, for %s, %s',
+  (module, moduleResolution, files, _, environment) => {
+    const compilerOptions = {
+      module,
+      moduleResolution,
+      ...environment,
+      target: 'es2022',
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noUncheckedIndexedAccess: true,
+      skipLibCheck: false,
+      noEmit: true,
+    }
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }))
+    expect(runIn(folder, 'node', 'node_modules/typescript/bin/tsc', '-p', '.')).toBe('')
+  },
+)
