@@ -151,8 +151,15 @@ def read(on, count, timeout=20):
     return records
 
 
+rebalancing = (
+    kafka.KafkaError.ILLEGAL_GENERATION,
+    kafka.KafkaError.REBALANCE_IN_PROGRESS,
+    kafka.KafkaError.UNKNOWN_MEMBER_ID,
+)
+
+
 def run(on, topics):
-    """Reads on and on, commits each record, and tells of records and of assignments."""
+    """Reads on and on, tells of records and of assignments, and commits each record."""
     client = clients[on]
 
     def changed(_, __):
@@ -179,8 +186,14 @@ def run(on, topics):
             if message.error():
                 send({"event": on, "error": error_of(message.error())})
                 continue
-            client.commit(message, asynchronous=False)
+            # Told first: what is committed has been seen, also when this process is killed between the two.
             send({"event": on, "record": record_of(message)})
+            try:
+                client.commit(message, asynchronous=False)
+            except kafka.KafkaException as failure:
+                # In a rebalance others may read the record again.
+                if failure.args[0].code() not in rebalancing:
+                    send({"event": on, "error": error_of(failure.args[0])})
         client.close()
         send({"event": on, "closed": True})
 
