@@ -1,0 +1,100 @@
+/**
+ * What of the package ends up in a user's bundle: minified and gzipped, held to `bundle-budget.json` (KB). Whoever must
+ * go over a budget raises it there, and says why in the commit. Bundled as a user of Vite does, with code splitting:
+ * counted are the chunks that a program with that URL loads; codecs and optional packages come later, when wanted.
+ */
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { type OutputChunk, rolldown } from 'rolldown'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { installPackage } from './packed-package.ts'
+
+interface Program {
+  readonly name: string
+  readonly text: string
+  /** Modules of the package that it comes to import at run time. */
+  readonly loads: readonly string[]
+}
+
+const programs: readonly Program[] = [
+  {
+    name: 'unused',
+    text: `import { Client } from 'kafka-do'\nimport { MockClient } from 'kafka-do/testing'\n`,
+    loads: [],
+  },
+  {
+    name: 'kafka',
+    text: `import { Client } from 'kafka-do'\nexport const kafka = new Client('kafka://localhost')\n`,
+    loads: ['connection/tcp/tcp.js'],
+  },
+  {
+    name: 'embedded',
+    text: `import { Client } from 'kafka-do'\nexport const kafka = new Client('file:./data')\n`,
+    loads: ['broker/broker.js', 'storage/node-file-system.js'],
+  },
+  {
+    name: 'MockClient',
+    text: `import { MockClient } from 'kafka-do/testing'\nexport const kafka = new MockClient()\n`,
+    loads: [],
+  },
+]
+const budgets = JSON.parse(
+  readFileSync(new URL('bundle-budget.json', import.meta.url), 'utf8'),
+) as { readonly [name: string]: number }
+let folder = ''
+
+beforeAll(() => {
+  folder = installPackage()
+})
+afterAll(() => {
+  if (folder) rmSync(folder, { recursive: true, force: true })
+})
+
+test.each(programs)('of a program with $name keeps to its budget', async (program) => {
+  const chunks = await bundle(program)
+  const code = [...loadedBy(program, chunks)].map((chunk) => chunk.code)
+  const kilobytes = gzipSync(code.join('\n'), { level: 9 }).length / 1000
+  const minified = code.join('\n').length / 1000
+  console.log(
+    `${program.name}: ${kilobytes.toFixed(1)} KB gzipped of ${budgets[program.name]}, ${minified.toFixed(1)} KB minified`,
+  )
+  expect(kilobytes).toBeLessThan(budgets[program.name]!)
+})
+
+test('takes in no native add-on, and no broker before it is wanted', async () => {
+  const chunks = await bundle(programs[1]!)
+  const eager = [...loadedBy({ ...programs[1]!, loads: [] }, chunks)].flatMap(
+    ({ moduleIds }) => moduleIds,
+  )
+  expect(
+    eager.filter((id) => /dist\/((broker|storage|server|cli)\/|connection\/tcp\/tcp\.js)/.test(id)),
+  ).toEqual([])
+  const everything = chunks.flatMap(({ moduleIds }) => moduleIds)
+  expect(everything.filter((id) => /node-rs|commander/.test(id))).toEqual([])
+})
+
+async function bundle({ name, text }: Program): Promise<OutputChunk[]> {
+  const input = join(folder, `${name}.mjs`)
+  writeFileSync(input, text)
+  const build = await rolldown({ input, platform: 'node', logLevel: 'silent' })
+  const { output } = await build.generate({ format: 'esm', minify: true })
+  await build.close()
+  return output.filter((file) => file.type === 'chunk')
+}
+
+/** The entry's chunk, those that hold what it comes to load, and all that these import. */
+function loadedBy({ loads }: Program, chunks: readonly OutputChunk[]): Set<OutputChunk> {
+  const holding = loads.map((module) => {
+    const chunk = chunks.find(({ moduleIds }) =>
+      moduleIds.some((id) => id.endsWith(`dist/${module}`)),
+    )
+    if (!chunk) throw new Error(`No chunk holds ${module}`)
+    return chunk
+  })
+  const loaded = new Set([...chunks.filter(({ isEntry }) => isEntry), ...holding])
+  for (const { imports } of loaded) {
+    for (const chunk of chunks) if (imports.includes(chunk.fileName)) loaded.add(chunk)
+  }
+  return loaded
+}
