@@ -65,7 +65,12 @@ export const errorTable: readonly Row[] = [
   [23, 'INCONSISTENT_GROUP_PROTOCOL', false, "the group's members have no protocol in common"],
   [24, 'INVALID_GROUP_ID', false, "the group's name is not valid"],
   [25, 'UNKNOWN_MEMBER_ID', false, 'the group does not know this member; it must join again'],
-  [26, 'INVALID_SESSION_TIMEOUT', false, "the session timeout is outside the broker's limits"],
+  [
+    26,
+    'INVALID_SESSION_TIMEOUT',
+    false,
+    "the session timeout is outside the broker's limits (group.min.session.timeout.ms is 6 s by default)",
+  ],
   [27, 'REBALANCE_IN_PROGRESS', false, 'the group is rebalancing'],
   [28, 'INVALID_COMMIT_OFFSET_SIZE', false, 'the commit is too large'],
   [29, 'TOPIC_AUTHORIZATION_FAILED', false, 'the right to this topic is missing'],

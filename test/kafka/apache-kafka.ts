@@ -21,6 +21,8 @@ export interface ApacheKafkaOptions {
   users?: { readonly [name: string]: string } | undefined
   /** Adds TLS listeners. */
   tls?: boolean | undefined
+  /** `transaction.version`, the feature: 0, 1 or 2. Default: the newest. */
+  transactionVersion?: number | undefined
   /** Options of the JVM. Default: a heap of 512 MiB. */
   jvmArgs?: readonly string[] | undefined
 }
@@ -118,6 +120,11 @@ export class ApacheKafka {
         `${mechanism}=[name=${name},password=${password}]`,
       ]),
     )
+    const { transactionVersion } = this.#options
+    const features =
+      transactionVersion === undefined
+        ? []
+        : ['--feature', `transaction.version=${transactionVersion}`]
     const clusterId = 'a2Fma2EtZG8tdGVzdHMtMQ'
     const { exitCode, stdout, stderr } = await runTool('storage', [
       'format',
@@ -127,6 +134,7 @@ export class ApacheKafka {
       '--config',
       this.#configFile,
       ...scram,
+      ...features,
     ])
     if (exitCode !== 0) throw new Error(`kafka-storage format failed:\n${stdout}\n${stderr}`)
   }

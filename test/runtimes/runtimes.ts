@@ -18,7 +18,7 @@ const { platform, arch } = process
 const nodePackage = `node-${platform === 'win32' ? 'win' : platform}-${arch}`
 
 /** Node 20.19 is the oldest that package.json promises. */
-const versions = { node20: '20.19.0', node22: '22.23.3', node24: '24.9.0' }
+const versions = { node20: '20.19.0', node22: '22.23.3', node24: '24.21.0' }
 const dependencies = {
   ...Object.fromEntries(
     Object.entries(versions).map(([name, version]) => [name, `npm:${nodePackage}@${version}`]),

@@ -28,7 +28,7 @@ export interface ConsumerConfig {
   autoCommitInterval?: Duration | undefined
   /** A member not heard of for so long is dead to the group. Default 30 s. */
   sessionTimeout?: Duration | undefined
-  /** Default 3 s; more often just after a rebalance. Less than a third of `sessionTimeout` is sound. */
+  /** Default 3 s, or a third of `sessionTimeout` if that is less; more often just after a rebalance. Less than `sessionTimeout`. */
   heartbeatInterval?: Duration | undefined
   /** How long a rebalance waits for a record that is being handled. Default 60 s. */
   rebalanceTimeout?: Duration | undefined
@@ -110,10 +110,11 @@ export interface ResolvedConsumerConfig {
 }
 
 const mebibyte = 1024 * 1024
+const heartbeatMs = 3000
 
 /** Throws `ConfigError` naming the key. */
 export function resolveConsumerConfig(input: ConsumerConfig | undefined): ResolvedConsumerConfig {
-  const config = resolveOptions<ResolvedConsumerConfig>(
+  const given = resolveOptions<ResolvedConsumerConfig>(
     'ConsumerConfig',
     {
       group: text(undefined),
@@ -125,7 +126,7 @@ export function resolveConsumerConfig(input: ConsumerConfig | undefined): Resolv
       autoCommit: boolean(true),
       autoCommitInterval: duration(1000, { min: 10 }),
       sessionTimeout: duration(30_000, { min: 10 }),
-      heartbeatInterval: duration(3000, { min: 5 }),
+      heartbeatInterval: duration(0, { min: 5 }),
       rebalanceTimeout: duration(60_000, { min: 10 }),
       fetchMinBytes: integer(1, { min: 0, max: 1024 * mebibyte }),
       fetchMaxWaitMs: duration(500),
@@ -143,6 +144,9 @@ export function resolveConsumerConfig(input: ConsumerConfig | undefined): Resolv
     },
     input,
   )
+  const heartbeatInterval =
+    given.heartbeatInterval || Math.min(heartbeatMs, Math.ceil(given.sessionTimeout / 3))
+  const config = Object.freeze({ ...given, heartbeatInterval })
   if (config.heartbeatInterval >= config.sessionTimeout) {
     throw invalid(
       `ConsumerConfig.heartbeatInterval (${config.heartbeatInterval} ms) must be less than sessionTimeout (${config.sessionTimeout} ms)`,

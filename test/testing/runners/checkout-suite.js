@@ -1,0 +1,102 @@
+/**
+ * One suite for every test runner: `runner` has `test`, `afterEach` and `beforeEach`. Assertions are node:assert's,
+ * which all of them show.
+ */
+import assert from 'node:assert/strict'
+import { MockClient } from 'kafka-do/testing'
+import { invoiceOrders, placeOrder } from './checkout.js'
+
+export function checkoutSuite({ test, beforeEach, afterEach }) {
+  let kafka
+  beforeEach(() => {
+    kafka = new MockClient({ retryBackoff: 1 })
+  })
+  afterEach(() => kafka.close())
+
+  test('seeded orders become invoices, once each', async () => {
+    await kafka.seed('orders', [
+      { orderId: 'a', amount: 10 },
+      { orderId: 'b', amount: 20 },
+    ])
+    const stop = new AbortController()
+    const invoicing = invoiceOrders(kafka, { signal: stop.signal })
+    await until(async () => (await invoices()).length === 2)
+    stop.abort()
+    await invoicing
+    assert.deepEqual(await invoices(), [
+      { orderId: 'a', total: 12 },
+      { orderId: 'b', total: 24 },
+    ])
+  })
+
+  test('the second order meets an error of the broker, and is stored once all the same', async () => {
+    kafka.faults.fail('produce', 'NOT_LEADER_OR_FOLLOWER', { nth: 2 })
+    await placeOrder(kafka, { orderId: 'a', amount: 1 })
+    await placeOrder(kafka, { orderId: 'b', amount: 2 })
+    const orders = await kafka.getMessages('orders')
+    assert.deepEqual(
+      orders.map(({ key }) => key),
+      ['a', 'b'],
+    )
+  })
+
+  test('an order that the broker refuses is an error that says so', async () => {
+    kafka.faults.fail('produce', 'MESSAGE_TOO_LARGE')
+    await assert.rejects(placeOrder(kafka, { orderId: 'a' }), {
+      name: 'MessageTooLargeError',
+      outcome: 'failed',
+    })
+  })
+
+  test('a connection that breaks, before or after, loses and doubles nothing', async () => {
+    kafka.faults.disconnect('produce')
+    await placeOrder(kafka, { orderId: 'a' })
+    kafka.faults.loseAnswer('produce')
+    await placeOrder(kafka, { orderId: 'b' })
+    assert.equal((await kafka.getMessages('orders')).length, 2)
+  })
+
+  test('a slow broker, in no time: the clock is moved', async () => {
+    await placeOrder(kafka, { orderId: 'a' })
+    kafka.faults.delay('produce', '10 min')
+    const before = kafka.clock.now()
+    let isPlaced = false
+    const placing = placeOrder(kafka, { orderId: 'b' }).then(() => {
+      isPlaced = true
+    })
+    while (!isPlaced && kafka.clock.now() < before + 3_600_000) await kafka.clock.advance('1 min')
+    await placing
+    const [, late] = await kafka.getMessages('orders')
+    assert.ok(late.timestamp.getTime() >= before)
+  })
+
+  test('a rebalance in the middle makes no invoice twice', async () => {
+    await kafka.seed('orders', [{ orderId: 'a', amount: 10 }])
+    const stop = new AbortController()
+    const invoicing = invoiceOrders(kafka, { signal: stop.signal })
+    await until(async () => (await invoices()).length === 1)
+    await kafka.rebalance('invoicing')
+    await kafka.seed('orders', [{ orderId: 'b', amount: 20 }])
+    await until(async () => (await invoices()).length === 2)
+    stop.abort()
+    await invoicing
+    assert.deepEqual(
+      (await invoices()).map(({ orderId }) => orderId),
+      ['a', 'b'],
+    )
+  })
+
+  /** What `read_committed` consumers see; nothing yet when there is no such topic. */
+  async function invoices() {
+    const messages = await kafka.getMessages('invoices').catch((error) => {
+      if (error.name === 'TopicNotFoundError') return []
+      throw error
+    })
+    return messages.map(({ value }) => value)
+  }
+
+  /** Time goes on by itself, and the clock hurries it. */
+  async function until(isSo) {
+    while (!(await isSo())) await kafka.clock.advance(10)
+  }
+}
