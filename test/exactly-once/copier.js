@@ -14,7 +14,8 @@ const enough = new AbortController()
 async function copy(record) {
   process.stdout.write('begin\n')
   const { value, partition } = record
-  await kafka.transaction(output, async (tx) => {
+  // What dies in the middle of one is in the way of the next worker for so long.
+  await kafka.transaction(output, { timeout: '2s' }, async (tx) => {
     await tx.send(value, { partition })
     // An application's own failures are all or nothing, too.
     if (Math.random() < 0.02) throw new Error('my own')

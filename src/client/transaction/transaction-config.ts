@@ -14,7 +14,11 @@ export interface TransactionConfig extends Omit<ProducerConfig, 'acks' | 'idempo
    * transactions at a time as you like.
    */
   id?: string | undefined
-  /** The broker aborts a transaction that takes longer. 1 ms to the broker's limit (15 min); default 60 s. */
+  /**
+   * The broker aborts a transaction that takes longer. So long, too, the partitions and the group's offsets that a transaction
+   * has touched are held up when its process dies in the middle, unless a producer with the same `id` comes after it:
+   * make it a little longer than your transactions take. 1 ms to the broker's limit (15 min); default 60 s.
+   */
   timeout?: Duration | undefined
 }
 

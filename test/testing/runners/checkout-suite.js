@@ -73,9 +73,12 @@ export function checkoutSuite({ test, beforeEach, afterEach }) {
   test('a rebalance in the middle makes no invoice twice', async () => {
     await kafka.seed('orders', [{ orderId: 'a', amount: 10 }])
     const stop = new AbortController()
-    const invoicing = invoiceOrders(kafka, { signal: stop.signal })
+    let assignments = 0
+    const onAssigned = () => assignments++
+    const invoicing = invoiceOrders(kafka, { signal: stop.signal, onAssigned })
     await until(async () => (await invoices()).length === 1)
     await kafka.rebalance('invoicing')
+    await until(() => assignments === 2)
     await kafka.seed('orders', [{ orderId: 'b', amount: 20 }])
     await until(async () => (await invoices()).length === 2)
     stop.abort()

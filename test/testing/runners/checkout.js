@@ -1,10 +1,13 @@
 /** The code under test: takes orders, writes invoices. It knows nothing of mocks. */
-export async function invoiceOrders(kafka, { signal }) {
-  await kafka.consume('orders', { group: 'invoicing', signal, heartbeatInterval: 10 }, (order) =>
-    kafka.transaction('invoices', async (tx) => {
-      await tx.send({ orderId: order.value.orderId, total: order.value.amount * 1.2 })
-      await tx.commitOffsets(order)
-    }),
+export async function invoiceOrders(kafka, options) {
+  await kafka.consume(
+    'orders',
+    { group: 'invoicing', heartbeatInterval: 10, ...options },
+    (order) =>
+      kafka.transaction('invoices', async (tx) => {
+        await tx.send({ orderId: order.value.orderId, total: order.value.amount * 1.2 })
+        await tx.commitOffsets(order)
+      }),
   )
 }
 
