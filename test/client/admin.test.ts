@@ -95,6 +95,24 @@ describe('alterTopic', () => {
   })
 })
 
+describe('describeTopic', () => {
+  test('tells how long records are kept, and what is set', async () => {
+    await kafka.admin.createTopic('orders', {
+      partitions: 2,
+      retentionMs: '7d',
+      configs: { 'cleanup.policy': 'compact' },
+    })
+    const week = 7 * 24 * 60 * 60 * 1000
+    const { partitions, retentionMs, configs } = await kafka.admin.describeTopic('orders')
+    expect({ partitions, retentionMs }).toEqual({ partitions: 2, retentionMs: week })
+    expect(configs).toMatchObject({ 'retention.ms': String(week), 'cleanup.policy': 'compact' })
+    await kafka.admin.alterTopic('orders', { retentionMs: null })
+    const altered = await kafka.admin.describeTopic('orders')
+    expect(altered.configs).not.toHaveProperty(['retention.ms'])
+    expect(altered.retentionMs).toBe(week)
+  })
+})
+
 describe('deleteRecords', () => {
   test('deletes what is before the offsets, and tells where the partitions begin', async () => {
     await withRecords(5, 3)

@@ -2,7 +2,7 @@
 import type { Duration } from '../../core/duration.ts'
 import { parseDuration } from '../../core/duration.ts'
 import { invalid, readInteger } from '../../core/options.ts'
-import { errorFrom } from '../../protocol/error-codes.ts'
+import { errorFrom, errorName } from '../../protocol/error-codes.ts'
 import {
   createCreatePartitionsRequest,
   createCreatePartitionsRequestCreatePartitionsTopic,
@@ -19,6 +19,11 @@ import {
   createDeleteTopicsRequestDeleteTopicState,
   deleteTopics,
 } from '../../protocol/messages/generated/delete-topics.ts'
+import {
+  createDescribeConfigsRequest,
+  createDescribeConfigsRequestDescribeConfigsResource,
+  describeConfigs,
+} from '../../protocol/messages/generated/describe-configs.ts'
 import {
   createIncrementalAlterConfigsRequest,
   createIncrementalAlterConfigsRequestAlterableConfig,
@@ -64,6 +69,10 @@ export interface PartitionOffsets {
 }
 
 export interface TopicDescription extends TopicSummary {
+  /** How long records are kept, milliseconds; -1: for ever. Undefined where this user may not see a topic's settings. */
+  readonly retentionMs: number | undefined
+  /** What is set for this topic itself, by Kafka's names. */
+  readonly configs: { readonly [name: string]: string }
   /** By partition number. */
   readonly offsets: readonly PartitionOffsets[]
 }
@@ -178,7 +187,8 @@ export async function describeTopic(cluster: Cluster, name: string): Promise<Top
   const { id, partitions } = await cluster.ensureTopic(name, { create: false })
   const places = partitions.map(({ index }) => ({ topic: name, partition: index }))
   const options = { isolation: 'read_uncommitted', create: false } as const
-  const [earliest, latest] = await Promise.all([
+  const [settings, earliest, latest] = await Promise.all([
+    describeSettings(cluster, name),
     lookUpOffsets(cluster, places, Offset.earliest, options),
     lookUpOffsets(cluster, places, Offset.latest, options),
   ])
@@ -187,7 +197,39 @@ export async function describeTopic(cluster: Cluster, name: string): Promise<Top
     earliest: earliest[i]!,
     latest: latest[i]!,
   }))
-  return { name, id, partitions: partitions.length, offsets }
+  return { name, id, partitions: partitions.length, ...settings, offsets }
+}
+
+/** Kafka's number for a config that is set for the topic. */
+const topicSource = 1
+
+async function describeSettings(
+  cluster: Cluster,
+  name: string,
+): Promise<Pick<TopicDescription, 'retentionMs' | 'configs'>> {
+  const request = createDescribeConfigsRequest({
+    resources: [
+      createDescribeConfigsRequestDescribeConfigsResource({
+        resourceType: topicResource,
+        resourceName: name,
+        configurationKeys: null,
+      }),
+    ],
+  })
+  return cluster.retrying(`describe topic '${name}'`, {}, async (call) => {
+    const result = (await cluster.exchange(describeConfigs, request, call)).results[0]
+    if (errorName(result?.errorCode ?? 0) === 'TOPIC_AUTHORIZATION_FAILED') {
+      return { retentionMs: undefined, configs: {} }
+    }
+    throwIfRefused(name, result)
+    const { configs } = result!
+    const retention = configs.find((config) => config.name === 'retention.ms')?.value
+    const own = configs.filter(({ configSource }) => configSource === topicSource)
+    return {
+      retentionMs: retention == null ? undefined : Number(retention),
+      configs: Object.fromEntries(own.map((config) => [config.name, config.value ?? ''])),
+    }
+  })
 }
 
 export async function listTopics(cluster: Cluster): Promise<TopicSummary[]> {

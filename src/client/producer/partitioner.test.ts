@@ -1,3 +1,4 @@
+import kafkajs from 'kafkajs'
 import { describe, expect, test } from 'vitest'
 import { defaultPartitioner, murmur2 } from './partitioner.ts'
 
@@ -24,4 +25,23 @@ describe('murmur2', () => {
 
 test('a record without a key goes to the sticky partition', () => {
   expect(defaultPartitioner({ topic: 't', key: null, partitionCount: 8, sticky: 5 })).toBe(5)
+})
+
+test('puts keys where kafkajs’s default partitioner puts them', () => {
+  const { DefaultPartitioner } = kafkajs.Partitioners
+  const partitionMetadata = Array.from({ length: 7 }, (_, partitionId) => ({
+    partitionId,
+    leader: 1,
+    partitionErrorCode: 0,
+    replicas: [1],
+    isr: [1],
+  }))
+  const theirs = DefaultPartitioner()
+  for (let n = 0; n < 500; n++) {
+    const key = `${'schlüssel-'.repeat(n % 5)}${n}`
+    const message = { key: Buffer.from(key), value: null }
+    expect(defaultPartitioner({ topic: 't', key, partitionCount: 7, sticky: 0 })).toBe(
+      theirs({ topic: 't', message, partitionMetadata }),
+    )
+  }
 })
