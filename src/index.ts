@@ -75,6 +75,7 @@ export {
 } from './client/schema.ts'
 export { bytes, json, type Serializer, string } from './client/serializer.ts'
 export { type Topic, type TopicOptions, topic } from './client/topic.ts'
+export type { ProcessTrace, SendTrace, TraceHeaders, Tracing } from './client/tracing.ts'
 export type { Transaction, TransactionSendOptions } from './client/transaction/transaction.ts'
 export type { TransactionConfig } from './client/transaction/transaction-config.ts'
 export { type RetryOptions, withRetry } from './client/with-retry.ts'

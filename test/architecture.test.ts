@@ -12,6 +12,7 @@ const mayImport: { readonly [layer: string]: readonly string[] } = {
   protocol: ['core'],
   connection: ['core', 'protocol'],
   client: ['core', 'protocol', 'connection'],
+  opentelemetry: ['core', 'client'],
   storage: ['core'],
   broker: ['core', 'protocol', 'storage'],
   server: ['core', 'protocol', 'storage', 'broker'],

@@ -18,6 +18,7 @@ import { type ProducerConfig, resolveProducerConfig } from './producer/producer-
 import { ProducerEngine } from './producer/producer-engine.ts'
 import { bytes } from './serializer.ts'
 import { type Topic, topic, toTopic } from './topic.ts'
+import { boundTracing } from './tracing.ts'
 import type { Transaction } from './transaction/transaction.ts'
 import {
   resolveTransactionConfig,
@@ -70,6 +71,7 @@ export class BaseClient {
         this.#produceEngine,
         config,
         this.#cluster.runtime,
+        boundTracing(this.#cluster.config),
       )
       return producer.send(value, options)
     } catch (error) {
@@ -85,7 +87,8 @@ export class BaseClient {
     this.#checkOpen()
     const resolved = resolveProducerConfig(config)
     const engine = this.#track(new ProducerEngine(this.#cluster, resolved))
-    return new Producer(toTopic(topic), engine, resolved, this.#cluster.runtime)
+    const { runtime, config: own } = this.#cluster
+    return new Producer(toTopic(topic), engine, resolved, runtime, boundTracing(own))
   }
 
   /**

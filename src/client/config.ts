@@ -13,6 +13,7 @@ import {
   text,
 } from '../core/options.ts'
 import { createRuntime, type Logger, type Runtime, silentLogger } from '../core/runtime.ts'
+import { isTracing, type Tracing } from './tracing.ts'
 
 export interface ClientConfig {
   /**
@@ -38,6 +39,8 @@ export interface ClientConfig {
   metadataMaxAge?: Duration | undefined
   /** Receives structured log lines; a pino logger fits. Default: none. */
   logger?: Logger | undefined
+  /** Looks on at sends and handlers: `openTelemetry()` of `kafka-do/opentelemetry`, or one of your own. Default: none. */
+  tracing?: Tracing | undefined
   /** Clock, timers and randomness; for tests. */
   runtime?: Runtime | undefined
 }
@@ -52,6 +55,7 @@ export interface ResolvedClientConfig {
   readonly retries: number
   readonly retryBackoff: number
   readonly metadataMaxAge: number
+  readonly tracing: Tracing | undefined
   readonly runtime: Runtime
 }
 
@@ -73,6 +77,7 @@ export function resolveClientConfig(
     retryBackoff: number
     metadataMaxAge: number
     logger: Logger
+    tracing: Tracing | undefined
     runtime: Runtime | undefined
   }>(
     'ClientConfig',
@@ -87,6 +92,7 @@ export function resolveClientConfig(
       retryBackoff: duration(100, { min: 1 }),
       metadataMaxAge: duration(300_000, { min: 1 }),
       logger: shaped(silentLogger, 'an object with debug, info, warn and error', isLogger),
+      tracing: shaped(undefined, 'an object with send and process', isTracing),
       runtime: shaped(undefined, 'a Runtime', isRuntime),
     },
     typeof input === 'string' ? { url: input } : input,

@@ -9,7 +9,12 @@ import { afterAll, expect, test } from 'vitest'
 const root = fileURLToPath(new URL('../../', import.meta.url))
 /** Inside the project, so that its dependencies resolve. */
 const folder = join(root, 'node_modules/.cache/kafka-do/code-blocks')
-const pages = ['README.md', 'docs/guide.md', 'docs/migrating-from-kafkajs.md']
+const pages = [
+  'README.md',
+  'docs/guide.md',
+  'docs/migrating-from-kafkajs.md',
+  'docs/observability.md',
+]
 
 /** What blocks of a page may use without saying where it comes from. */
 const prelude = `import { Client, Channel, KafkaError, Message, MessageTooLargeError, Offset, TopicNotFoundError, bytes, json, string, topic, withRetry } from 'kafka-do'
@@ -49,7 +54,9 @@ test('every block compiles', { timeout: 120_000 }, async () => {
     blocksOf(page).forEach((code, i) => {
       const name = `${page.replaceAll(/\W/g, '-')}-${i + 1}.ts`
       const lines = code.split('\n')
-      const ownImports = lines.filter((line) => /^import .* from 'zod'/.test(line))
+      const ownImports = lines.filter((line) =>
+        /^import .* from '(?!kafka-do'|kafka-do\/(server|testing)')/.test(line),
+      )
       const body = lines.filter((line) => !line.startsWith('import '))
       writeFileSync(
         join(folder, name),

@@ -3,6 +3,7 @@ import { PartitionNotFoundError } from '../../core/errors.ts'
 import { invalid } from '../../core/options.ts'
 import type { Cluster } from '../cluster.ts'
 import type { Topic } from '../topic.ts'
+import { type BoundTracing, boundTracing, traced } from '../tracing.ts'
 import type { TopicPartition } from './assignors/assignor.ts'
 import type { ResolvedConsumerConfig } from './consumer-config.ts'
 import { Consumption, type PartitionPosition } from './consumption.ts'
@@ -67,12 +68,19 @@ export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerReco
    */
   override async forEach(handle: (record: ConsumerRecord<V, K>) => unknown): Promise<void> {
     const { concurrency, ordering, onError } = this.#config
+    const handled = traced(this.#tracing, this.group, handle)
     const isPlain = concurrency === 1 && onError.finally === 'stop' && !onError.retry
-    if (isPlain) return super.forEach(handle)
+    if (isPlain) return super.forEach(handled)
     const consumption = this.#open()
     const { cluster, sendBytes } = this.#parts
     const { logger } = cluster.runtime
-    const guarded = withErrorPolicy({ onError, consumption, handle, sendBytes, logger })
+    const guarded = withErrorPolicy({
+      onError,
+      consumption,
+      handle: handled,
+      sendBytes,
+      logger,
+    })
     const workers = new RecordWorkers(consumption, { concurrency, ordering, handle: guarded })
     await workers.run()
   }
@@ -89,8 +97,12 @@ export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerReco
     await handleBatches(
       this.#open(),
       { size, waitMs, runtime: this.#parts.cluster.runtime },
-      handle,
+      traced(this.#tracing, this.group, handle),
     )
+  }
+
+  get #tracing(): BoundTracing | undefined {
+    return boundTracing(this.#parts.cluster.config)
   }
 
   /** Partitions that are being read now: how far, and how far behind the end. Empty when nobody reads. */

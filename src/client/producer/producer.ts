@@ -7,6 +7,7 @@ import { invalid, readInteger } from '../../core/options.ts'
 import type { Runtime } from '../../core/runtime.ts'
 import { serializeField } from '../serializer.ts'
 import type { Topic } from '../topic.ts'
+import type { BoundTracing, TraceHeaders } from '../tracing.ts'
 import { type Delivery, GroupDelivery, type RecordMetadata, SingleDelivery } from './delivery.ts'
 import type { OutgoingRecord } from './pending-batch.ts'
 import type { ResolvedProducerConfig } from './producer-config.ts'
@@ -47,6 +48,7 @@ export class Producer<V = unknown, K = string> {
   readonly #engine: ProducerEngine
   readonly #config: ResolvedProducerConfig
   readonly #runtime: Runtime
+  readonly #tracing: BoundTracing | undefined
 
   /** Not for direct use: `kafka.producer(topic, config)` makes one. */
   constructor(
@@ -54,12 +56,14 @@ export class Producer<V = unknown, K = string> {
     engine: ProducerEngine,
     config: ResolvedProducerConfig,
     runtime: Runtime,
+    tracing?: BoundTracing,
   ) {
     this.topic = topic.name
     this.#topic = topic
     this.#engine = engine
     this.#config = config
     this.#runtime = runtime
+    this.#tracing = tracing
   }
 
   /**
@@ -68,6 +72,12 @@ export class Producer<V = unknown, K = string> {
    * `TimeoutError`, `ClosedError` or another `KafkaError`; see its `outcome`.
    */
   send(value: V | null, options: SendOptions<K> = {}): Promise<RecordMetadata> {
+    return this.#tracing
+      ? this.#sendTraced(this.#tracing, value, options)
+      : this.#send(value, options)
+  }
+
+  #send(value: V | null, options: SendOptions<K>): Promise<RecordMetadata> {
     return new Promise((resolve, reject) => {
       const { signal } = options
       if (signal?.aborted) return reject(abortReason(signal))
@@ -88,11 +98,37 @@ export class Producer<V = unknown, K = string> {
   ): Promise<RecordMetadata[]> {
     if (!Array.isArray(items))
       throw invalid(`sendBatch takes an array of values or Messages; got ${inspectBriefly(items)}`)
+    if (!this.#tracing) return this.#sendBatch(items, options)
+    const { tracing, clientId } = this.#tracing
+    const about = { topic: this.topic, clientId, count: items.length }
+    return tracing.send(about, (headers) => this.#sendBatch(items, options, headers))
+  }
+
+  async #sendTraced(
+    { tracing, clientId }: BoundTracing,
+    value: V | null,
+    options: SendOptions<K>,
+  ): Promise<RecordMetadata> {
+    const about = { topic: this.topic, clientId, count: 1, key: options.key }
+    const [metadata] = await tracing.send(about, async (added) => {
+      const headers = withHeaders(options.headers, added)
+      return [await this.#send(value, { ...options, headers })]
+    })
+    return metadata!
+  }
+
+  async #sendBatch(
+    items: readonly (V | null | Message<V, K>)[],
+    options: Omit<SendOptions<K>, 'key'>,
+    added: TraceHeaders = [],
+  ): Promise<RecordMetadata[]> {
     if (options.signal?.aborted) throw abortReason(options.signal)
+    const traced = (own: SendOptions<K>): SendOptions<K> =>
+      added.length === 0 ? own : { ...own, headers: withHeaders(own.headers, added) }
     const records = items.map((item: V | null | Message<V, K>) =>
       item instanceof Message
-        ? this.#outgoing(item.value as V | null, { ...options, ...item.options } as SendOptions<K>)
-        : this.#outgoing(item, options as SendOptions<K>),
+        ? this.#outgoing(item.value as V | null, traced({ ...options, ...item.options }))
+        : this.#outgoing(item, traced(options)),
     )
     const delivery = new GroupDelivery(records.length)
     for (let i = 0; i < records.length; i++) this.#engine.enqueue(records[i]!, delivery, i)
@@ -142,6 +178,14 @@ export class Producer<V = unknown, K = string> {
       { code: 'MESSAGE_TOO_LARGE' },
     )
   }
+}
+
+/** Those that were given count for more than a tracer's. */
+function withHeaders(given: Headers | undefined, added: TraceHeaders): Headers | undefined {
+  if (added.length === 0) return given
+  const own = Array.isArray(given) ? given : Object.entries(given ?? {})
+  const names = new Set(own.map(([name]) => name))
+  return [...own, ...added.filter(([name]) => !names.has(name))]
 }
 
 function abortable(

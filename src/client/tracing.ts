@@ -1,0 +1,73 @@
+/**
+ * Where a tracer looks on: around each send, and around the handling of records. `kafka-do/opentelemetry` has one that
+ * speaks OpenTelemetry. Nothing is done for it where there is none.
+ */
+import type { ConsumerRecord } from './consumer/record.ts'
+import type { RecordMetadata } from './producer/delivery.ts'
+
+export interface Tracing {
+  /** Calls `run` once, with headers to add to each record, and gives back what it gives. */
+  send(
+    about: SendTrace,
+    run: (headers: TraceHeaders) => Promise<RecordMetadata[]>,
+  ): Promise<RecordMetadata[]>
+  /** Calls `run` once, and gives back what it gives: a handler of one record, or of a batch. */
+  process<T>(about: ProcessTrace, run: () => Promise<T>): Promise<T>
+}
+
+export type TraceHeaders = readonly (readonly [name: string, value: string])[]
+
+/** A send of one record, or of a batch. */
+export interface SendTrace {
+  readonly topic: string
+  readonly clientId: string
+  /** Records. */
+  readonly count: number
+  /** Of a send of one record. */
+  readonly key?: unknown
+}
+
+export interface ProcessTrace {
+  /** One; those of a batch. */
+  readonly records: readonly ConsumerRecord[]
+  readonly isBatch: boolean
+  readonly clientId: string
+  readonly group: string | undefined
+}
+
+/** A tracer with what it has to be told of the client. */
+export interface BoundTracing {
+  readonly tracing: Tracing
+  readonly clientId: string
+}
+
+/** Undefined where nobody looks on. */
+export function boundTracing({
+  tracing,
+  clientId,
+}: {
+  readonly tracing: Tracing | undefined
+  readonly clientId: string
+}): BoundTracing | undefined {
+  return tracing && { tracing, clientId }
+}
+
+/** `handle`, with the tracer around it. */
+export function traced<Item>(
+  bound: BoundTracing | undefined,
+  group: string | undefined,
+  handle: (item: Item) => unknown,
+): (item: Item) => unknown {
+  if (!bound) return handle
+  const { tracing, clientId } = bound
+  return (item) => {
+    const isBatch = Array.isArray(item)
+    const records = (isBatch ? item : [item]) as readonly ConsumerRecord[]
+    return tracing.process({ records, isBatch, clientId, group }, async () => handle(item))
+  }
+}
+
+export function isTracing(value: unknown): value is Tracing {
+  const { send, process } = (value ?? {}) as Partial<Tracing>
+  return typeof send === 'function' && typeof process === 'function'
+}
