@@ -1,8 +1,9 @@
 /** Topics: creating, changing, describing, deleting. */
 import type { Duration } from '../../core/duration.ts'
 import { parseDuration } from '../../core/duration.ts'
+import { KafkaError } from '../../core/errors.ts'
 import { invalid, readInteger } from '../../core/options.ts'
-import { errorFrom, errorName } from '../../protocol/error-codes.ts'
+import { errorFrom } from '../../protocol/error-codes.ts'
 import {
   createCreatePartitionsRequest,
   createCreatePartitionsRequestCreatePartitionsTopic,
@@ -69,7 +70,7 @@ export interface PartitionOffsets {
 }
 
 export interface TopicDescription extends TopicSummary {
-  /** How long records are kept, milliseconds; -1: for ever. Undefined where this user may not see a topic's settings. */
+  /** How long records are kept, milliseconds; -1: for ever. Undefined where the broker does not tell (no right, Kafka 1.0). */
   readonly retentionMs: number | undefined
   /** What is set for this topic itself, by Kafka's names. */
   readonly configs: { readonly [name: string]: string }
@@ -202,6 +203,8 @@ export async function describeTopic(cluster: Cluster, name: string): Promise<Top
 
 /** Kafka's number for a config that is set for the topic. */
 const topicSource = 1
+/** A user without the right, or a broker before Kafka 1.1: the rest can be told all the same. */
+const untold: ReadonlySet<string> = new Set(['TOPIC_AUTHORIZATION_FAILED', 'UNSUPPORTED_VERSION'])
 
 async function describeSettings(
   cluster: Cluster,
@@ -216,11 +219,8 @@ async function describeSettings(
       }),
     ],
   })
-  return cluster.retrying(`describe topic '${name}'`, {}, async (call) => {
+  const asked = cluster.retrying(`describe topic '${name}'`, {}, async (call) => {
     const result = (await cluster.exchange(describeConfigs, request, call)).results[0]
-    if (errorName(result?.errorCode ?? 0) === 'TOPIC_AUTHORIZATION_FAILED') {
-      return { retentionMs: undefined, configs: {} }
-    }
     throwIfRefused(name, result)
     const { configs } = result!
     const retention = configs.find((config) => config.name === 'retention.ms')?.value
@@ -229,6 +229,10 @@ async function describeSettings(
       retentionMs: retention == null ? undefined : Number(retention),
       configs: Object.fromEntries(own.map((config) => [config.name, config.value ?? ''])),
     }
+  })
+  return asked.catch((error: unknown) => {
+    if (!(error instanceof KafkaError) || !untold.has(error.code)) throw error
+    return { retentionMs: undefined, configs: {} }
   })
 }
 
