@@ -7,6 +7,7 @@ import { BaseClient } from './client/client.ts'
 import { type ClientConfig as BaseClientConfig, resolveClientConfig } from './client/config.ts'
 import { openConnection } from './open-connection.ts'
 
+/** Options of `new Client(config)`. An unknown key or a wrong value is a `ConfigError` that names it. */
 export interface ClientConfig extends BaseClientConfig {
   /** Settings of the embedded broker, for `file:` and `memory:`. The first client on a folder decides. */
   broker?: BrokerConfigInput | undefined

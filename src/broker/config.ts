@@ -12,6 +12,9 @@ import {
   resolveOptions,
 } from '../core/options.ts'
 
+/**
+ * Settings of the broker, embedded or served. Durations are milliseconds or strings as `'30s'`.
+ */
 export interface BrokerConfigInput {
   /** Id of this node in metadata. 0 or more; default 1. */
   nodeId?: number | undefined

@@ -24,6 +24,10 @@ import {
 import type { Cluster } from './cluster.ts'
 import type { Offset, OffsetShift } from './consumer/offset.ts'
 
+/**
+ * Topics, records, groups and the cluster: `kafka.admin`. Each call is retried while that may help, for the client's
+ * `timeout`.
+ */
 export class Admin {
   readonly #cluster: Cluster
 

@@ -25,7 +25,9 @@ interface SchemaIssue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
 }
 
+/** What may be sent to a topic with this schema. */
 export type SchemaInput<S extends StandardSchema> = NonNullable<S['~standard']['types']>['input']
+/** What is read from a topic with this schema. */
 export type SchemaOutput<S extends StandardSchema> = NonNullable<S['~standard']['types']>['output']
 
 /** Why a value does not fit: the `cause` of the `SerializationError`. */

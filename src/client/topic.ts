@@ -13,6 +13,7 @@ export interface Topic<V = unknown, K = string, Input = V> {
   readonly value: Serializer<V, Input>
 }
 
+/** Options of `topic(name, options)`. */
 export interface TopicOptions<V, K> {
   /** Default: `string`. */
   key?: Serializer<K>

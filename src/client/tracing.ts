@@ -5,6 +5,7 @@
 import type { ConsumerRecord } from './consumer/record.ts'
 import type { RecordMetadata } from './producer/delivery.ts'
 
+/** A tracer: what the client calls around sends and handlers. `kafka-do/opentelemetry` has one. */
 export interface Tracing {
   /** Calls `run` once, with headers to add to each record, and gives back what it gives. */
   send(
@@ -15,6 +16,7 @@ export interface Tracing {
   process<T>(about: ProcessTrace, run: () => Promise<T>): Promise<T>
 }
 
+/** Headers that carry a trace from the sender to the handler. */
 export type TraceHeaders = readonly (readonly [name: string, value: string])[]
 
 /** A send of one record, or of a batch. */
@@ -27,6 +29,7 @@ export interface SendTrace {
   readonly key?: unknown
 }
 
+/** What a tracer is told of the handling of records. */
 export interface ProcessTrace {
   /** One; those of a batch. */
   readonly records: readonly ConsumerRecord[]

@@ -5,6 +5,7 @@ import { KafkaError } from '../core/errors.ts'
 import { duration, integer, invalid, resolveOptions, shaped } from '../core/options.ts'
 import { createRuntime } from '../core/runtime.ts'
 
+/** Options of `withRetry`. */
 export interface RetryOptions {
   /** Calls in all, the first included. 1 or more; default 5. */
   attempts?: number | undefined

@@ -16,6 +16,10 @@ interface WaitingSend<T> {
 
 type Received<T> = { readonly value: T } | undefined
 
+/**
+ * A bounded queue between asynchronous tasks, for hand-made pools of workers: senders wait while it is full,
+ * receivers while it is empty.
+ */
 export class Channel<T> implements AsyncIterable<T> {
   readonly capacity: number
   readonly #values = new Fifo<T>()

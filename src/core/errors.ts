@@ -16,6 +16,7 @@ export interface KafkaErrorOptions {
   cause?: unknown
 }
 
+/** What every error of this package is. `code` is Kafka's own name where there is one. */
 export class KafkaError extends Error {
   readonly code: string
   readonly retriable: boolean

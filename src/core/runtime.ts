@@ -18,6 +18,7 @@ export interface Timer {
   cancel(): void
 }
 
+/** Where a client gets time, timers and randomness from; tests give one of their own. */
 export interface Runtime {
   /** Wall clock, milliseconds since the epoch. It may jump. */
   now(): number

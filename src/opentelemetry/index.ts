@@ -22,6 +22,7 @@ import type { ProcessTrace, SendTrace, TraceHeaders, Tracing } from '../client/t
 import { KafkaError } from '../core/errors.ts'
 import { version } from '../core/version.ts'
 
+/** Options of `openTelemetry`. */
 export interface OpenTelemetryOptions {
   /** Default: the one that is registered with the API. */
   tracerProvider?: TracerProvider | undefined

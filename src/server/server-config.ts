@@ -4,6 +4,7 @@ import type { Duration } from '../core/duration.ts'
 import { duration, integer, invalid, resolveOptions, shaped, text } from '../core/options.ts'
 import { createRuntime, type Logger, type Runtime, silentLogger } from '../core/runtime.ts'
 
+/** The certificate that a server shows, and whether its clients must have one. */
 export interface TlsConfig {
   /** Certificate chain, PEM. */
   cert: string | Uint8Array
@@ -13,6 +14,7 @@ export interface TlsConfig {
   ca?: string | Uint8Array | undefined
 }
 
+/** Options of `createServer`. An unknown key or a wrong value is a `ConfigError` that names it. */
 export interface ServerConfig {
   /** The data folder, or `memory:` for data that is gone at the end. Default `./.kafka-do`. */
   data?: string | undefined

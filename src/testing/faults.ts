@@ -28,6 +28,7 @@ const operations: { readonly [name: string]: readonly string[] } = {
   endTransaction: ['EndTxn'],
 }
 
+/** Which request a fault is for. */
 export interface FaultOptions {
   /** The first exchange that is concerned, counted from now; default 1: the next. */
   nth?: number | undefined
@@ -46,6 +47,7 @@ interface Fault {
   after?(): void
 }
 
+/** Faults that a test injects: `kafka.faults` of a `MockClient`. */
 export class Faults {
   readonly #runtime: Runtime
   #faults: Fault[] = []

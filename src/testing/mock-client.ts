@@ -24,12 +24,17 @@ import { Faults } from './faults.ts'
 import { readTopic, type StoredMessage } from './read-topic.ts'
 import { TestClock } from './test-clock.ts'
 
+/** Options of `MockClient`: a client's, without those that say where the broker is. */
 export interface MockClientConfig
   extends Omit<ClientConfig, 'url' | 'apiKey' | 'sasl' | 'tls' | 'runtime'> {
   /** Settings of its broker. */
   broker?: BrokerConfigInput | undefined
 }
 
+/**
+ * The real client on a broker in memory, with a clock to move and faults to inject. Nothing is shared between two of
+ * them.
+ */
 export class MockClient extends BaseClient {
   /** What time it is for client and broker. */
   readonly clock: TestClock

@@ -18,6 +18,7 @@ interface PendingTimer {
 const turnsPerTimer = 3
 const stepsMax = 20_000
 
+/** The time of a `MockClient` and its broker: it stands still until a test moves it. */
 export class TestClock implements Runtime {
   readonly logger: Logger
   readonly #real: Runtime

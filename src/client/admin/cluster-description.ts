@@ -6,6 +6,7 @@ import {
 } from '../../protocol/messages/generated/describe-cluster.ts'
 import type { Cluster } from '../cluster.ts'
 
+/** A broker of a cluster. */
 export interface ClusterNode {
   readonly id: number
   readonly host: string
@@ -13,6 +14,7 @@ export interface ClusterNode {
   readonly rack: string | undefined
 }
 
+/** What `admin.describeCluster` tells. */
 export interface ClusterDescription {
   readonly id: string
   /** The node that makes changes; undefined while there is none. */

@@ -24,6 +24,7 @@ import {
   withCoordinator,
 } from './group-requests.ts'
 
+/** What `admin.listGroups` tells of a group. */
 export interface GroupSummary {
   readonly group: string
   /** Kafka's name: `Stable`, `Empty`, `PreparingRebalance`, `CompletingRebalance` …; empty before Kafka 2.6. */
@@ -32,6 +33,7 @@ export interface GroupSummary {
   readonly protocolType: string
 }
 
+/** A member of a group, as its coordinator knows it. */
 export interface GroupMember {
   readonly memberId: string
   /** Of a static member. */
@@ -43,6 +45,7 @@ export interface GroupMember {
   readonly partitions: readonly TopicPartition[]
 }
 
+/** How far a group is in one partition. */
 export interface GroupPartition extends TopicPartition {
   /** The next offset that the group will read; undefined when it has committed none. */
   readonly committed: bigint | undefined
@@ -54,6 +57,7 @@ export interface GroupPartition extends TopicPartition {
   readonly memberId: string | undefined
 }
 
+/** What `admin.describeGroup` tells. */
 export interface GroupDescription extends GroupSummary {
   /** The assignor that its members agreed on; empty while there is none. */
   readonly assignor: string

@@ -24,6 +24,7 @@ import {
   withCoordinator,
 } from './group-requests.ts'
 
+/** Where `admin.resetOffsets` has put a partition. */
 export interface ResetOffset {
   readonly partition: number
   /** What was committed before; undefined when nothing was. */

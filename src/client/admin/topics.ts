@@ -36,6 +36,7 @@ import { Offset } from '../consumer/offset.ts'
 import { lookUpOffsets } from '../consumer/offset-lookup.ts'
 import { checkTopicName } from '../topic.ts'
 
+/** Options of `admin.createTopic`. */
 export interface TopicConfig {
   /** 1 or more. Default: the broker's. */
   partitions?: number | undefined
@@ -55,12 +56,14 @@ export interface TopicChanges {
   configs?: { readonly [name: string]: string | number | boolean | null } | undefined
 }
 
+/** What `admin.listTopics` tells of a topic. */
 export interface TopicSummary {
   readonly name: string
   readonly id: string
   readonly partitions: number
 }
 
+/** Where a partition begins and ends. */
 export interface PartitionOffsets {
   readonly partition: number
   /** Offset of the oldest record that is still there. */
@@ -69,6 +72,7 @@ export interface PartitionOffsets {
   readonly latest: bigint
 }
 
+/** What `admin.describeTopic` tells. */
 export interface TopicDescription extends TopicSummary {
   /** How long records are kept, milliseconds; -1: for ever. Undefined where the broker does not tell (no right, Kafka 1.0). */
   readonly retentionMs: number | undefined

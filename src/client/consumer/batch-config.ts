@@ -3,6 +3,7 @@ import type { Duration } from '../../core/duration.ts'
 import { duration, integer, resolveOptions } from '../../core/options.ts'
 import type { ConsumerConfig } from './consumer-config.ts'
 
+/** Options of `kafka.consumeBatch`: a consumer's, and how large a batch is. */
 export interface ConsumeBatchConfig
   extends Omit<ConsumerConfig, 'concurrency' | 'ordering' | 'onError'> {
   /** Records of one batch. 1 or more; default 100. */

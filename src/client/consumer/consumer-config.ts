@@ -15,8 +15,15 @@ import type { TopicPartition } from './assignors/assignor.ts'
 import { isOffset, Offset } from './offset.ts'
 import type { Ordering } from './record-workers.ts'
 
+/**
+ * How the members of a group share partitions: moving few of them (`cooperative-sticky`), in ranges of each topic, or
+ * one after the other.
+ */
 export type AssignorName = 'cooperative-sticky' | 'range' | 'roundrobin'
 
+/**
+ * Options of `kafka.consumer` and `kafka.consume`. An unknown key or a wrong value is a `ConfigError` that names it.
+ */
 export interface ConsumerConfig {
   /** Consumers of one group share the partitions, and the group remembers how far it got. Without: this consumer reads every partition, and commits nothing. */
   group?: string | undefined
@@ -67,6 +74,7 @@ export interface ConsumerConfig {
   onRevoked?: ((partitions: readonly TopicPartition[], isLost: boolean) => void) | undefined
 }
 
+/** What happens when a handler throws, or a record cannot be read. */
 export type OnError =
   | 'stop'
   | 'skip'

@@ -20,6 +20,10 @@ export interface ConsumerParts {
   readonly sendBytes: SendBytes
 }
 
+/**
+ * Reads topics, alone or as a member of a group: `kafka.consumer(topics, config)`. It is an async iterable of
+ * records, and can be read by one reader at a time.
+ */
 export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerRecord<V, K>> {
   /** Names, and patterns as `/^orders-/`. */
   readonly topics: readonly string[]

@@ -2,6 +2,7 @@
 import { inspectBriefly } from '../../core/duration.ts'
 import { invalid } from '../../core/options.ts'
 
+/** Where to start reading: `Offset.earliest`, `Offset.latest`, `Offset.timestamp(date)`, `Offset.at(n)`. */
 export type Offset =
   | { readonly kind: 'earliest' }
   | { readonly kind: 'latest' }

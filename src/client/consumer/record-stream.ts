@@ -15,6 +15,10 @@ export interface Source<T> {
   stop(): Promise<void>
 }
 
+/**
+ * An async sequence with the words of TC39's iterator helpers: `filter`, `map`, `take`, `forEach`, `toArray`. It is
+ * read once.
+ */
 export class RecordStream<T> implements AsyncIterable<T> {
   readonly #open: () => Source<T>
 

@@ -1,10 +1,12 @@
 /** A consumed record. What costs time to make and is often not looked at (offset, timestamp) is made on demand. */
 import type { PartitionConsumption } from './partition-consumption.ts'
 
+/** Headers of a consumed record, by name. */
 export type RecordHeaders = { readonly [name: string]: string }
 
 const noHeaders: RecordHeaders = Object.freeze({})
 
+/** A record as a consumer gets it. */
 export class ConsumerRecord<V = unknown, K = string> {
   readonly topic: string
   readonly partition: number

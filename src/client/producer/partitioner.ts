@@ -16,6 +16,10 @@ export type Partitioner = (input: {
   readonly sticky: number
 }) => number
 
+/**
+ * As Kafka's own: murmur2 of the key, so the same key goes to the same partition as from the Java client; without a
+ * key, the sticky partition of the batch.
+ */
 export const defaultPartitioner: Partitioner = ({ key, partitionCount, sticky }) =>
   key === null ? sticky : (murmur2(key) & 0x7fffffff) % partitionCount
 

@@ -12,6 +12,7 @@ import {
 import type { CompressionName } from '../../protocol/compression/codec.ts'
 import { defaultPartitioner, type Partitioner } from './partitioner.ts'
 
+/** Options of `kafka.producer`. An unknown key or a wrong value is a `ConfigError` that names it. */
 export interface ProducerConfig {
   /** A batch is sent when it holds this many bytes. 1 KiB to 16 MiB; default 131072. */
   batchSize?: number | undefined

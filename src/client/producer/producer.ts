@@ -18,6 +18,7 @@ export type Headers =
   | { readonly [name: string]: string | Uint8Array }
   | readonly (readonly [name: string, value: string | Uint8Array | null])[]
 
+/** What a record may have besides its value. */
 export interface SendOptions<K = string> {
   /** Records with the same key go to the same partition, in order. Default: none. */
   key?: K | null | undefined
@@ -42,6 +43,7 @@ export class Message<V = unknown, K = string> {
   }
 }
 
+/** Writes to one topic: `kafka.producer(topic, config)`. Sends that are made without waiting share batches. */
 export class Producer<V = unknown, K = string> {
   readonly topic: string
   readonly #topic: Topic<unknown, K, V>

@@ -7,6 +7,7 @@ import {
   resolveProducerConfig,
 } from '../producer/producer-config.ts'
 
+/** Options of `kafka.transaction`: a producer's, without `acks` and `idempotent`, and its own. */
 export interface TransactionConfig extends Omit<ProducerConfig, 'acks' | 'idempotent'> {
   /**
    * The transactional id. A producer fences all earlier ones with the same id, so name what must not run twice, e.g.

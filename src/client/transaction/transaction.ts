@@ -28,6 +28,7 @@ interface TransactionParts {
   readonly defaultTopic: Topic<unknown, unknown>
 }
 
+/** A transaction under way: what `kafka.transaction` hands to its callback. It ends with the callback. */
 export class Transaction<V = unknown, K = string> {
   readonly #parts: TransactionParts
   readonly #producers = new Map<unknown, Producer<unknown, unknown>>()
