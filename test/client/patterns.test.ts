@@ -117,3 +117,15 @@ test('what is no topic is refused', async () => {
   for (const wrong of [undefined, 7, {}, null])
     expect(() => kafka.consumer(wrong as never)).toThrow("A topic's name must be a string")
 })
+
+test('a consumer without a handler is refused at once, not at the first record', async () => {
+  const { Client } = await import('../../src/index.ts')
+  await using kafka = new Client('memory:')
+  const missing = undefined as never
+  for (const consuming of [
+    kafka.consume('orders', { group: 'g' }, missing),
+    kafka.consumeBatch('orders', { group: 'g' }, missing),
+    kafka.consumer('orders').forEach(missing),
+  ])
+    await expect(consuming).rejects.toThrow('needs a function that handles records; got undefined')
+})

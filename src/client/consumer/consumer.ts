@@ -1,4 +1,5 @@
 /** The public consumer: an async sequence of records, with or without a group. */
+import { inspectBriefly } from '../../core/duration.ts'
 import { PartitionNotFoundError } from '../../core/errors.ts'
 import { invalid } from '../../core/options.ts'
 import type { Cluster } from '../cluster.ts'
@@ -71,6 +72,7 @@ export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerReco
    * consumer is stopped. What happens when `handle` throws says `onError`.
    */
   override async forEach(handle: (record: ConsumerRecord<V, K>) => unknown): Promise<void> {
+    checkHandler(handle)
     const { concurrency, ordering, onError } = this.#config
     const handled = traced(this.#tracing, this.group, handle)
     const isPlain = concurrency === 1 && onError.finally === 'stop' && !onError.retry
@@ -98,6 +100,7 @@ export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerReco
     { size, waitMs }: { size: number; waitMs: number },
     handle: (records: ConsumerRecord<V, K>[]) => unknown,
   ): Promise<void> {
+    checkHandler(handle)
     await handleBatches(
       this.#open(),
       { size, waitMs, runtime: this.#parts.cluster.runtime },
@@ -146,4 +149,10 @@ export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerReco
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
+}
+
+/** Without one a consumer would wait for its first record to fail. */
+function checkHandler(handle: unknown): void {
+  if (typeof handle === 'function') return
+  throw invalid(`A consumer needs a function that handles records; got ${inspectBriefly(handle)}`)
 }
