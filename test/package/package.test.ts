@@ -104,3 +104,41 @@ console.log((await kafka.produce('orders', 1)).offset)
   expect(run('node', 'ends.mjs')).toBe('0n\n')
   expect(run('node', 'ends.mjs')).toBe('1n\n')
 })
+
+test(
+  'without its optional packages it does all but what names the package to install',
+  () => {
+    const bare = installPackage([], ['--omit=optional'])
+    try {
+      const program = `import { Client } from 'kafka-do'
+const kafka = new Client('memory:')
+for (const compression of ['none', 'gzip', 'snappy', 'lz4', 'zstd']) {
+  const topic = 'orders-' + compression
+  try {
+    await kafka.producer(topic, { compression }).send('x'.repeat(5000))
+    const [record] = await kafka.consumer(topic).take(1).toArray()
+    console.log(compression, record.value.length)
+  } catch (error) {
+    console.log(compression, error.code, error.message)
+  }
+}
+await kafka.close()
+`
+      writeFileSync(join(bare, 'bare.mjs'), program)
+      expect(
+        readdirSync(join(bare, 'node_modules'))
+          .filter((name) => !name.startsWith('.'))
+          .sort(),
+      ).toEqual(['commander', 'kafka-do'])
+      const lines = runIn(bare, 'node', 'bare.mjs').trim().split('\n')
+      expect(lines.slice(0, 4)).toEqual(['none 5000', 'gzip 5000', 'snappy 5000', 'lz4 5000'])
+      // Node has its own from 22.15.
+      expect(lines[4]).toMatch(
+        /^zstd (5000$|UNSUPPORTED_COMPRESSION_TYPE .*npm install @bokuweb\/zstd-wasm)/,
+      )
+    } finally {
+      rmSync(bare, { recursive: true, force: true })
+    }
+  },
+  5 * minutes,
+)
