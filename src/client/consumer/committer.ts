@@ -70,14 +70,13 @@ export class GroupCommitter implements Committer {
     await this.#cluster.retrying(`commit offsets of group '${this.groupId}'`, {}, async (call) => {
       const generation = await this.#host.stableGeneration()
       const dirty = this.#dirty()
-      const gone = await topicsThatAreGone(this.#cluster, dirty)
+      const { ids, gone } = await lookUpTopics(
+        this.#cluster,
+        dirty.map(({ partition }) => partition),
+      )
       const partitions = dirty.filter((one) => !this.#forgotten(one, gone))
       if (partitions.length === 0) return
       const nodeId = await this.#cluster.coordinator('group', this.groupId, call)
-      const ids = await topicIds(
-        this.#cluster,
-        partitions.map(({ partition }) => partition),
-      )
       const request = this.#request(generation, partitions, ids)
       const response = await this.#cluster.exchange(offsetCommit, request, { ...call, nodeId })
       let failure: KafkaError | undefined
@@ -87,12 +86,13 @@ export class GroupCommitter implements Committer {
         )
         if (answer?.errorCode === 0) partition.committed = offset
         else {
-          failure ??= errorFrom(answer?.errorCode ?? -1, {
+          const error = errorFrom(answer?.errorCode ?? -1, {
             group: this.groupId,
             topic: partition.topic,
             partition: partition.partition,
           })
-          if (goneErrors.has(failure.code)) this.#cluster.invalidateTopic(partition.topic)
+          if (error instanceof TopicNotFoundError) this.#cluster.invalidateTopic(partition.topic)
+          failure ??= error
         }
       }
       if (failure) this.#refused(failure, generation)
@@ -172,22 +172,6 @@ const generationErrors: ReadonlySet<string> = new Set([
   'UNKNOWN_MEMBER_ID',
 ])
 
-const goneErrors: ReadonlySet<string> = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_TOPIC_ID'])
-
-/** Those that the cluster says it has not. */
-async function topicsThatAreGone(
-  cluster: Cluster,
-  partitions: readonly { readonly partition: PartitionConsumption }[],
-): Promise<ReadonlySet<string>> {
-  const gone = new Set<string>()
-  for (const name of new Set(partitions.map(({ partition }) => partition.topic))) {
-    await cluster.ensureTopic(name, { create: false }).catch((error: unknown) => {
-      if (error instanceof TopicNotFoundError) gone.add(name)
-    })
-  }
-  return gone
-}
-
 /** The group's committed offset of each partition; undefined where there is none. */
 export function fetchCommitted(
   cluster: Cluster,
@@ -196,7 +180,7 @@ export function fetchCommitted(
 ): Promise<(bigint | undefined)[]> {
   return cluster.retrying(`fetch committed offsets of group '${groupId}'`, {}, async (call) => {
     const nodeId = await cluster.coordinator('group', groupId, call)
-    const ids = await topicIds(cluster, partitions)
+    const { ids } = await lookUpTopics(cluster, partitions)
     const request = (version: number) => toFetchCommitted(version, groupId, partitions, ids)
     const response = await cluster.exchange(offsetFetch, request, { ...call, nodeId })
     const { errorCode, topics } = response.groups[0] ?? response
@@ -248,19 +232,25 @@ function toFetchCommitted(
 
 type TopicIds = ReadonlyMap<string, string>
 
-/** The topics' ids, for a request and its answer: what is known of a topic may be forgotten in between. */
-async function topicIds(
+/**
+ * The topics' ids, for a request and its answer (what is known of a topic may be forgotten in between), and those of the
+ * topics that the cluster says it has not.
+ */
+async function lookUpTopics(
   cluster: Cluster,
   partitions: readonly TopicPartition[],
-): Promise<TopicIds> {
+): Promise<{ ids: TopicIds; gone: ReadonlySet<string> }> {
   const ids = new Map<string, string>()
+  const gone = new Set<string>()
   for (const { topic } of partitions) {
     if (ids.has(topic)) continue
-    // A topic that has gone must not keep the others from their answers: the broker will say so.
-    await cluster.ensureTopic(topic, { create: false }).catch(() => undefined)
+    // One that cannot be looked up must not keep the others from their answers: the broker will say so.
+    await cluster.ensureTopic(topic, { create: false }).catch((error: unknown) => {
+      if (error instanceof TopicNotFoundError) gone.add(topic)
+    })
     ids.set(topic, cluster.topicId(topic))
   }
-  return ids
+  return { ids, gone }
 }
 
 /** What an answer says of a topic, which goes by its name or, in newer versions, by its id alone. */

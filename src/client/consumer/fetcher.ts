@@ -8,7 +8,12 @@
  * `onError`: a partition never just stops.
  */
 import { backoffDelay } from '../../core/backoff.ts'
-import { CorruptDataError, KafkaError, OffsetOutOfRangeError } from '../../core/errors.ts'
+import {
+  CorruptDataError,
+  KafkaError,
+  OffsetOutOfRangeError,
+  TopicNotFoundError,
+} from '../../core/errors.ts'
 import { groupBy } from '../../core/group-by.ts'
 import type { Timer } from '../../core/runtime.ts'
 import { loadCodec } from '../../protocol/compression/codec.ts'
@@ -306,10 +311,10 @@ export class Fetcher {
   }
 
   #failed(partition: PartitionConsumption, error: unknown): void {
-    const code = error instanceof KafkaError ? error.code : ''
-    const isPassing = error instanceof KafkaError && (error.retriable || staleErrors.has(code))
+    const isPassing =
+      error instanceof KafkaError && (error.retriable || staleErrors.has(error.code))
     partition.failures++
-    const isGoing = goneErrors.has(code) && this.#events.onGone(partition.topic)
+    const isGoing = error instanceof TopicNotFoundError && this.#events.onGone(partition.topic)
     if (!isGoing && (!isPassing || partition.failures > failuresMax)) {
       if (!this.#closed) this.#events.onError(error)
       return
@@ -334,8 +339,6 @@ export class Fetcher {
     })
   }
 }
-
-const goneErrors: ReadonlySet<string> = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_TOPIC_ID'])
 
 /** Errors that fresh metadata may cure although Kafka does not call all of them retriable. */
 const staleErrors: ReadonlySet<string> = new Set([
