@@ -18,7 +18,6 @@ import { type ProducerConfig, resolveProducerConfig } from './producer/producer-
 import { ProducerEngine } from './producer/producer-engine.ts'
 import { bytes } from './serializer.ts'
 import { type Topic, topic, toTopic } from './topic.ts'
-import { boundTracing } from './tracing.ts'
 import type { Transaction } from './transaction/transaction.ts'
 import {
   resolveTransactionConfig,
@@ -66,13 +65,7 @@ export class BaseClient {
       this.#checkOpen()
       const config = resolveProducerConfig(undefined)
       this.#produceEngine ??= this.#track(new ProducerEngine(this.#cluster, config))
-      const producer = new Producer(
-        toTopic(topic),
-        this.#produceEngine,
-        config,
-        this.#cluster.runtime,
-        boundTracing(this.#cluster.config),
-      )
+      const producer = new Producer(toTopic(topic), this.#produceEngine, config, this.#cluster)
       return producer.send(value, options)
     } catch (error) {
       return Promise.reject(error)
@@ -87,8 +80,7 @@ export class BaseClient {
     this.#checkOpen()
     const resolved = resolveProducerConfig(config)
     const engine = this.#track(new ProducerEngine(this.#cluster, resolved))
-    const { runtime, config: own } = this.#cluster
-    return new Producer(toTopic(topic), engine, resolved, runtime, boundTracing(own))
+    return new Producer(toTopic(topic), engine, resolved, this.#cluster)
   }
 
   /**

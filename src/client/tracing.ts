@@ -38,31 +38,19 @@ export interface ProcessTrace {
   readonly group: string | undefined
 }
 
-/** A tracer with what it has to be told of the client. */
-export interface BoundTracing {
-  readonly tracing: Tracing
-  readonly clientId: string
-}
-
-/** Undefined where nobody looks on. */
-export function boundTracing({
-  tracing,
-  clientId,
-}: {
+/** What of a client's config a tracer needs. */
+interface TracedClient {
   readonly tracing: Tracing | undefined
   readonly clientId: string
-}): BoundTracing | undefined {
-  return tracing && { tracing, clientId }
 }
 
-/** `handle`, with the tracer around it. */
+/** `handle`, with the client's tracer around it. */
 export function traced<Item>(
-  bound: BoundTracing | undefined,
+  { tracing, clientId }: TracedClient,
   group: string | undefined,
   handle: (item: Item) => unknown,
 ): (item: Item) => unknown {
-  if (!bound) return handle
-  const { tracing, clientId } = bound
+  if (!tracing) return handle
   return (item) => {
     const isBatch = Array.isArray(item)
     const records = (isBatch ? item : [item]) as readonly ConsumerRecord[]

@@ -4,7 +4,7 @@ import { PartitionNotFoundError } from '../../core/errors.ts'
 import { invalid } from '../../core/options.ts'
 import type { Cluster } from '../cluster.ts'
 import type { Topic } from '../topic.ts'
-import { type BoundTracing, boundTracing, traced } from '../tracing.ts'
+import { traced } from '../tracing.ts'
 import type { TopicPartition } from './assignors/assignor.ts'
 import type { ResolvedConsumerConfig } from './consumer-config.ts'
 import { Consumption, type PartitionPosition } from './consumption.ts'
@@ -74,11 +74,11 @@ export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerReco
   override async forEach(handle: (record: ConsumerRecord<V, K>) => unknown): Promise<void> {
     checkHandler(handle)
     const { concurrency, ordering, onError } = this.#config
-    const handled = traced(this.#tracing, this.group, handle)
+    const { cluster, sendBytes } = this.#parts
+    const handled = traced(cluster.config, this.group, handle)
     const isPlain = concurrency === 1 && onError.finally === 'stop' && !onError.retry
     if (isPlain) return super.forEach(handled)
     const consumption = this.#open()
-    const { cluster, sendBytes } = this.#parts
     const { logger } = cluster.runtime
     const guarded = withErrorPolicy({
       onError,
@@ -101,15 +101,8 @@ export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerReco
     handle: (records: ConsumerRecord<V, K>[]) => unknown,
   ): Promise<void> {
     checkHandler(handle)
-    await handleBatches(
-      this.#open(),
-      { size, waitMs, runtime: this.#parts.cluster.runtime },
-      traced(this.#tracing, this.group, handle),
-    )
-  }
-
-  get #tracing(): BoundTracing | undefined {
-    return boundTracing(this.#parts.cluster.config)
+    const { runtime, config } = this.#parts.cluster
+    await handleBatches(this.#open(), { size, waitMs, runtime }, traced(config, this.group, handle))
   }
 
   /** Partitions that are being read now: how far, and how far behind the end. Empty when nobody reads. */

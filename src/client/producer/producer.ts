@@ -4,10 +4,10 @@ import { utf8Length } from '../../core/bytes.ts'
 import { inspectBriefly } from '../../core/duration.ts'
 import { KafkaError, MessageTooLargeError } from '../../core/errors.ts'
 import { invalid, readInteger } from '../../core/options.ts'
-import type { Runtime } from '../../core/runtime.ts'
+import type { Cluster } from '../cluster.ts'
 import { serializeField } from '../serializer.ts'
 import type { Topic } from '../topic.ts'
-import type { BoundTracing, TraceHeaders } from '../tracing.ts'
+import type { TraceHeaders, Tracing } from '../tracing.ts'
 import { type Delivery, GroupDelivery, type RecordMetadata, SingleDelivery } from './delivery.ts'
 import type { OutgoingRecord } from './pending-batch.ts'
 import type { ResolvedProducerConfig } from './producer-config.ts'
@@ -49,23 +49,22 @@ export class Producer<V = unknown, K = string> {
   readonly #topic: Topic<unknown, K, V>
   readonly #engine: ProducerEngine
   readonly #config: ResolvedProducerConfig
-  readonly #runtime: Runtime
-  readonly #tracing: BoundTracing | undefined
+  readonly #cluster: Cluster
+  readonly #tracing: Tracing | undefined
 
   /** Not for direct use: `kafka.producer(topic, config)` makes one. */
   constructor(
     topic: Topic<unknown, K, V>,
     engine: ProducerEngine,
     config: ResolvedProducerConfig,
-    runtime: Runtime,
-    tracing?: BoundTracing,
+    cluster: Cluster,
   ) {
     this.topic = topic.name
     this.#topic = topic
     this.#engine = engine
     this.#config = config
-    this.#runtime = runtime
-    this.#tracing = tracing
+    this.#cluster = cluster
+    this.#tracing = cluster.config.tracing
   }
 
   /**
@@ -101,16 +100,17 @@ export class Producer<V = unknown, K = string> {
     if (!Array.isArray(items))
       throw invalid(`sendBatch takes an array of values or Messages; got ${inspectBriefly(items)}`)
     if (!this.#tracing) return this.#sendBatch(items, options)
-    const { tracing, clientId } = this.#tracing
+    const { clientId } = this.#cluster.config
     const about = { topic: this.topic, clientId, count: items.length }
-    return tracing.send(about, (headers) => this.#sendBatch(items, options, headers))
+    return this.#tracing.send(about, (headers) => this.#sendBatch(items, options, headers))
   }
 
   async #sendTraced(
-    { tracing, clientId }: BoundTracing,
+    tracing: Tracing,
     value: V | null,
     options: SendOptions<K>,
   ): Promise<RecordMetadata> {
+    const { clientId } = this.#cluster.config
     const about = { topic: this.topic, clientId, count: 1, key: options.key }
     const [metadata] = await tracing.send(about, async (added) => {
       const headers = withHeaders(options.headers, added)
@@ -157,7 +157,9 @@ export class Producer<V = unknown, K = string> {
       topic: name,
       partition: readPartition(options.partition),
       timestampMs:
-        options.timestamp === undefined ? this.#runtime.now() : readTimestamp(options.timestamp),
+        options.timestamp === undefined
+          ? this.#cluster.runtime.now()
+          : readTimestamp(options.timestamp),
       key: serializeField(keySerializer, options.key ?? null, 'key', name),
       value: serializeField(valueSerializer, value, 'value', name),
       headers: options.headers && readHeaders(options.headers),

@@ -11,7 +11,6 @@ import { type Message, Producer, type SendOptions } from '../producer/producer.t
 import type { ResolvedProducerConfig } from '../producer/producer-config.ts'
 import type { ProducerEngine } from '../producer/producer-engine.ts'
 import { type Topic, toTopic } from '../topic.ts'
-import { boundTracing } from '../tracing.ts'
 import type { PartitionOffset, TransactionSession } from './transaction-session.ts'
 
 /** Options of a send in a transaction. */
@@ -140,8 +139,7 @@ export class Transaction<V = unknown, K = string> {
     const wanted = (topic ?? defaultTopic) as string | Topic<unknown, unknown>
     let producer = this.#producers.get(wanted)
     if (!producer) {
-      const tracing = boundTracing(cluster.config)
-      producer = new Producer(toTopic(wanted), engine, producerConfig, cluster.runtime, tracing)
+      producer = new Producer(toTopic(wanted), engine, producerConfig, cluster)
       this.#producers.set(wanted, producer)
     }
     return producer
