@@ -31,12 +31,13 @@ export class KafkaError extends Error {
   }
 }
 
-/** The same error with another outcome; `note` is added to its message. For errors that are made of a message and options. */
-export function withOutcome(error: KafkaError, outcome: Outcome, note: string): KafkaError {
+/** The same error with another outcome; a `note` is added to its message. For errors that are made of a message and options. */
+export function withOutcome(error: KafkaError, outcome: Outcome, note?: string): KafkaError {
   if (error.outcome === outcome) return error
   const Kind = error.constructor as typeof KafkaError
   const { code, retriable, message } = error
-  return new Kind(`${message} (${note})`, { code, retriable, outcome, cause: error })
+  const text = note === undefined ? message : `${message} (${note})`
+  return new Kind(text, { code, retriable, outcome, cause: error })
 }
 
 /** The topic does not exist, and the broker was not allowed to create it. */

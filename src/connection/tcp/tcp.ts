@@ -9,7 +9,13 @@
  * their own: `lane` in the options. A socket behind an answer that nobody waits for any more is replaced.
  */
 import { abortReason, backoffDelay, delay } from '../../core/backoff.ts'
-import { ClosedError, DisconnectedError, KafkaError, TimeoutError } from '../../core/errors.ts'
+import {
+  ClosedError,
+  DisconnectedError,
+  KafkaError,
+  TimeoutError,
+  withOutcome,
+} from '../../core/errors.ts'
 import type { Runtime, Timer } from '../../core/runtime.ts'
 import { within } from '../../core/within.ts'
 import type { Api, ApiIdentity } from '../../protocol/api.ts'
@@ -283,10 +289,7 @@ function nobody(errors: readonly Error[]): Error {
 
 /** Whatever was asked to get there: the request itself was not sent. */
 function asNotSent(error: unknown): unknown {
-  if (!(error instanceof KafkaError) || error.outcome === 'failed') return error
-  const { message, code, retriable } = error
-  const Kind = error.constructor as typeof KafkaError
-  return new Kind(message, { code, retriable, cause: error })
+  return error instanceof KafkaError ? withOutcome(error, 'failed') : error
 }
 
 function notReached(api: string, timeoutMs: number): TimeoutError {
