@@ -27,18 +27,13 @@ function declarationsOf(file) {
   /** @type {Map<string, Declaration>} */
   const found = new Map()
   for (const match of text.matchAll(start)) {
-    const [whole, doc = '', kind, name] = match
-    const from = match.index + doc.length
-    const hasBody = kind === 'class' || kind === 'interface'
-    const end = hasBody ? /\{\}?\n?\}?$|^\}/m : /;$(?!\n[ })\]])/m
-    const rest = text.slice(from)
+    const [, doc = '', kind, name] = match
+    const rest = text.slice(match.index + doc.length)
     const firstLine = rest.slice(0, rest.indexOf('\n'))
-    const length =
-      hasBody && firstLine.endsWith('{}')
-        ? firstLine.length
-        : hasBody
-          ? rest.search(/^\}/m) + 1
-          : rest.search(end) + 1
+    const hasBody = kind === 'class' || kind === 'interface'
+    // An empty body ends with its first line, another with a line of its own.
+    const end = hasBody ? /^\}/m : /;$(?!\n[ })\]])/m
+    const length = hasBody && firstLine.endsWith('{}') ? firstLine.length : rest.search(end) + 1
     const code = cleaned(
       rest
         .slice(0, length)
@@ -52,7 +47,6 @@ function declarationsOf(file) {
       code: known ? `${known.code}\n${code}` : code,
       file,
     })
-    void whole
   }
   return found
 }

@@ -15,6 +15,8 @@ export type ReadPiece = (
 
 interface Piece {
   readonly offset: bigint
+  /** It ends no later. */
+  readonly upTo: bigint
   readonly bytes: Promise<Uint8Array | undefined>
 }
 
@@ -38,7 +40,9 @@ export class ReadAhead implements Evictable {
     if (piece?.offset !== offset) return undefined
     this.clear()
     const bytes = await piece.bytes
-    return bytes && bytes.length <= maxBytes && endOf(bytes) <= upTo ? bytes : undefined
+    const isTooMuch = (found: Uint8Array) =>
+      found.length > maxBytes || (piece.upTo > upTo && endOf(found) > upTo)
+    return bytes && !isTooMuch(bytes) ? bytes : undefined
   }
 
   /** `bytes`, from `offset` on, go to a reader. If it read the piece before too, the next is read for it. */
@@ -50,6 +54,7 @@ export class ReadAhead implements Evictable {
     this.clear()
     const piece: Piece = {
       offset: this.#lastEnd,
+      upTo,
       // Whatever is wrong, the reader hears of it when it asks.
       bytes: this.#read(this.#lastEnd, maxBytes, upTo).catch(() => undefined),
     }

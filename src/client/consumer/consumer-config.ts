@@ -134,6 +134,7 @@ export function resolveConsumerConfig(input: ConsumerConfig | undefined): Resolv
       autoCommit: boolean(true),
       autoCommitInterval: duration(1000, { min: 10 }),
       sessionTimeout: duration(30_000, { min: 10 }),
+      // 0: not given.
       heartbeatInterval: duration(0, { min: 5 }),
       rebalanceTimeout: duration(60_000, { min: 10 }),
       fetchMinBytes: integer(1, { min: 0, max: 1024 * mebibyte }),

@@ -16,8 +16,7 @@ export interface Source<T> {
 }
 
 /**
- * An async sequence with the words of TC39's iterator helpers: `filter`, `map`, `take`, `forEach`, `toArray`. It is
- * read once.
+ * An async sequence with the words of TC39's iterator helpers: `filter`, `map`, `take`, `forEach`, `toArray`.
  */
 export class RecordStream<T> implements AsyncIterable<T> {
   readonly #open: () => Source<T>

@@ -96,7 +96,7 @@ export class BrokerSocket {
       }
     })
     socket.on('error', (error) => this.#fail(error))
-    socket.on('end', () => this.#fail(this.#ended()))
+    socket.on('end', () => this.#fail(this.#left()))
     socket.on('close', () => this.#fail(new Error('the connection was closed')))
   }
 
@@ -314,7 +314,8 @@ export class BrokerSocket {
     for (const listener of listeners) listener()
   }
 
-  #ended(): Error {
+  /** Why the broker may have closed the connection. */
+  #left(): Error {
     // A broker that wants to know who is there says what it serves, and leaves at the first request.
     const isUnwelcome = this.#versions.size > 0 && this.#isAnonymous && !this.#isServed
     const hint = isUnwelcome ? '. Does it want a user and password (sasl)?' : ''
