@@ -1,11 +1,12 @@
 /** The brokers that are compared, each a process of its own with a data folder of its own. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startApacheKafka } from '../../test/kafka/apache-kafka.ts'
+import { servedUrl } from '../../test/server/served-url.ts'
 
 export interface BenchBroker {
   readonly name: string
@@ -26,7 +27,7 @@ export async function startKafkaDo(): Promise<BenchBroker> {
   const child = spawn(process.execPath, [program, 'serve', '--port', '0', '--data', folder], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  const url = await urlOf(child)
+  const url = await servedUrl(child)
   return {
     name: 'kafka-do',
     bootstrap: url.replace('kafka://', ''),
@@ -55,19 +56,6 @@ export async function startKafka(): Promise<BenchBroker> {
     cpuSeconds: () => cpuSeconds(kafka.pid!),
     stop: () => kafka.stop(),
   }
-}
-
-/** The URL that `kafka-do serve` prints when it is ready. */
-export function urlOf(child: ChildProcess): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let printed = ''
-    child.once('exit', (code) => reject(new Error(`kafka-do serve ended with ${code}`)))
-    child.stdout!.on('data', (chunk: Buffer) => {
-      printed += chunk.toString()
-      const url = /kafka:\/\/\S+/.exec(printed)?.[0]
-      if (url) resolve(url)
-    })
-  })
 }
 
 function residentMiB(pid: number): number {

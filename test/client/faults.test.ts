@@ -3,15 +3,15 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { Broker } from '../../src/broker/broker.ts'
 import { BaseClient } from '../../src/client/client.ts'
 import { resolveClientConfig } from '../../src/client/config.ts'
-import type { Connection, ExchangeOptions } from '../../src/connection/connection.ts'
+import type { Connection } from '../../src/connection/connection.ts'
 import { EmbeddedConnection } from '../../src/connection/embedded.ts'
 import { createRuntime } from '../../src/core/runtime.ts'
-import { CorruptDataError, DisconnectedError, Offset, StorageError } from '../../src/index.ts'
-import type { Api } from '../../src/protocol/api.ts'
+import { CorruptDataError, Offset, StorageError } from '../../src/index.ts'
 import type { FileSystem } from '../../src/storage/file-system.ts'
 import { createMemoryFileSystem } from '../../src/storage/memory-file-system.ts'
 import { SeededRandom } from '../simulation/random.ts'
 import { SimulatedDisk } from '../simulation/simulated-disk.ts'
+import { UnreliableConnection } from './unreliable-connection.ts'
 
 const runtime = createRuntime()
 let opened: BaseClient[] = []
@@ -31,46 +31,6 @@ function open(
   const client = new BaseClient(config, wrap(connection))
   opened.push(client)
   return client
-}
-
-/** Loses the request or the answer of some Produce exchanges, as a broken connection does. */
-class LossyConnection implements Connection {
-  readonly url = 'lossy:'
-  readonly #inner: Connection
-  readonly #random: SeededRandom
-  readonly #share: number
-  losses = 0
-
-  constructor(inner: Connection, random: SeededRandom, share: number) {
-    this.#inner = inner
-    this.#random = random
-    this.#share = share
-  }
-
-  async exchange<Q, R>(
-    api: Api<Q, R>,
-    request: Q | ((version: number) => Q),
-    options?: ExchangeOptions,
-  ): Promise<R> {
-    if (api.name !== 'Produce') return this.#inner.exchange(api, request, options)
-    if (this.#random.chance(this.#share)) throw this.#lost()
-    const answer = await this.#inner.exchange(api, request, options)
-    if (this.#random.chance(this.#share)) throw this.#lost()
-    return answer
-  }
-
-  close(): Promise<void> {
-    return this.#inner.close()
-  }
-
-  #lost(): DisconnectedError {
-    this.losses++
-    return new DisconnectedError('the connection broke', {
-      code: 'NETWORK_EXCEPTION',
-      retriable: true,
-      outcome: 'unknown',
-    })
-  }
 }
 
 describe('a full disk', () => {
@@ -139,9 +99,14 @@ describe('a connection that breaks', () => {
     'never doubles, loses or reorders what an idempotent producer sends (seed %i)',
     async (seed) => {
       const count = 400
-      let lossy: LossyConnection | undefined
+      let lossy: UnreliableConnection | undefined
       const kafka = open(createMemoryFileSystem(), (connection) => {
-        lossy = new LossyConnection(connection, new SeededRandom(seed), 0.15)
+        lossy = new UnreliableConnection(connection, {
+          random: new SeededRandom(seed),
+          share: 0.28,
+          mishaps: ['request lost', 'answer lost'],
+          apis: ['Produce'],
+        })
         return lossy
       })
       // Small batches, so that five are under way at once.
@@ -153,7 +118,8 @@ describe('a connection that breaks', () => {
         if (n % 7 === 0) await sends[sends.length - 1]
       }
       await Promise.all(sends)
-      expect(lossy!.losses).toBeGreaterThan(5)
+      const losses = [...lossy!.counts.values()].reduce((sum, count) => sum + count, 0)
+      expect(losses).toBeGreaterThan(5)
       const records = await kafka
         .consumer<number>('numbers')
         .take(2 * count)

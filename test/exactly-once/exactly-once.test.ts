@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { urlOf } from '../../bench/kafka/brokers.ts'
+import { servedUrl } from '../server/served-url.ts'
 import { checkOutput, runWithKills, seedInput } from './kills.ts'
 
 const program = fileURLToPath(new URL('server.js', import.meta.url))
@@ -42,12 +42,11 @@ async function serve(port: string) {
   const child = spawn(process.execPath, [program, folder, port], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  const url = await urlOf(child)
+  const url = await servedUrl(child)
   expect(url).toMatch(/^kafka:\/\//)
   return {
     url,
     async kill() {
-      child.removeAllListeners('exit')
       child.kill('SIGKILL')
       await once(child, 'exit')
     },

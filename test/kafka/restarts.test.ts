@@ -159,7 +159,7 @@ describeJava('our client while Apache Kafka is killed and started again', () => 
     const lags = async () =>
       (await client.admin.describeGroup('copiers')).partitions.map(({ lag }) => lag)
     const caughtUp = expect.poll(lags, { timeout: 150_000, interval: 200 }).toEqual([0n, 0n, 0n])
-    await withDeaths(() => done, Promise.all([caughtUp]))
+    await withDeaths(() => done, caughtUp)
     enough.abort()
     await workers
     expect(await readAll<number>(output)).toEqual(byPartition)

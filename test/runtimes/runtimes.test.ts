@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { installPackage, root } from '../package/packed-package.ts'
+import { servedUrl } from '../server/served-url.ts'
 import { executableOf, installRuntimes, type Runtime, runtimes } from './runtimes.ts'
 
 interface Outcome {
@@ -25,7 +26,7 @@ const outcomes = new Map<string, readonly Outcome[]>()
 let folder = ''
 let nodeModules = ''
 let server: ChildProcess | undefined
-let servedUrl = ''
+let serverUrl = ''
 
 beforeAll(async () => {
   nodeModules = await installRuntimes()
@@ -36,7 +37,7 @@ beforeAll(async () => {
     ['node_modules/kafka-do/dist/cli/main.js', 'serve', '--data', 'served', '--port', '0'],
     { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] },
   )
-  servedUrl = await announcedUrl(server)
+  serverUrl = await servedUrl(server)
 })
 afterAll(async () => {
   if (server && server.exitCode === null) {
@@ -52,7 +53,7 @@ describe.each(runtimes)('$name', (runtime) => {
     const url = {
       'memory:': connection,
       'file:': `file:./${fileNameOf(runtime)}`,
-      'kafka:': servedUrl,
+      'kafka:': serverUrl,
     }
     const found = await smokeTest(runtime, url[connection])
     outcomes.set(`${runtime.name} ${connection}`, found)
@@ -68,17 +69,6 @@ async function smokeTest(runtime: Runtime, url: string): Promise<Outcome[]> {
   const { stdout } = await promisify(execFile)(executableOf(runtime, nodeModules), args, options)
   const lines = stdout.trim().split('\n')
   return lines.map((line) => JSON.parse(line) as Outcome)
-}
-
-/** Resolves once the server listens; rejects when it ends instead. */
-async function announcedUrl(child: ChildProcess): Promise<string> {
-  let printed = ''
-  for await (const chunk of child.stdout!) {
-    printed += String(chunk)
-    const url = /kafka:\/\/\S+/.exec(printed)?.[0]
-    if (url) return url
-  }
-  throw new Error(`The server did not start: ${printed}`)
 }
 
 function fileNameOf({ name }: Runtime): string {
