@@ -1,6 +1,6 @@
 /** The client on an embedded, durable broker: 100-byte JSON events, one process. */
 import { join } from 'node:path'
-import { Client } from 'kafka-do'
+import { Client, Message } from 'kafka-do'
 import { measure, percentile, report, temporaryFolder, timeRawSync } from './measure.js'
 
 const recordCount = 200_000
@@ -91,7 +91,10 @@ await measure(
 
 const filler = kafka.producer('consume')
 for (let sent = 0; sent < recordCount; sent += perBatch) await filler.sendBatch(events)
-const keyed = Array.from({ length: perBatch }, (_, i) => ({ key: `key-${i % 500}`, value: event }))
+const keyed = Array.from(
+  { length: perBatch },
+  (_, i) => new Message(event, { key: `key-${i % 500}` }),
+)
 const keyedFiller = kafka.producer('keyed')
 for (let sent = 0; sent < recordCount; sent += perBatch) await keyedFiller.sendBatch(keyed)
 await measure('consume, for await', { unit, atLeast: 600_000 }, () => consume('iterator'))

@@ -4,8 +4,8 @@
  * client that decodes all it has fetched before it hands out one would be given that time.) So COUNT must be large.
  * 100-byte values as text; acks=all; defaults else.
  *
- * KIND: `single`, one awaited send after the other; `singleAcks1`, the same with acks=1, which waits for no fsync; `batch`, 1,000 records a call, five calls under way; `iterator`;
- * `handler`. kafkajs has no iterator: its `eachBatch`, the fastest it has, stands in.
+ * KIND: `single`, one awaited send after the other; `singleAcks1`, the same with acks=1, which waits for no fsync; `batch`,
+ * 1,000 records a call, five calls under way; `iterator`; `handler`. kafkajs has no iterator: its `eachBatch`, the fastest it has, stands in.
  */
 import { Client, string, topic as typed } from 'kafka-do'
 

@@ -1,12 +1,12 @@
 /**
- * Many light producers at once: `node connections-program.js BOOTSTRAP TOPIC CONNECTIONS COUNT`. Each is a client with a
- * connection of its own that awaits one send of 100 bytes (acks=all) after the other. Prints records per second of all.
+ * Many light producers at once: `node connections-program.js BOOTSTRAP TOPIC CONNECTIONS COUNT BYTES`. Each is a client with a
+ * connection of its own that awaits one send of BYTES (acks=all) after the other. Prints records per second of all.
  */
 import { Client, string, topic as typed } from 'kafka-do'
 
-const [, , bootstrap, topic, connections, countText] = process.argv
+const [, , bootstrap, topic, connections, countText, bytes] = process.argv
 const count = Number(countText)
-const value = 'x'.repeat(100)
+const value = 'x'.repeat(Number(bytes))
 
 const producers = Array.from({ length: Number(connections) }, () =>
   new Client(`kafka://${bootstrap}`).producer(typed(topic, { value: string })),

@@ -1,5 +1,5 @@
 /** What the disk does by itself: the part of a latency that no broker can take away. */
-import { fdatasync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fdatasync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -22,6 +22,7 @@ export async function syncP99Ms(perSecond: number, seconds: number): Promise<num
     const dueMs = (took.length / perSecond) * 1000 - (performance.now() - begun)
     if (dueMs >= 1) await delay(dueMs)
   }
+  closeSync(file)
   rmSync(folder, { recursive: true })
   return took.sort((a, b) => a - b)[Math.floor(took.length * 0.99)]!
 }

@@ -99,7 +99,7 @@ async function compareSynced(recordBytes: number, records: number): Promise<void
     printComparison(what, { ...result, target: '≥ 10', isMet })
   }
   const light = await inTurn((broker, run) =>
-    lightProducers(broker, topicOf(run), { connections: 64, records: many }),
+    lightProducers(broker, topicOf(run), { connections: 64, records: many, recordBytes }),
   )
   printComparison('the same, 64 connections that await each record', {
     ...light,
@@ -112,9 +112,14 @@ async function compareSynced(recordBytes: number, records: number): Promise<void
 async function lightProducers(
   broker: BenchBroker,
   topic: string,
-  { connections, records }: { connections: number; records: number },
+  {
+    connections,
+    records,
+    recordBytes,
+  }: { [name in 'connections' | 'records' | 'recordBytes']: number },
 ): Promise<number> {
-  const args = [connectionsProgram, broker.bootstrap, topic, String(connections), String(records)]
+  const numbers = [connections, records, recordBytes].map(String)
+  const args = [connectionsProgram, broker.bootstrap, topic, ...numbers]
   const { stdout } = await execute(process.execPath, args)
   return Number(stdout.trim())
 }
