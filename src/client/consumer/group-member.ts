@@ -91,6 +91,8 @@ export class GroupMember {
   #failure: { readonly error: unknown } | undefined
   #stableListeners: (() => void)[] = []
   #heartbeatTimer: Timer | undefined
+  /** Has left, or has failed for good: what is answered from now on leads to nothing. */
+  #isOver = false
   #heartbeatDelayMs = firstHeartbeatMs
   #running: Promise<void> | undefined
   #partitionCounts = new Map<string, number>()
@@ -153,7 +155,7 @@ export class GroupMember {
     try {
       await beforeLeaving()
     } finally {
-      this.#heartbeatTimer?.cancel()
+      this.#endHeartbeats()
       if (this.#memberId !== '' && this.#config.groupInstanceId === undefined)
         await this.#sayGoodbye()
     }
@@ -169,7 +171,7 @@ export class GroupMember {
         if (this.#leaving.signal.aborted) return
         if (!this.#recovers(error)) {
           this.#loseAll()
-          this.#heartbeatTimer?.cancel()
+          this.#endHeartbeats()
           this.#failure = { error }
           this.#wakeStableListeners()
           return this.#events.failed(error)
@@ -329,7 +331,13 @@ export class GroupMember {
     return exchange(nodeId)
   }
 
+  #endHeartbeats(): void {
+    this.#isOver = true
+    this.#heartbeatTimer?.cancel()
+  }
+
   #scheduleHeartbeat(): void {
+    if (this.#isOver) return
     this.#heartbeatTimer?.cancel()
     this.#heartbeatTimer = this.#cluster.runtime.setTimer(
       this.#heartbeatDelayMs,
