@@ -59,6 +59,7 @@ export { Offset, type OffsetShift } from './client/consumer/offset.ts'
 export type { ConsumerRecord as Record, RecordHeaders } from './client/consumer/record.ts'
 export type { RecordStream } from './client/consumer/record-stream.ts'
 export type { Ordering } from './client/consumer/record-workers.ts'
+export type { Metric, MetricValue } from './client/metrics.ts'
 export { BatchError, type RecordMetadata } from './client/producer/delivery.ts'
 export { defaultPartitioner, type Partitioner } from './client/producer/partitioner.ts'
 export {
@@ -75,8 +76,8 @@ export {
   type StandardSchema,
 } from './client/schema.ts'
 export { bytes, json, type Serializer, string } from './client/serializer.ts'
+export type { ProcessTrace, SendTrace, Telemetry, TraceHeaders } from './client/telemetry.ts'
 export { type Topic, type TopicOptions, topic } from './client/topic.ts'
-export type { ProcessTrace, SendTrace, TraceHeaders, Tracing } from './client/tracing.ts'
 export type { Transaction, TransactionSendOptions } from './client/transaction/transaction.ts'
 export type { TransactionConfig } from './client/transaction/transaction-config.ts'
 export { type RetryOptions, withRetry } from './client/with-retry.ts'

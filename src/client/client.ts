@@ -12,6 +12,7 @@ import { Consumer } from './consumer/consumer.ts'
 import { type ConsumerConfig, resolveConsumerConfig } from './consumer/consumer-config.ts'
 import type { SendBytes } from './consumer/error-policy.ts'
 import type { ConsumerRecord } from './consumer/record.ts'
+import type { Metric } from './metrics.ts'
 import type { RecordMetadata } from './producer/delivery.ts'
 import { Producer, type SendOptions } from './producer/producer.ts'
 import { type ProducerConfig, resolveProducerConfig } from './producer/producer-config.ts'
@@ -50,6 +51,11 @@ export class BaseClient {
   /** Topics, records, groups and the cluster. */
   get admin(): Admin {
     return this.#admin
+  }
+
+  /** What this client has counted so far, and how its consumers stand, for an exporter such as prom-client. See docs/observability.md. */
+  metrics(): Metric[] {
+    return this.#cluster.metrics.read()
   }
 
   /**

@@ -27,6 +27,7 @@ import {
   metadata,
 } from '../protocol/messages/generated/metadata.ts'
 import type { ResolvedClientConfig } from './config.ts'
+import { ClientMetrics, measured } from './metrics.ts'
 
 export interface PartitionInfo {
   readonly index: number
@@ -65,6 +66,7 @@ export class Cluster {
   readonly config: ResolvedClientConfig
   readonly runtime: Runtime
   readonly connection: Connection
+  readonly metrics = new ClientMetrics()
   #topics = new Map<string, CachedTopic>()
   #refreshes = new Map<string, Promise<TopicInfo>>()
   #coordinators = new Map<string, number>()
@@ -72,9 +74,9 @@ export class Cluster {
   #lanes = 0
 
   constructor(connection: Connection, config: ResolvedClientConfig) {
-    this.connection = connection
     this.config = config
     this.runtime = config.runtime
+    this.connection = measured(connection, this.metrics, this.runtime)
   }
 
   /** Aborted when the client closes: ends retries and waits. */

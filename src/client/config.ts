@@ -13,7 +13,7 @@ import {
   text,
 } from '../core/options.ts'
 import { createRuntime, type Logger, type Runtime, silentLogger } from '../core/runtime.ts'
-import { isTracing, type Tracing } from './tracing.ts'
+import { isTelemetry, type Telemetry } from './telemetry.ts'
 
 export interface ClientConfig {
   /**
@@ -40,7 +40,7 @@ export interface ClientConfig {
   /** Receives structured log lines; a pino logger fits. Default: none. */
   logger?: Logger | undefined
   /** Looks on at sends and handlers: `openTelemetry()` of `kafka-do/opentelemetry`, or one of your own. Default: none. */
-  tracing?: Tracing | undefined
+  telemetry?: Telemetry | undefined
   /** Clock, timers and randomness; for tests. */
   runtime?: Runtime | undefined
 }
@@ -55,7 +55,7 @@ export interface ResolvedClientConfig {
   readonly retries: number
   readonly retryBackoff: number
   readonly metadataMaxAge: number
-  readonly tracing: Tracing | undefined
+  readonly telemetry: Telemetry | undefined
   readonly runtime: Runtime
 }
 
@@ -77,7 +77,7 @@ export function resolveClientConfig(
     retryBackoff: number
     metadataMaxAge: number
     logger: Logger
-    tracing: Tracing | undefined
+    telemetry: Telemetry | undefined
     runtime: Runtime | undefined
   }>(
     'ClientConfig',
@@ -92,7 +92,7 @@ export function resolveClientConfig(
       retryBackoff: duration(100, { min: 1 }),
       metadataMaxAge: duration(300_000, { min: 1 }),
       logger: shaped(silentLogger, 'an object with debug, info, warn and error', isLogger),
-      tracing: shaped(undefined, 'an object with send and process', isTracing),
+      telemetry: shaped(undefined, 'an object with send and process', isTelemetry),
       runtime: shaped(undefined, 'a Runtime', isRuntime),
     },
     typeof input === 'string' ? { url: input } : input,

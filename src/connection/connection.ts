@@ -1,6 +1,6 @@
 /**
  * The one seam between client and broker: a typed request goes to a node, a typed response comes back.
- * Embedded, tcp and http implement it; mocks, faults and tracing wrap it.
+ * Embedded, tcp and http implement it; mocks, faults and measuring wrap it.
  */
 import type { Api } from '../protocol/api.ts'
 

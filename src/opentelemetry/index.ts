@@ -1,16 +1,20 @@
 /**
- * kafka-do/opentelemetry: spans for sending and handling records, by OpenTelemetry's messaging conventions, and the trace's
- * context in the records' headers (`traceparent`), so that a trace goes on where a record is handled.
+ * kafka-do/opentelemetry: spans and metrics of sending and handling records, by OpenTelemetry's messaging conventions, and
+ * the trace's context in the records' headers (`traceparent`), so that a trace goes on where a record is handled.
  *
  *   send orders ──traceparent in the header──▶ process orders ──▶ what the handler does
  *
- * Needs the package `@opentelemetry/api`; an SDK decides where spans go.
+ * Needs the package `@opentelemetry/api`; an SDK decides where spans and metrics go.
  */
 import {
   type Attributes,
   type Context,
+  type Counter,
   context,
+  type Histogram,
   type Link,
+  type MeterProvider,
+  metrics,
   propagation,
   type Span,
   SpanKind,
@@ -18,27 +22,36 @@ import {
   type TracerProvider,
   trace,
 } from '@opentelemetry/api'
-import type { ProcessTrace, SendTrace, TraceHeaders, Tracing } from '../client/tracing.ts'
+import type { ProcessTrace, SendTrace, Telemetry, TraceHeaders } from '../client/telemetry.ts'
 import { KafkaError } from '../core/errors.ts'
+import { createRuntime } from '../core/runtime.ts'
 import { version } from '../core/version.ts'
+
+const clock = createRuntime()
 
 /** Options of `openTelemetry`. */
 export interface OpenTelemetryOptions {
   /** Default: the one that is registered with the API. */
   tracerProvider?: TracerProvider | undefined
+  /** Default: the one that is registered with the API. */
+  meterProvider?: MeterProvider | undefined
 }
 
 /**
- * For `tracing` of a client's config.
+ * For `telemetry` of a client's config.
  *
  * - `send TOPIC` (producer): one for a send, one for a batch.
  * - `process TOPIC` (consumer): around a handler of `consume` or `forEach`, a child of the span that sent the record; around
  *   a batch handler, with links to the spans that sent its records. Loops (`for await`) have none: see `contextOf`.
- * @example new Client({ tracing: openTelemetry() })
+ *
+ * Metrics: `messaging.client.sent.messages`, `messaging.client.consumed.messages`, and in seconds
+ * `messaging.client.operation.duration` (sends) and `messaging.process.duration` (handlers).
+ * @example new Client({ telemetry: openTelemetry() })
  */
-export function openTelemetry(options: OpenTelemetryOptions = {}): Tracing {
+export function openTelemetry(options: OpenTelemetryOptions = {}): Telemetry {
   const provider = options.tracerProvider ?? trace
   const tracer = provider.getTracer('kafka-do', version)
+  const { sends, sent, handlers, handed } = instruments(options.meterProvider ?? metrics)
   return {
     send(about, run) {
       const kind = SpanKind.PRODUCER
@@ -47,7 +60,9 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): Tracing {
         attributes: sendAttributes(about),
       })
       const within = trace.setSpan(context.active(), span)
-      return ended(span, within, async () => {
+      const labels = commonAttributes('send', about.topic)
+      const measures = { durations: sends, messages: sent, count: about.count, labels }
+      return ended(span, within, measures, async () => {
         const stored = await run(injected(within))
         const [first] = stored
         if (first && about.count === 1) {
@@ -68,7 +83,12 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): Tracing {
         { kind: SpanKind.CONSUMER, attributes: processAttributes(about), links },
         parent,
       )
-      return ended(span, trace.setSpan(parent, span), run)
+      const labels = {
+        ...commonAttributes('process', soleTopic(records)),
+        ...(about.group !== undefined && { 'messaging.consumer.group.name': about.group }),
+      }
+      const measures = { durations: handlers, messages: handed, count: records.length, labels }
+      return ended(span, trace.setSpan(parent, span), measures, run)
     },
   }
 }
@@ -80,17 +100,80 @@ export function contextOf(record: {
   return propagation.extract(context.active(), record.headers)
 }
 
-async function ended<T>(span: Span, within: Context, run: () => Promise<T>): Promise<T> {
+/** Where one operation is written down besides its span. */
+interface Measures {
+  readonly durations: Histogram
+  readonly messages: Counter
+  /** Records. */
+  readonly count: number
+  readonly labels: Attributes
+}
+
+/** Runs it within its span, and ends the span with what came of it. */
+async function ended<T>(
+  span: Span,
+  within: Context,
+  { durations, messages, count, labels }: Measures,
+  run: () => Promise<T>,
+): Promise<T> {
+  const startedAt = clock.monotonicNow()
+  let outcome = labels
   try {
     return await context.with(within, run)
   } catch (error) {
     const type = error instanceof KafkaError ? error.code : ((error as Error)?.name ?? '_OTHER')
+    outcome = { ...labels, 'error.type': type }
     span.setAttribute('error.type', type)
     span.recordException(error as Error)
     span.setStatus({ code: SpanStatusCode.ERROR, message: String((error as Error)?.message) })
     throw error
   } finally {
     span.end()
+    durations.record((clock.monotonicNow() - startedAt) / 1000, outcome)
+    messages.add(count, outcome)
+  }
+}
+
+/** Seconds, as the conventions advise. */
+const boundaries = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
+
+function instruments(provider: Pick<MeterProvider, 'getMeter'>) {
+  const meter = provider.getMeter('kafka-do', version)
+  const seconds = { unit: 's', advice: { explicitBucketBoundaries: boundaries } }
+  const messages = { unit: '{message}' }
+  return {
+    sends: meter.createHistogram('messaging.client.operation.duration', {
+      ...seconds,
+      description: 'How long sends took, until the records were stored',
+    }),
+    sent: meter.createCounter('messaging.client.sent.messages', {
+      ...messages,
+      description: 'Records that were to be sent',
+    }),
+    handlers: meter.createHistogram('messaging.process.duration', {
+      ...seconds,
+      description: 'How long handlers took',
+    }),
+    handed: meter.createCounter('messaging.client.consumed.messages', {
+      ...messages,
+      description: 'Records that were handed to a handler',
+    }),
+  }
+}
+
+/** Undefined for a batch from several. */
+function soleTopic(records: readonly { topic: string }[]): string | undefined {
+  const [first, ...others] = records
+  return others.every(({ topic }) => topic === first!.topic) ? first!.topic : undefined
+}
+
+/** What spans and metrics both say. */
+function commonAttributes(operation: 'send' | 'process', topic: string | undefined): Attributes {
+  return {
+    'messaging.system': 'kafka',
+    'messaging.operation.name': operation,
+    'messaging.operation.type': operation,
+    ...(topic !== undefined && { 'messaging.destination.name': topic }),
   }
 }
 
@@ -107,10 +190,7 @@ function linkTo(creator: Context): Link[] {
 
 function sendAttributes({ topic, clientId, count, key }: SendTrace): Attributes {
   return {
-    'messaging.system': 'kafka',
-    'messaging.operation.name': 'send',
-    'messaging.operation.type': 'send',
-    'messaging.destination.name': topic,
+    ...commonAttributes('send', topic),
     'messaging.client.id': clientId,
     ...(count !== 1 && { 'messaging.batch.message_count': count }),
     ...(typeof key === 'string' && { 'messaging.kafka.message.key': key }),
@@ -119,13 +199,9 @@ function sendAttributes({ topic, clientId, count, key }: SendTrace): Attributes 
 
 function processAttributes({ records, isBatch, clientId, group }: ProcessTrace): Attributes {
   const [first] = records
-  const topics = new Set(records.map(({ topic }) => topic))
   return {
-    'messaging.system': 'kafka',
-    'messaging.operation.name': 'process',
-    'messaging.operation.type': 'process',
+    ...commonAttributes('process', soleTopic(records)),
     'messaging.client.id': clientId,
-    ...(topics.size === 1 && { 'messaging.destination.name': first!.topic }),
     ...(group !== undefined && { 'messaging.consumer.group.name': group }),
     ...(isBatch
       ? { 'messaging.batch.message_count': records.length }
@@ -137,4 +213,4 @@ function processAttributes({ records, isBatch, clientId, group }: ProcessTrace):
   }
 }
 
-export type { ProcessTrace, SendTrace, TraceHeaders, Tracing } from '../client/tracing.ts'
+export type { ProcessTrace, SendTrace, Telemetry, TraceHeaders } from '../client/telemetry.ts'

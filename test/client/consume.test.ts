@@ -36,6 +36,23 @@ describe('a consumer without a group', () => {
     )
   })
 
+  test('lets timers and I/O have their turn after maxPollRecords', async () => {
+    await withNumbers(500)
+    let sinceTurn = 0
+    let longest = 0
+    let turns = 0
+    let timer = setImmediate(function turn() {
+      turns++
+      sinceTurn = 0
+      timer = setImmediate(turn)
+    })
+    const records = kafka.consumer('numbers', { maxPollRecords: 10 }).take(500)
+    for await (const _ of records) longest = Math.max(longest, ++sinceTurn)
+    clearImmediate(timer)
+    expect(longest).toBe(10)
+    expect(turns).toBeGreaterThanOrEqual(49)
+  })
+
   test('filters, maps and takes lazily', async () => {
     await withNumbers(100)
     const even = kafka

@@ -21,6 +21,14 @@ const examples: [name: string, printed: string[]][] = [
   ],
   ['retry', ['done after 3 attempts', 'not found: UNKNOWN_TOPIC_OR_PARTITION']],
   ['exactly-once', ['nothing was written: changed my mind', '{"amount":2,"tax":0.4}']],
+  [
+    'metrics',
+    [
+      'kafka_client_consumer_lag{topic="example-clicks",partition="0",group=""} 1',
+      'kafka_client_sent_records_total{topic="example-clicks"} 3',
+      'kafka_client_send_seconds_count{topic="example-clicks"} 1',
+    ],
+  ],
   ['replay', ['2 hours ago, within', '1 hours ago, within', 'the group has 2 to read again']],
 ]
 

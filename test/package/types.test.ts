@@ -42,6 +42,18 @@ kafka.producer(orders, { compresion: 'gzip' })
 // @ts-expect-error: internals cannot be imported
 import('kafka-do/dist/index.js')
 `,
+  'telemetry.mts': `import { Client, type Metric, type Telemetry } from 'kafka-do'
+import { contextOf, openTelemetry, type OpenTelemetryOptions } from 'kafka-do/opentelemetry'
+
+const options: OpenTelemetryOptions = {}
+const telemetry: Telemetry = openTelemetry(options)
+const kafka = new Client({ telemetry })
+const metrics: Metric[] = kafka.metrics()
+for await (const record of kafka.consumer('orders')) console.log(contextOf(record), metrics)
+
+// @ts-expect-error: not telemetry
+new Client({ telemetry: {} })
+`,
   'imports.cts': `async function main(): Promise<void> {
   const { Client } = await import('kafka-do')
   await new Client('memory:').close()
@@ -56,7 +68,13 @@ type Program = keyof typeof programs
 
 beforeAll(() => {
   folder = installPackage()
-  for (const name of ['typescript', '@typescript', '@types', 'undici-types']) {
+  for (const name of [
+    'typescript',
+    '@typescript',
+    '@types',
+    '@opentelemetry/api',
+    'undici-types',
+  ]) {
     const path = join('node_modules', name)
     cpSync(join(root, path), join(folder, path), { recursive: true })
   }
@@ -67,9 +85,9 @@ afterAll(() => {
 })
 
 const everyWay: readonly (readonly [string, string, readonly Program[]])[] = [
-  ['node16', 'node16', ['typed.mts', 'imports.cts']],
-  ['nodenext', 'nodenext', ['typed.mts', 'imports.cts', 'requires.cts']],
-  ['esnext', 'bundler', ['typed.mts']],
+  ['node16', 'node16', ['typed.mts', 'telemetry.mts', 'imports.cts']],
+  ['nodenext', 'nodenext', ['typed.mts', 'telemetry.mts', 'imports.cts', 'requires.cts']],
+  ['esnext', 'bundler', ['typed.mts', 'telemetry.mts']],
 ]
 const environments = [
   ['with the types of Node', { lib: ['esnext'], types: ['node'] }],

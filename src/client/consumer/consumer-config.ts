@@ -47,6 +47,11 @@ export interface ConsumerConfig {
   fetchMaxBytes?: number | undefined
   /** Largest part of an answer for one partition, bytes. Default 1048576. */
   partitionFetchMaxBytes?: number | undefined
+  /**
+   * Records that are handed out one after the other before the process's timers and I/O get their turn. 1 or more; default
+   * 2048. Batches have `batchSize`.
+   */
+  maxPollRecords?: number | undefined
   /** `'read_committed'` (default) hides records of open and aborted transactions. */
   isolation?: 'read_committed' | 'read_uncommitted' | undefined
   /** How the group shares partitions. Default `'cooperative-sticky'`: a rebalance moves few partitions and stops nothing else. */
@@ -106,6 +111,7 @@ export interface ResolvedConsumerConfig {
   readonly fetchMaxWaitMs: number
   readonly fetchMaxBytes: number
   readonly partitionFetchMaxBytes: number
+  readonly maxPollRecords: number
   readonly isolation: 'read_committed' | 'read_uncommitted'
   readonly assignor: AssignorName
   readonly groupInstanceId: string | undefined
@@ -141,6 +147,7 @@ export function resolveConsumerConfig(input: ConsumerConfig | undefined): Resolv
       fetchMaxWaitMs: duration(500),
       fetchMaxBytes: integer(16 * mebibyte, { min: 1024, max: 1024 * mebibyte }),
       partitionFetchMaxBytes: integer(mebibyte, { min: 1024, max: 1024 * mebibyte }),
+      maxPollRecords: integer(2048, { min: 1, max: 1_000_000 }),
       isolation: oneOf('read_committed', ['read_committed', 'read_uncommitted']),
       assignor: oneOf('cooperative-sticky', ['cooperative-sticky', 'range', 'roundrobin']),
       groupInstanceId: text(undefined),

@@ -3,8 +3,8 @@ import { inspectBriefly } from '../../core/duration.ts'
 import { PartitionNotFoundError } from '../../core/errors.ts'
 import { invalid } from '../../core/options.ts'
 import type { Cluster } from '../cluster.ts'
+import { watched } from '../telemetry.ts'
 import type { Topic } from '../topic.ts'
-import { traced } from '../tracing.ts'
 import type { TopicPartition } from './assignors/assignor.ts'
 import type { ResolvedConsumerConfig } from './consumer-config.ts'
 import { Consumption, type PartitionPosition } from './consumption.ts'
@@ -75,16 +75,20 @@ export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerReco
     checkHandler(handle)
     const { concurrency, ordering, onError } = this.#config
     const { cluster, sendBytes } = this.#parts
-    const handled = traced(cluster.config, this.group, handle)
+    const handled = watched(cluster.config, this.group, handle)
     const isPlain = concurrency === 1 && onError.finally === 'stop' && !onError.retry
     if (isPlain) return super.forEach(handled)
     const consumption = this.#open()
     const { logger } = cluster.runtime
+    const { handlerFailures } = cluster.metrics
     const guarded = withErrorPolicy({
       onError,
       consumption,
       handle: handled,
       sendBytes,
+      failed: ({ topic }, action) => {
+        handlerFailures.at(topic, this.group ?? '', action).value++
+      },
       logger,
     })
     const workers = new RecordWorkers(consumption, { concurrency, ordering, handle: guarded })
@@ -102,7 +106,11 @@ export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerReco
   ): Promise<void> {
     checkHandler(handle)
     const { runtime, config } = this.#parts.cluster
-    await handleBatches(this.#open(), { size, waitMs, runtime }, traced(config, this.group, handle))
+    await handleBatches(
+      this.#open(),
+      { size, waitMs, runtime },
+      watched(config, this.group, handle),
+    )
   }
 
   /** Partitions that are being read now: how far, and how far behind the end. Empty when nobody reads. */

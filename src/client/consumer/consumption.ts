@@ -11,6 +11,7 @@ import type { Timer } from '../../core/runtime.ts'
 import { nextTurn } from '../../core/turn.ts'
 import type { RecordCursor } from '../../protocol/records/record-reader.ts'
 import { type Cluster, closedClient } from '../cluster.ts'
+import { errorLabel, type LagSource } from '../metrics.ts'
 import type { Serializer } from '../serializer.ts'
 import type { Topic } from '../topic.ts'
 import type { TopicPartition } from './assignors/assignor.ts'
@@ -32,13 +33,12 @@ import type { Subscription } from './subscription.ts'
  */
 const handlingGraceMs = 1000
 
-/** Records handed out without a pause before the event loop gets a turn, so that timers and I/O are not starved. */
-const recordsPerTurn = 2048
-
 /** Topics that match a pattern are looked for at least so often, however long other metadata is trusted. */
 const patternAgeMs = 30_000
 
-export class Consumption<V, K> implements Source<ConsumerRecord<V, K>>, HeldSource<V, K> {
+export class Consumption<V, K>
+  implements Source<ConsumerRecord<V, K>>, HeldSource<V, K>, LagSource
+{
   readonly #cluster: Cluster
   readonly #subscription: Subscription<V, K>
   /** Of topics that have been read. */
@@ -97,7 +97,10 @@ export class Consumption<V, K> implements Source<ConsumerRecord<V, K>>, HeldSour
     config.signal?.addEventListener('abort', this.#onAbort, { once: true })
     if (cluster.closed.aborted) this.#error = closedClient()
     else if (config.signal?.aborted) void this.stop()
-    else void this.#start()
+    else {
+      cluster.metrics.consumers.add(this)
+      void this.#start()
+    }
   }
 
   take(): ConsumerRecord<V, K> | undefined {
@@ -108,7 +111,7 @@ export class Consumption<V, K> implements Source<ConsumerRecord<V, K>>, HeldSour
 
   takeHeld(): ConsumerRecord<V, K> | undefined {
     if (this.#error !== undefined) throw this.#error
-    if (this.#isClosing || this.#recordsThisTurn >= recordsPerTurn) return undefined
+    if (this.#isClosing || this.#recordsThisTurn >= this.#config.maxPollRecords) return undefined
     for (let tried = 0; tried < this.#partitions.length; tried++) {
       const partition = this.#partitions[this.#turn % this.#partitions.length]!
       const records = partition.isPaused || partition.isRevoking ? undefined : partition.advance()
@@ -119,7 +122,7 @@ export class Consumption<V, K> implements Source<ConsumerRecord<V, K>>, HeldSour
   }
 
   async ready(): Promise<boolean> {
-    if (this.#recordsThisTurn >= recordsPerTurn) {
+    if (this.#recordsThisTurn >= this.#config.maxPollRecords) {
       this.#recordsThisTurn = 0
       await nextTurn()
       return this.#goesOn()
@@ -154,6 +157,10 @@ export class Consumption<V, K> implements Source<ConsumerRecord<V, K>>, HeldSour
   /** What the record was made of; kept where `onError` may write it to another topic. */
   originalOf(record: ConsumerRecord<V, K>): OriginalRecord | undefined {
     return this.#originals.get(record)
+  }
+
+  get group(): string | undefined {
+    return this.#config.group
   }
 
   /** Ends when the consumer does. */
@@ -217,6 +224,7 @@ export class Consumption<V, K> implements Source<ConsumerRecord<V, K>>, HeldSour
   #deliver(partition: PartitionConsumption, records: FetchedRecords): ConsumerRecord<V, K> {
     const record = this.#decode(partition, records)
     this.#recordsThisTurn++
+    partition.consumed.value++
     partition.delivered(record as ConsumerRecord)
     if (partition.bufferedAnswers === 1) this.#fetcher.pump()
     return record
@@ -345,7 +353,13 @@ export class Consumption<V, K> implements Source<ConsumerRecord<V, K>>, HeldSour
   async #assigned(assigned: readonly TopicPartition[]): Promise<void> {
     const partitions = assigned.map(
       ({ topic, partition }) =>
-        new PartitionConsumption(topic, partition, this.#committer, this.#config.autoCommit),
+        new PartitionConsumption(
+          topic,
+          partition,
+          this.#committer,
+          this.#config.autoCommit,
+          this.#cluster.metrics.consumedRecords.at(topic, this.#config.group ?? ''),
+        ),
     )
     for (const { topic } of assigned) await this.#cluster.ensureTopic(topic)
     if (this.#config.group !== undefined) {
@@ -417,6 +431,8 @@ export class Consumption<V, K> implements Source<ConsumerRecord<V, K>>, HeldSour
   }
 
   #commitFailed(error: unknown): void {
+    const { commitFailures } = this.#cluster.metrics
+    commitFailures.at(this.#config.group ?? '', errorLabel(error)).value++
     // What was not committed is delivered again later; losing the commit loses no record.
     this.#cluster.runtime.logger.warn(
       { err: error, group: this.#config.group },
@@ -448,6 +464,7 @@ export class Consumption<V, K> implements Source<ConsumerRecord<V, K>>, HeldSour
           false,
         )
       }
+      this.#cluster.metrics.consumers.delete(this)
       this.#onStopped()
     }
   }

@@ -19,6 +19,8 @@ export interface ErrorPolicyOptions<V, K> {
   readonly consumption: Consumption<V, K>
   readonly handle: (record: ConsumerRecord<V, K>) => unknown
   readonly sendBytes: SendBytes
+  /** Counts a failure of the handler, by what follows it. */
+  readonly failed: (record: ConsumerRecord<V, K>, action: 'retry' | 'skip' | 'deadLetter') => void
   readonly logger: Logger
 }
 
@@ -28,6 +30,7 @@ export function withErrorPolicy<V, K>({
   consumption,
   handle,
   sendBytes,
+  failed,
   logger,
 }: ErrorPolicyOptions<V, K>): (record: ConsumerRecord<V, K>) => Promise<void> {
   const attempt = async (record: ConsumerRecord<V, K>): Promise<void> => {
@@ -38,7 +41,12 @@ export function withErrorPolicy<V, K>({
       await handle(record)
       return
     }
-    await withRetry(() => handle(record), {
+    let attempts = 0
+    const again = () => {
+      if (attempts++ > 0) failed(record, 'retry')
+      return handle(record)
+    }
+    await withRetry(again, {
       retryIf: () => true,
       ...onError.retry,
       signal: consumption.closing,
@@ -52,6 +60,7 @@ export function withErrorPolicy<V, K>({
       if (onError.finally === 'stop' || consumption.closing.aborted) throw error
       const { topic, partition, offset } = record
       const where = { topic, partition, offset: String(offset), err: error }
+      failed(record, onError.finally)
       if (onError.finally === 'skip') {
         logger.warn(where, 'a record was skipped: its handler failed')
         return

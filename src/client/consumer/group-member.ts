@@ -198,6 +198,7 @@ export class GroupMember {
     this.#memberId = joined.memberId
     this.#generationId = joined.generationId
     this.#isLeader = joined.leader === joined.memberId
+    this.#cluster.metrics.rebalances.at(this.#groupId).value++
     const assignments = this.#isLeader ? await this.#assign(joined) : []
     const assignment = await this.#sync(joined, assignments)
     this.#announceStable()

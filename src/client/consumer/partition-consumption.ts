@@ -7,6 +7,7 @@
  */
 import { ConfigError, RebalanceInProgressError } from '../../core/errors.ts'
 import { Fifo } from '../../core/fifo.ts'
+import type { Series } from '../metrics.ts'
 import type { FetchedRecords } from './fetched-records.ts'
 import type { ConsumerRecord } from './record.ts'
 
@@ -45,6 +46,8 @@ export class PartitionConsumption {
   failures = 0
   committed = -1n
   highWatermark = -1n
+  /** Counts what is handed out. */
+  readonly consumed: Series
   /** Undefined without a group. */
   readonly committer: Committer | undefined
   readonly #autoCommit: boolean
@@ -60,11 +63,13 @@ export class PartitionConsumption {
     partition: number,
     committer: Committer | undefined,
     autoCommit: boolean,
+    consumed: Series,
   ) {
     this.topic = topic
     this.partition = partition
     this.committer = committer
     this.#autoCommit = autoCommit
+    this.consumed = consumed
   }
 
   get bufferedBytes(): number {

@@ -26,6 +26,7 @@ import {
   produce,
 } from '../../protocol/messages/generated/produce.ts'
 import { type Cluster, retryTiming, type TopicInfo } from '../cluster.ts'
+import { errorLabel } from '../metrics.ts'
 import type { Delivery } from './delivery.ts'
 import { IdentitySource } from './identity-source.ts'
 import { PartitionQueue } from './partition-queue.ts'
@@ -90,6 +91,12 @@ export class ProducerEngine {
     this.#cluster = cluster
     this.#config = config
     this.#identities = identities
+    cluster.metrics.buffers.add(this)
+  }
+
+  /** Bytes of records that have no outcome yet. */
+  get bufferedBytes(): number {
+    return this.#bufferedBytes
   }
 
   /** Takes over a record; `delivery` is told its outcome, also when it could not be sent. Never throws. */
@@ -133,10 +140,14 @@ export class ProducerEngine {
   }
 
   #failWaiting(error: KafkaError): void {
-    for (const { delivery, index } of this.#waiting.drain()) {
-      this.#settled(1)
-      delivery.failed(index, error)
-    }
+    for (const waiting of this.#waiting.drain()) this.#refuse(waiting, error)
+  }
+
+  /** What never got into a batch. */
+  #refuse({ record, delivery, index }: Waiting, error: unknown): void {
+    this.#settled(1)
+    this.#countFailed(record.topic, 1, error)
+    delivery.failed(index, error)
   }
 
   /** Sends what is queued, then refuses more. Idempotent. */
@@ -145,6 +156,7 @@ export class ProducerEngine {
     await this.flush()
     this.#closed = true
     this.#timer?.cancel()
+    this.#cluster.metrics.buffers.delete(this)
   }
 
   #tryAppend(record: OutgoingRecord, delivery: Delivery, index: number): boolean {
@@ -179,13 +191,11 @@ export class ProducerEngine {
         if (this.#waiting.peek() !== head) continue
         this.#waiting.shift()
         if (this.#tryAppend(head.record, head.delivery, head.index)) continue
-        this.#settled(1)
-        head.delivery.failed(head.index, this.#noSuchPartition(head.record))
+        this.#refuse(head, this.#noSuchPartition(head.record))
       } catch (error) {
         if (this.#waiting.peek() !== head) continue
         this.#waiting.shift()
-        this.#settled(1)
-        head.delivery.failed(head.index, error)
+        this.#refuse(head, error)
       }
     }
     this.#admitting = false
@@ -413,6 +423,11 @@ export class ProducerEngine {
   #stored(batch: PendingBatch, baseOffset: bigint, appendTimeMs: number): void {
     batch.queue.stored(batch)
     this.#release(batch)
+    const { sentRecords, sentBytes, sends } = this.#cluster.metrics
+    const { topic } = batch.queue
+    sentRecords.at(topic).value += batch.recordCount
+    sentBytes.at(topic).value += batch.sizeInBytes
+    sends.observe(topic, this.#now() - batch.createdAt)
     batch.stored(baseOffset, appendTimeMs)
   }
 
@@ -444,6 +459,7 @@ export class ProducerEngine {
         (isSequenceGap
           ? 0
           : backoffDelay(batch.attempts, retryTiming(error, retryBackoffMs), this.#cluster.runtime))
+      this.#cluster.metrics.sendRetries.at(queue.topic).value++
       queue.retryLater(batch)
       return
     }
@@ -482,7 +498,12 @@ export class ProducerEngine {
 
   #fail(batch: PendingBatch, error: unknown): void {
     this.#release(batch)
+    this.#countFailed(batch.queue.topic, batch.recordCount, error)
     batch.failed(batch.maybeWritten ? asUnknown(error) : error)
+  }
+
+  #countFailed(topic: string, count: number, error: unknown): void {
+    this.#cluster.metrics.sendFailures.at(topic, errorLabel(error)).value += count
   }
 
   #release(batch: PendingBatch): void {

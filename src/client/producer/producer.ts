@@ -6,8 +6,8 @@ import { KafkaError, MessageTooLargeError } from '../../core/errors.ts'
 import { invalid, readInteger } from '../../core/options.ts'
 import type { Cluster } from '../cluster.ts'
 import { serializeField } from '../serializer.ts'
+import type { Telemetry, TraceHeaders } from '../telemetry.ts'
 import type { Topic } from '../topic.ts'
-import type { TraceHeaders, Tracing } from '../tracing.ts'
 import { type Delivery, GroupDelivery, type RecordMetadata, SingleDelivery } from './delivery.ts'
 import type { OutgoingRecord } from './pending-batch.ts'
 import type { ResolvedProducerConfig } from './producer-config.ts'
@@ -50,7 +50,7 @@ export class Producer<V = unknown, K = string> {
   readonly #engine: ProducerEngine
   readonly #config: ResolvedProducerConfig
   readonly #cluster: Cluster
-  readonly #tracing: Tracing | undefined
+  readonly #telemetry: Telemetry | undefined
 
   /** Not for direct use: `kafka.producer(topic, config)` makes one. */
   constructor(
@@ -64,7 +64,7 @@ export class Producer<V = unknown, K = string> {
     this.#engine = engine
     this.#config = config
     this.#cluster = cluster
-    this.#tracing = cluster.config.tracing
+    this.#telemetry = cluster.config.telemetry
   }
 
   /**
@@ -73,8 +73,8 @@ export class Producer<V = unknown, K = string> {
    * `TimeoutError`, `ClosedError` or another `KafkaError`; see its `outcome`.
    */
   send(value: V | null, options: SendOptions<K> = {}): Promise<RecordMetadata> {
-    return this.#tracing
-      ? this.#sendTraced(this.#tracing, value, options)
+    return this.#telemetry
+      ? this.#sendWatched(this.#telemetry, value, options)
       : this.#send(value, options)
   }
 
@@ -99,20 +99,20 @@ export class Producer<V = unknown, K = string> {
   ): Promise<RecordMetadata[]> {
     if (!Array.isArray(items))
       throw invalid(`sendBatch takes an array of values or Messages; got ${inspectBriefly(items)}`)
-    if (!this.#tracing) return this.#sendBatch(items, options)
+    if (!this.#telemetry) return this.#sendBatch(items, options)
     const { clientId } = this.#cluster.config
     const about = { topic: this.topic, clientId, count: items.length }
-    return this.#tracing.send(about, (headers) => this.#sendBatch(items, options, headers))
+    return this.#telemetry.send(about, (headers) => this.#sendBatch(items, options, headers))
   }
 
-  async #sendTraced(
-    tracing: Tracing,
+  async #sendWatched(
+    telemetry: Telemetry,
     value: V | null,
     options: SendOptions<K>,
   ): Promise<RecordMetadata> {
     const { clientId } = this.#cluster.config
     const about = { topic: this.topic, clientId, count: 1, key: options.key }
-    const [metadata] = await tracing.send(about, async (added) => {
+    const [metadata] = await telemetry.send(about, async (added) => {
       const headers = withHeaders(options.headers, added)
       return [await this.#send(value, { ...options, headers })]
     })
@@ -184,7 +184,7 @@ export class Producer<V = unknown, K = string> {
   }
 }
 
-/** Those that were given count for more than a tracer's. */
+/** Those that were given count for more than those of telemetry. */
 function withHeaders(given: Headers | undefined, added: TraceHeaders): Headers | undefined {
   if (added.length === 0) return given
   const own = Array.isArray(given) ? given : Object.entries(given ?? {})

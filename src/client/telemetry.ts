@@ -1,12 +1,12 @@
 /**
- * Where a tracer looks on: around each send, and around the handling of records. `kafka-do/opentelemetry` has one that
+ * Where telemetry looks on: around each send, and around the handling of records. `kafka-do/opentelemetry` has one that
  * speaks OpenTelemetry. Nothing is done for it where there is none.
  */
 import type { ConsumerRecord } from './consumer/record.ts'
 import type { RecordMetadata } from './producer/delivery.ts'
 
-/** A tracer: what the client calls around sends and handlers. `kafka-do/opentelemetry` has one. */
-export interface Tracing {
+/** What the client calls around sends and handlers, for traces and durations: see `kafka-do/opentelemetry`. */
+export interface Telemetry {
   /** Calls `run` once, with headers to add to each record, and gives back what it gives. */
   send(
     about: SendTrace,
@@ -29,7 +29,7 @@ export interface SendTrace {
   readonly key?: unknown
 }
 
-/** What a tracer is told of the handling of records. */
+/** What telemetry is told of the handling of records. */
 export interface ProcessTrace {
   /** One; those of a batch. */
   readonly records: readonly ConsumerRecord[]
@@ -38,27 +38,27 @@ export interface ProcessTrace {
   readonly group: string | undefined
 }
 
-/** What of a client's config a tracer needs. */
-interface TracedClient {
-  readonly tracing: Tracing | undefined
+/** What of a client's config it needs. */
+interface WatchedClient {
+  readonly telemetry: Telemetry | undefined
   readonly clientId: string
 }
 
-/** `handle`, with the client's tracer around it. */
-export function traced<Item>(
-  { tracing, clientId }: TracedClient,
+/** `handle`, with the client's telemetry around it. */
+export function watched<Item>(
+  { telemetry, clientId }: WatchedClient,
   group: string | undefined,
   handle: (item: Item) => unknown,
 ): (item: Item) => unknown {
-  if (!tracing) return handle
+  if (!telemetry) return handle
   return (item) => {
     const isBatch = Array.isArray(item)
     const records = (isBatch ? item : [item]) as readonly ConsumerRecord[]
-    return tracing.process({ records, isBatch, clientId, group }, async () => handle(item))
+    return telemetry.process({ records, isBatch, clientId, group }, async () => handle(item))
   }
 }
 
-export function isTracing(value: unknown): value is Tracing {
-  const { send, process } = (value ?? {}) as Partial<Tracing>
+export function isTelemetry(value: unknown): value is Telemetry {
+  const { send, process } = (value ?? {}) as Partial<Telemetry>
   return typeof send === 'function' && typeof process === 'function'
 }

@@ -1,7 +1,13 @@
-/** Traces that go on from the sender to the handler, by OpenTelemetry. */
+/** Traces that go on from the sender to the handler, and metrics, by OpenTelemetry. */
 import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import { W3CTraceContextPropagator } from '@opentelemetry/core'
+import {
+  AggregationTemporality,
+  InMemoryMetricExporter,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+} from '@opentelemetry/sdk-metrics'
 import {
   BasicTracerProvider,
   InMemorySpanExporter,
@@ -26,12 +32,12 @@ afterAll(() => {
   propagation.disable()
 })
 
-describe('tracing with OpenTelemetry', () => {
+describe('telemetry with OpenTelemetry', () => {
   const cluster = useCluster()
   let kafka: Client
   beforeEach(async () => {
     exporter.reset()
-    kafka = cluster.open({ clientId: 'traced', tracing: openTelemetry({ tracerProvider }) })
+    kafka = cluster.open({ clientId: 'traced', telemetry: openTelemetry({ tracerProvider }) })
     await kafka.admin.createTopic('orders')
   })
 
@@ -138,5 +144,47 @@ describe('tracing with OpenTelemetry', () => {
       attributes: { 'error.type': 'RangeError' },
       events: [{ name: 'exception' }],
     })
+  })
+
+  test('metrics: how many records were sent and handled, how long that took, and what failed', async () => {
+    const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE)
+    const reader = new PeriodicExportingMetricReader({ exporter })
+    const meterProvider = new MeterProvider({ readers: [reader] })
+    kafka = cluster.open({ telemetry: openTelemetry({ tracerProvider, meterProvider }) })
+    await kafka.producer('orders').sendBatch([1, 2])
+    await expect(kafka.produce('orders', 1, { partition: 7 })).rejects.toThrow()
+    await consumeOne(() => undefined)
+    await reader.forceFlush()
+    const scopes = exporter.getMetrics()[0]!.scopeMetrics
+    expect(scopes.map(({ scope }) => scope.name)).toEqual(['kafka-do'])
+    const points = scopes[0]!.metrics.flatMap(({ descriptor, dataPoints }) =>
+      dataPoints.map(({ attributes, value }) => ({ name: descriptor.name, attributes, value })),
+    )
+    const send = {
+      'messaging.system': 'kafka',
+      'messaging.operation.name': 'send',
+      'messaging.operation.type': 'send',
+      'messaging.destination.name': 'orders',
+    }
+    const failed = { ...send, 'error.type': 'UNKNOWN_TOPIC_OR_PARTITION' }
+    const process = {
+      'messaging.system': 'kafka',
+      'messaging.operation.name': 'process',
+      'messaging.operation.type': 'process',
+      'messaging.destination.name': 'orders',
+      'messaging.consumer.group.name': 'billing',
+    }
+    const once = expect.objectContaining({ count: 1, sum: expect.any(Number) })
+    const expected = [
+      { name: 'messaging.client.operation.duration', attributes: send, value: once },
+      { name: 'messaging.client.operation.duration', attributes: failed, value: once },
+      { name: 'messaging.client.sent.messages', attributes: send, value: 2 },
+      { name: 'messaging.client.sent.messages', attributes: failed, value: 1 },
+      { name: 'messaging.process.duration', attributes: process, value: once },
+      { name: 'messaging.client.consumed.messages', attributes: process, value: 1 },
+    ]
+    expect(points).toHaveLength(expected.length)
+    expect(points).toEqual(expect.arrayContaining(expected))
+    await meterProvider.shutdown()
   })
 })
