@@ -106,7 +106,8 @@ export class BaseClient {
   /**
    * Calls `handler` with each record, in order within a partition; with `concurrency` and `ordering`, several at a time.
    * Resolves when the consumer is stopped, by `config.signal` or `close()`. When the handler throws, stops, commits nothing
-   * past that record, and rejects with the handler's error; unless `onError` says otherwise.
+   * past that record, and rejects with the handler's error; unless `onError` says otherwise. It goes on when the error is that
+   * the record's partition has gone to another member (`RebalanceInProgressError`), which handles the record again.
    */
   async consume<V = unknown, K = string>(
     topics: OneOrMore<Subscribable<V, K>>,

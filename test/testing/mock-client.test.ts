@@ -126,6 +126,47 @@ describe('faults', () => {
     expect(events).toEqual(['assigned', '1', '2', 'lost', 'assigned', '3', 'revoked'])
   })
 
+  test.each([
+    ['by default', {}],
+    ['with dead letters', { onError: { retry: { attempts: 3 }, deadLetter: 'failed' } }],
+    ['with several at a time', { concurrency: 4 }],
+  ] as const)(
+    'a handler whose partition has gone does not stop the consumer, %s',
+    async (_, options) => {
+      await kafka.seed('orders', [1, 2, 3])
+      const stop = new AbortController()
+      const seen: number[] = []
+      let isThrown = false
+      let joined = 0
+      const config = {
+        ...options,
+        group: 'g',
+        autoCommit: false,
+        heartbeatInterval: 10,
+        signal: stop.signal,
+        onAssigned: () => joined++,
+      }
+      const copying = kafka.consume<number>('orders', config, async (record) => {
+        seen.push(record.value)
+        if (record.value === 2 && !isThrown) {
+          isThrown = true
+          await kafka.rebalance('g')
+          while (joined < 2) await kafka.clock.advance(10)
+        }
+        await kafka.transaction('copies', async (tx) => {
+          await tx.send(record.value)
+          await tx.commitOffsets(record)
+        })
+        if (record.value === 3) stop.abort()
+      })
+      await copying
+      expect(seen).toEqual([1, 2, 2, 3])
+      const copies = await kafka.getMessages<number>('copies')
+      expect(copies.map(({ value }) => value)).toEqual([1, 2, 3])
+      expect((await kafka.admin.listTopics()).map(({ name }) => name)).not.toContain('failed')
+    },
+  )
+
   test('names that there are not are errors', () => {
     expect(() => kafka.faults.fail('produce', 'NO_LUCK')).toThrow(/no Kafka error 'NO_LUCK'/)
     expect(() => kafka.faults.disconnect('sending')).toThrow(/no operation 'sending'/)

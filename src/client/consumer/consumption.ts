@@ -6,7 +6,12 @@
  *                                      │       ▲
  *                                  Fetcher   GroupCommitter
  */
-import { ClosedError, CorruptDataError, SerializationError } from '../../core/errors.ts'
+import {
+  ClosedError,
+  CorruptDataError,
+  RebalanceInProgressError,
+  SerializationError,
+} from '../../core/errors.ts'
 import type { Timer } from '../../core/runtime.ts'
 import { nextTurn } from '../../core/turn.ts'
 import type { RecordCursor } from '../../protocol/records/record-reader.ts'
@@ -152,6 +157,19 @@ export class Consumption<V, K>
 
   isGone(record: ConsumerRecord<V, K>): boolean {
     return ConsumerRecord.sourceOf(record as ConsumerRecord).isRevoking
+  }
+
+  isMoot(record: ConsumerRecord<V, K>, error: unknown): boolean {
+    if (!(error instanceof RebalanceInProgressError)) return false
+    return ConsumerRecord.sourceOf(record as ConsumerRecord).isLost
+  }
+
+  forgives(error: unknown): boolean {
+    const record = this.#inHand
+    if (!record || !this.isMoot(record, error)) return false
+    this.#inHand = undefined
+    this.settle(record, false)
+    return true
   }
 
   /** What the record was made of; kept where `onError` may write it to another topic. */

@@ -33,6 +33,7 @@ export function withErrorPolicy<V, K>({
   failed,
   logger,
 }: ErrorPolicyOptions<V, K>): (record: ConsumerRecord<V, K>) => Promise<void> {
+  const isWorthAnother = onError.retry?.retryIf ?? (() => true)
   const attempt = async (record: ConsumerRecord<V, K>): Promise<void> => {
     const fault = consumption.originalOf(record)?.fault
     // Nothing about the next attempt would be different.
@@ -47,8 +48,8 @@ export function withErrorPolicy<V, K>({
       return handle(record)
     }
     await withRetry(again, {
-      retryIf: () => true,
       ...onError.retry,
+      retryIf: (error) => !consumption.isMoot(record, error) && isWorthAnother(error),
       signal: consumption.closing,
     })
   }
@@ -56,8 +57,9 @@ export function withErrorPolicy<V, K>({
     try {
       await attempt(record)
     } catch (error) {
-      // Closing cut the attempts short: the record comes again.
-      if (onError.finally === 'stop' || consumption.closing.aborted) throw error
+      // Closing cut the attempts short, or the partition has gone to another member: the record comes again.
+      const comesAgain = consumption.closing.aborted || consumption.isMoot(record, error)
+      if (onError.finally === 'stop' || comesAgain) throw error
       const { topic, partition, offset } = record
       const where = { topic, partition, offset: String(offset), err: error }
       failed(record, onError.finally)

@@ -11,6 +11,8 @@ export interface Source<T> {
   ready(): Promise<boolean>
   /** The item taken last has been handled: it counts as processed. `take` implies it for the one before. */
   handled(): void
+  /** Whether handling the item taken last may fail so: then it is let go of, not handled, and the next one comes. */
+  forgives?(error: unknown): boolean
   /** Nobody wants more. Resolves when everything is released. Idempotent. */
   stop(): Promise<void>
 }
@@ -89,8 +91,12 @@ export class RecordStream<T> implements AsyncIterable<T> {
     try {
       do {
         for (let item = source.take(); item !== undefined; item = source.take()) {
-          const result = handle(item)
-          if (result instanceof Promise || isThenable(result)) await result
+          try {
+            const result = handle(item)
+            if (result instanceof Promise || isThenable(result)) await result
+          } catch (error) {
+            if (!source.forgives?.(error)) throw error
+          }
           source.handled()
         }
       } while (await source.ready())
@@ -159,6 +165,7 @@ function passing<T>(source: Source<T>): Omit<Source<never>, 'take'> {
   return {
     ready: () => source.ready(),
     handled: () => source.handled(),
+    forgives: (error) => source.forgives?.(error) ?? false,
     stop: () => source.stop(),
   }
 }
