@@ -80,6 +80,15 @@ async function consumeConcurrently() {
   return recordCount / seconds
 }
 
+/** One transaction after the other, each of so many records. @param {number} size */
+async function transact(size) {
+  const batch = events.slice(0, size)
+  const count = size === 1 ? 1000 : 500
+  const start = performance.now()
+  for (let n = 0; n < count; n++) await kafka.transaction('transact', (tx) => tx.sendBatch(batch))
+  return count / ((performance.now() - start) / 1000)
+}
+
 const unit = 'records/s'
 await measure('produce, sendBatch, acks 1', { unit, atLeast: 400_000 }, () => produce(1))
 await measure('produce, sendBatch, acks all', { unit, atLeast: 250_000 }, () => produce('all'))
@@ -105,6 +114,10 @@ await measure(
   { unit, atLeast: 150_000 },
   consumeConcurrently,
 )
+
+const perSecond = { unit: 'trans/s' }
+await measure('transactions of 1 record, one after the other', perSecond, () => transact(1))
+await measure('transactions of 100 records', perSecond, () => transact(100))
 
 const single = kafka.producer('single')
 for (let i = 0; i < 200; i++) await single.send(event)
