@@ -1,8 +1,15 @@
 /** Retrying what may succeed later. */
 import { backoffDelay, delay } from '../core/backoff.ts'
-import type { Duration } from '../core/duration.ts'
+import { type Duration, inspectBriefly } from '../core/duration.ts'
 import { KafkaError } from '../core/errors.ts'
-import { duration, integer, invalid, resolveOptions, shaped } from '../core/options.ts'
+import {
+  duration,
+  integer,
+  invalid,
+  type OptionTable,
+  resolveOptions,
+  shaped,
+} from '../core/options.ts'
 import { createRuntime } from '../core/runtime.ts'
 
 /** Options of `withRetry`. */
@@ -21,6 +28,23 @@ export interface RetryOptions {
   retryIf?: ((error: unknown) => boolean) | undefined
 }
 
+export interface ResolvedRetryOptions {
+  readonly attempts: number
+  readonly baseDelay: number
+  readonly maxDelay: number
+  readonly jitter: number
+  readonly retryIf: (error: unknown) => boolean
+}
+
+/** All but the signal. */
+export const retryOptions: OptionTable<ResolvedRetryOptions> = {
+  attempts: integer(5, { min: 1 }),
+  baseDelay: duration(100),
+  maxDelay: duration(10_000),
+  jitter: { fallback: 0.2, read: readShare },
+  retryIf: shaped(isRetriable, 'a function', isPredicate),
+}
+
 /**
  * Calls `fn` until it succeeds, fails in a way that will not pass, or `attempts` are used up; then rejects with the last
  * error. Throws `ConfigError` for options it cannot use.
@@ -31,23 +55,11 @@ export async function withRetry<T>(
   fn: (attempt: number) => Promise<T> | T,
   options: RetryOptions = {},
 ): Promise<T> {
-  const { attempts, baseDelay, maxDelay, jitter, signal, retryIf } = resolveOptions<{
-    attempts: number
-    baseDelay: number
-    maxDelay: number
-    jitter: number
-    signal: AbortSignal | undefined
-    retryIf: (error: unknown) => boolean
-  }>(
+  const { attempts, baseDelay, maxDelay, jitter, signal, retryIf } = resolveOptions<
+    ResolvedRetryOptions & { signal: AbortSignal | undefined }
+  >(
     'RetryOptions',
-    {
-      attempts: integer(5, { min: 1 }),
-      baseDelay: duration(100),
-      maxDelay: duration(10_000),
-      jitter: { fallback: 0.2, read: readShare },
-      signal: shaped(undefined, 'an AbortSignal', isSignal),
-      retryIf: shaped(isRetriable, 'a function', isPredicate),
-    },
+    { ...retryOptions, signal: shaped(undefined, 'an AbortSignal', isSignal) },
     options,
   )
   const runtime = createRuntime()
@@ -68,7 +80,7 @@ function isRetriable(error: unknown): boolean {
 
 function readShare(value: unknown, key: string): number {
   if (typeof value === 'number' && value >= 0 && value <= 1) return value
-  throw invalid(`${key} must be a number from 0 to 1`)
+  throw invalid(`${key} must be a number from 0 to 1; got ${inspectBriefly(value)}`)
 }
 
 function isSignal(value: unknown): value is AbortSignal {

@@ -1,5 +1,5 @@
 /** Configuration of a consumer. */
-import type { Duration } from '../../core/duration.ts'
+import { type Duration, inspectBriefly } from '../../core/duration.ts'
 import {
   boolean,
   duration,
@@ -10,7 +10,7 @@ import {
   shaped,
   text,
 } from '../../core/options.ts'
-import type { RetryOptions } from '../with-retry.ts'
+import { type ResolvedRetryOptions, type RetryOptions, retryOptions } from '../with-retry.ts'
 import type { TopicPartition } from './assignors/assignor.ts'
 import { isOffset, Offset } from './offset.ts'
 import type { Ordering } from './record-workers.ts'
@@ -93,8 +93,8 @@ export type OnError =
     }
 
 export interface ResolvedOnError {
-  /** Undefined: one attempt. Every error of a handler is worth another unless `retryIf` says otherwise. */
-  readonly retry: Omit<RetryOptions, 'signal'> | undefined
+  /** Undefined: one attempt. */
+  readonly retry: ResolvedRetryOptions | undefined
   readonly finally: 'stop' | 'skip' | 'deadLetter'
   readonly deadLetter: string | undefined
 }
@@ -176,19 +176,27 @@ export function resolveConsumerConfig(input: ConsumerConfig | undefined): Resolv
 
 const stopsOnError: ResolvedOnError = { retry: undefined, finally: 'stop', deadLetter: undefined }
 
+/** Every error of a handler is worth another attempt unless it says otherwise. */
+function readRetry(value: unknown, key: string): ResolvedRetryOptions {
+  const always = { ...retryOptions.retryIf, fallback: () => true }
+  return resolveOptions<ResolvedRetryOptions>(key, { ...retryOptions, retryIf: always }, value)
+}
+
 function readOnError(value: unknown, key: string): ResolvedOnError {
   if (value === 'stop' || value === 'skip') return { ...stopsOnError, finally: value }
   if (typeof value !== 'object' || value === null) {
-    throw invalid(`${key} must be 'stop', 'skip' or an object with retry, otherwise or deadLetter`)
+    throw invalid(
+      `${key} must be 'stop', 'skip' or an object with retry, otherwise or deadLetter; got ${inspectBriefly(value)}`,
+    )
   }
   const options = resolveOptions<{
-    retry: Omit<RetryOptions, 'signal'> | undefined
+    retry: ResolvedRetryOptions | undefined
     otherwise: 'stop' | 'skip' | undefined
     deadLetter: string | undefined
   }>(
     key,
     {
-      retry: shaped(undefined, 'an object with attempts, baseDelay …', isObject),
+      retry: { fallback: undefined, read: readRetry },
       otherwise: oneOf(undefined, ['stop', 'skip']),
       deadLetter: text(undefined),
     },
@@ -203,10 +211,6 @@ function readOnError(value: unknown, key: string): ResolvedOnError {
     deadLetter,
     finally: deadLetter === undefined ? (otherwise ?? 'stop') : 'deadLetter',
   }
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null
 }
 
 function isListener(value: unknown): value is (partitions: readonly TopicPartition[]) => void {

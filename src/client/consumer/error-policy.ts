@@ -33,7 +33,6 @@ export function withErrorPolicy<V, K>({
   failed,
   logger,
 }: ErrorPolicyOptions<V, K>): (record: ConsumerRecord<V, K>) => Promise<void> {
-  const isWorthAnother = onError.retry?.retryIf ?? (() => true)
   const attempt = async (record: ConsumerRecord<V, K>): Promise<void> => {
     const fault = consumption.originalOf(record)?.fault
     // Nothing about the next attempt would be different.
@@ -47,9 +46,10 @@ export function withErrorPolicy<V, K>({
       if (attempts++ > 0) failed(record, 'retry')
       return handle(record)
     }
+    const { retryIf } = onError.retry
     await withRetry(again, {
       ...onError.retry,
-      retryIf: (error) => !consumption.isMoot(record, error) && isWorthAnother(error),
+      retryIf: (error) => !consumption.isMoot(record, error) && retryIf(error),
       signal: consumption.closing,
     })
   }

@@ -5,6 +5,7 @@ import {
   duration,
   integer,
   invalid,
+  type OptionTable,
   oneOf,
   resolveOptions,
   shaped,
@@ -57,22 +58,27 @@ export interface ResolvedProducerConfig {
 
 const mebibyte = 1024 * 1024
 
+/** What a producer and a transaction have in common. */
+export const batchingOptions: OptionTable<Omit<ResolvedProducerConfig, 'acks' | 'idempotent'>> = {
+  batchSize: integer(128 * 1024, { min: 1024, max: 16 * mebibyte }),
+  lingerMs: duration(0, { max: 60_000 }),
+  compression: oneOf('none', ['none', 'gzip', 'snappy', 'lz4', 'zstd']),
+  retries: integer(2_147_483_647, { min: 0 }),
+  retryBackoffMs: duration(100, { min: 1 }),
+  deliveryTimeout: duration(120_000, { min: 1 }),
+  partitioner: shaped(defaultPartitioner, 'a function', isFunction),
+  maxRequestSize: integer(mebibyte, { min: 1024, max: 100 * mebibyte }),
+  bufferMemory: integer(32 * mebibyte, { min: 64 * 1024 }),
+}
+
 /** Throws `ConfigError` naming the key. */
 export function resolveProducerConfig(input: ProducerConfig | undefined): ResolvedProducerConfig {
   const { idempotent, ...options } = resolveOptions<ResolvedProducerConfig>(
     'ProducerConfig',
     {
-      batchSize: integer(128 * 1024, { min: 1024, max: 16 * mebibyte }),
-      lingerMs: duration(0, { max: 60_000 }),
-      compression: oneOf('none', ['none', 'gzip', 'snappy', 'lz4', 'zstd']),
+      ...batchingOptions,
       acks: oneOf('all', ['all', 1, 0]),
-      retries: integer(2_147_483_647, { min: 0 }),
-      retryBackoffMs: duration(100, { min: 1 }),
-      deliveryTimeout: duration(120_000, { min: 1 }),
       idempotent: boolean(true),
-      partitioner: shaped(defaultPartitioner, 'a function', isFunction),
-      maxRequestSize: integer(mebibyte, { min: 1024, max: 100 * mebibyte }),
-      bufferMemory: integer(32 * mebibyte, { min: 64 * 1024 }),
     },
     input,
   )

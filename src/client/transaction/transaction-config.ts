@@ -2,9 +2,9 @@
 import type { Duration } from '../../core/duration.ts'
 import { duration, invalid, resolveOptions, text } from '../../core/options.ts'
 import {
+  batchingOptions,
   type ProducerConfig,
   type ResolvedProducerConfig,
-  resolveProducerConfig,
 } from '../producer/producer-config.ts'
 
 /** Options of `kafka.transaction`: a producer's, without `acks` and `idempotent`, and its own. */
@@ -33,20 +33,26 @@ export interface ResolvedTransactionConfig {
 export function resolveTransactionConfig(
   input: TransactionConfig | undefined,
 ): ResolvedTransactionConfig {
-  const { id, timeout, ...producer } = input ?? {}
   for (const key of ['acks', 'idempotent']) {
-    if (key in producer) {
+    if (input && Object.hasOwn(input, key)) {
       throw invalid(
         `TransactionConfig has no option '${key}': a transaction needs acks 'all' and idempotence`,
       )
     }
   }
-  const own = resolveOptions<{ id: string | undefined; timeout: number }>(
+  const { id, timeout, ...batching } = resolveOptions<
+    Omit<ResolvedTransactionConfig, 'producer'> &
+      Omit<ResolvedProducerConfig, 'acks' | 'idempotent'>
+  >(
     'TransactionConfig',
-    { id: text(undefined), timeout: duration(60_000, { min: 1, max: 2_147_483_647 }) },
-    { id, timeout },
+    {
+      id: text(undefined),
+      timeout: duration(60_000, { min: 1, max: 2_147_483_647 }),
+      ...batchingOptions,
+    },
+    input,
   )
-  return { ...own, producer: resolveProducerConfig(producer) }
+  return { id, timeout, producer: { ...batching, acks: 'all', idempotent: true } }
 }
 
 /** Whether a producer that was made for one may serve the other. */
