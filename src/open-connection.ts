@@ -40,8 +40,9 @@ export function openConnection(
     if (broker) throw invalid('ClientConfig.broker is for embedded brokers: file: and memory:')
     return new LazyConnection(maskPassword(url), tcpOpener(config))
   }
+  const isWeb = scheme === 'https' || scheme === 'http'
   throw invalid(
-    `ClientConfig.url '${maskPassword(url)}' cannot be used: give file:./folder (embedded, durable), memory: (embedded, gone at exit), kafka://host:9092 or kafka+tls://host:9092`,
+    `ClientConfig.url '${maskPassword(url)}' cannot be used: give file:./folder (embedded, durable), memory: (embedded, gone at exit), kafka://host:9092 or kafka+tls://host:9092${isWeb ? '. The HTTP service is not there yet' : ''}`,
   )
 }
 

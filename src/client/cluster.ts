@@ -250,7 +250,7 @@ export class Cluster {
       for (let tries = 1; ; tries++) {
         const found = await this.#askAbout(name, create, call)
         if (found) return found
-        if (!create || tries > creationTries) throw unknownTopic(name)
+        if (!create || tries > creationTries) throw unknownTopic(name, create)
         const waitMs = backoffDelay(tries, { baseMs: 20, maxMs: 500 }, this.runtime)
         await delay(
           this.runtime,
@@ -302,9 +302,11 @@ export function closedClient(): ClosedError {
   })
 }
 
-function unknownTopic(name: string): TopicNotFoundError {
+function unknownTopic(name: string, isToBeCreated: boolean): TopicNotFoundError {
+  const lack = isToBeCreated ? ' and the broker did not create it' : ''
+  const orElse = isToBeCreated ? ", or turn the broker's auto-creation on" : ''
   return new TopicNotFoundError(
-    `Topic '${name}' does not exist and the broker did not create it. Create it with kafka.admin.createTopic('${name}'), or turn auto-creation on`,
+    `Topic '${name}' does not exist${lack}. Create it with kafka.admin.createTopic('${name}')${orElse}`,
     { code: 'UNKNOWN_TOPIC_OR_PARTITION' },
   )
 }

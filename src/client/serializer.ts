@@ -24,7 +24,7 @@ export function json<T = unknown>(): Serializer<T> {
 const jsonSerializer: Serializer<unknown> = {
   name: 'json',
   serialize(value) {
-    const text = JSON.stringify(value)
+    const text = toJson(value)
     if (text === undefined) {
       throw new SerializationError(`JSON cannot express ${inspectBriefly(value)}`, {
         code: 'SERIALIZATION_FAILED',
@@ -34,6 +34,19 @@ const jsonSerializer: Serializer<unknown> = {
   },
   deserialize: (bytes) => JSON.parse(decodeUtf8(bytes)) as unknown,
   deserializeText: (text) => JSON.parse(text) as unknown,
+}
+
+function toJson(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value)
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    if (reason.includes('BigInt')) {
+      throw new TypeError('JSON has no BigInt; make it a string or a number', { cause })
+    }
+    if (reason.includes('circular')) throw new TypeError('it refers to itself', { cause })
+    throw cause
+  }
 }
 
 /** UTF-8 text; the default for keys. */

@@ -28,7 +28,7 @@ export function resolveOptions<T extends object>(
   }
   const given = (input ?? {}) as { readonly [key: string]: unknown }
   for (const key of Object.keys(given)) {
-    if (!Object.hasOwn(table, key)) throw unknownKey(kind, key, Object.keys(table))
+    if (!Object.hasOwn(table, key)) throw unknownOption(kind, key, Object.keys(table))
   }
   const resolved: { [key: string]: unknown } = {}
   for (const [key, option] of Object.entries<Option<unknown>>(table)) {
@@ -122,7 +122,7 @@ export function invalid(message: string): ConfigError {
   return new ConfigError(message, { code: 'INVALID_CONFIG' })
 }
 
-function unknownKey(kind: string, key: string, known: string[]): ConfigError {
+export function unknownOption(kind: string, key: string, known: readonly string[]): ConfigError {
   const wanted = key.toLowerCase().replaceAll(/[^a-z]/g, '')
   const near = known.find((name) => editDistance(name.toLowerCase(), wanted) <= 2)
   const hint = near ? `Did you mean '${near}'? ` : ''

@@ -1,7 +1,7 @@
 /** Topics: creating, changing, describing, deleting. */
 import type { Duration } from '../../core/duration.ts'
 import { parseDuration } from '../../core/duration.ts'
-import { KafkaError } from '../../core/errors.ts'
+import { KafkaError, TopicNotFoundError } from '../../core/errors.ts'
 import { invalid, readInteger } from '../../core/options.ts'
 import { errorFrom } from '../../protocol/error-codes.ts'
 import {
@@ -31,7 +31,7 @@ import {
   createIncrementalAlterConfigsRequestAlterConfigsResource,
   incrementalAlterConfigs,
 } from '../../protocol/messages/generated/incremental-alter-configs.ts'
-import type { Cluster } from '../cluster.ts'
+import type { CallOptions, Cluster } from '../cluster.ts'
 import { Offset } from '../consumer/offset.ts'
 import { lookUpOffsets } from '../consumer/offset-lookup.ts'
 import { checkTopicName } from '../topic.ts'
@@ -90,6 +90,9 @@ const topicResource = 2
 const setOperation = 0
 const deleteOperation = 1
 
+/** The controller knows what topics there are: what it does not know now will not be there in a moment. */
+const once: CallOptions = { isFinal: (error) => error instanceof TopicNotFoundError }
+
 export async function createTopic(
   cluster: Cluster,
   name: string,
@@ -144,7 +147,7 @@ export async function alterTopic(
       }),
     ],
   })
-  await cluster.retrying(`alter topic '${name}'`, {}, async (call) => {
+  await cluster.retrying(`alter topic '${name}'`, once, async (call) => {
     const response = await cluster.exchange(incrementalAlterConfigs, request, call)
     throwIfRefused(name, response.responses[0])
   })
@@ -159,7 +162,7 @@ export async function deleteTopic(cluster: Cluster, name: string): Promise<void>
         : { topicNames: [name] }),
       timeoutMs: cluster.config.timeout,
     })
-  await cluster.retrying(`delete topic '${name}'`, {}, async (call) => {
+  await cluster.retrying(`delete topic '${name}'`, once, async (call) => {
     const response = await cluster.exchange(deleteTopics, request, call)
     throwIfRefused(name, response.responses[0])
   })
@@ -179,7 +182,7 @@ export async function createPartitions(
     ],
     timeoutMs: cluster.config.timeout,
   })
-  await cluster.retrying(`create partitions of '${name}'`, {}, async (call) => {
+  await cluster.retrying(`create partitions of '${name}'`, once, async (call) => {
     const response = await cluster.exchange(createPartitionsApi, request, call)
     throwIfRefused(name, response.results[0])
   })

@@ -1,6 +1,6 @@
 /** The public consumer: an async sequence of records, with or without a group. */
 import { inspectBriefly } from '../../core/duration.ts'
-import { PartitionNotFoundError } from '../../core/errors.ts'
+import { ClosedError, PartitionNotFoundError } from '../../core/errors.ts'
 import { invalid } from '../../core/options.ts'
 import type { Cluster } from '../cluster.ts'
 import { watched } from '../telemetry.ts'
@@ -32,7 +32,7 @@ export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerReco
   readonly #parts: ConsumerParts
   readonly #config: ResolvedConsumerConfig
   readonly #open: () => Consumption<V, K>
-  readonly #running: { consumption: Consumption<V, K> | undefined }
+  readonly #running: Running<V, K>
 
   /** Not for direct use: `kafka.consumer(topic, config)` makes one. */
   constructor(
@@ -40,8 +40,13 @@ export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerReco
     topics: readonly (Topic<V, K, never> | RegExp)[],
     config: ResolvedConsumerConfig,
   ) {
-    const running: { consumption: Consumption<V, K> | undefined } = { consumption: undefined }
+    const running: Running<V, K> = { consumption: undefined, isClosed: false }
     const open = () => {
+      if (running.isClosed) {
+        throw new ClosedError('The consumer is closed; make a new one to go on', {
+          code: 'CONSUMER_CLOSED',
+        })
+      }
       if (running.consumption) {
         throw invalid(
           'This consumer is being read already; make another with kafka.consumer() to read in parallel',
@@ -144,12 +149,19 @@ export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerReco
    * take over at once. Idempotent; the consumer can be read again afterwards.
    */
   async close(): Promise<void> {
+    this.#running.isClosed = true
     await this.#running.consumption?.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
+}
+
+interface Running<V, K> {
+  /** While somebody reads. */
+  consumption: Consumption<V, K> | undefined
+  isClosed: boolean
 }
 
 /** Without one a consumer would wait for its first record to fail. */

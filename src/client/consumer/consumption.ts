@@ -159,17 +159,28 @@ export class Consumption<V, K>
     return ConsumerRecord.sourceOf(record as ConsumerRecord).isRevoking
   }
 
+  /** Whether the handler failed because the record's partition has gone to another member. */
   isMoot(record: ConsumerRecord<V, K>, error: unknown): boolean {
     if (!(error instanceof RebalanceInProgressError)) return false
     return ConsumerRecord.sourceOf(record as ConsumerRecord).isLost
   }
 
-  forgives(error: unknown): boolean {
+  letsGo(error: unknown): boolean {
     const record = this.#inHand
-    if (!record || !this.isMoot(record, error)) return false
+    if (!record || !this.forgives(record, error)) return false
     this.#inHand = undefined
     this.settle(record, false)
     return true
+  }
+
+  forgives(record: ConsumerRecord<V, K>, error: unknown): boolean {
+    if (this.isMoot(record, error)) return true
+    const { topic, partition, offset } = record
+    this.#cluster.runtime.logger.error(
+      { err: error, group: this.group, topic, partition, offset: String(offset) },
+      'a handler failed, so its consumer stops; the record is not handled',
+    )
+    return false
   }
 
   /** What the record was made of; kept where `onError` may write it to another topic. */

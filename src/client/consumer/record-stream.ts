@@ -12,7 +12,7 @@ export interface Source<T> {
   /** The item taken last has been handled: it counts as processed. `take` implies it for the one before. */
   handled(): void
   /** Whether handling the item taken last may fail so: then it is let go of, not handled, and the next one comes. */
-  forgives?(error: unknown): boolean
+  letsGo?(error: unknown): boolean
   /** Nobody wants more. Resolves when everything is released. Idempotent. */
   stop(): Promise<void>
 }
@@ -95,7 +95,7 @@ export class RecordStream<T> implements AsyncIterable<T> {
             const result = handle(item)
             if (result instanceof Promise || isThenable(result)) await result
           } catch (error) {
-            if (!source.forgives?.(error)) throw error
+            if (!source.letsGo?.(error)) throw error
           }
           source.handled()
         }
@@ -165,7 +165,7 @@ function passing<T>(source: Source<T>): Omit<Source<never>, 'take'> {
   return {
     ready: () => source.ready(),
     handled: () => source.handled(),
-    forgives: (error) => source.forgives?.(error) ?? false,
+    letsGo: (error) => source.letsGo?.(error) ?? false,
     stop: () => source.stop(),
   }
 }

@@ -24,8 +24,8 @@ export interface HeldSource<V, K> {
   settle(record: ConsumerRecord<V, K>, isHandled: boolean): void
   /** Its partition has gone, or goes, to another member: it must not be begun any more. */
   isGone(record: ConsumerRecord<V, K>): boolean
-  /** Whether that error of its handler is no reason to stop: the record is another member's by now. */
-  isMoot(record: ConsumerRecord<V, K>, error: unknown): boolean
+  /** Whether the source goes on after that error of its handler: the record is another member's by now. */
+  forgives(record: ConsumerRecord<V, K>, error: unknown): boolean
   stop(): Promise<void>
 }
 
@@ -122,7 +122,7 @@ export class RecordWorkers<V, K> {
       await this.#options.handle(record)
       isHandled = true
     } catch (error) {
-      if (!this.#source.isMoot(record, error)) this.#failure ??= { error }
+      if (!this.#source.forgives(record, error)) this.#failure ??= { error }
     }
     this.#underWay--
     this.#settle(record, isHandled)

@@ -3,7 +3,7 @@ import { abortReason } from '../../core/backoff.ts'
 import { utf8Length } from '../../core/bytes.ts'
 import { inspectBriefly } from '../../core/duration.ts'
 import { KafkaError, MessageTooLargeError } from '../../core/errors.ts'
-import { invalid, readInteger } from '../../core/options.ts'
+import { invalid, readInteger, unknownOption } from '../../core/options.ts'
 import type { Cluster } from '../cluster.ts'
 import { serializeField } from '../serializer.ts'
 import type { Telemetry, TraceHeaders } from '../telemetry.ts'
@@ -80,9 +80,9 @@ export class Producer<V = unknown, K = string> {
 
   #send(value: V | null, options: SendOptions<K>): Promise<RecordMetadata> {
     return new Promise((resolve, reject) => {
+      const record = this.#outgoing(value, options)
       const { signal } = options
       if (signal?.aborted) return reject(abortReason(signal))
-      const record = this.#outgoing(value, options)
       if (!signal) return this.#engine.enqueue(record, new SingleDelivery(resolve, reject), 0)
       this.#engine.enqueue(record, abortable(signal, resolve, reject), 0)
     })
@@ -152,6 +152,7 @@ export class Producer<V = unknown, K = string> {
   }
 
   #outgoing(value: V | null, options: SendOptions<K>): OutgoingRecord {
+    checkOptions(options)
     const { name, key: keySerializer, value: valueSerializer } = this.#topic
     const record = {
       topic: name,
@@ -181,6 +182,20 @@ export class Producer<V = unknown, K = string> {
       `A record of about ${size} bytes for topic '${topic}' is over maxRequestSize (${maxRequestSize}). Send less, store large payloads elsewhere and send a reference, or raise maxRequestSize and the topic's max.message.bytes`,
       { code: 'MESSAGE_TOO_LARGE' },
     )
+  }
+}
+
+const optionNames = ['key', 'headers', 'partition', 'timestamp', 'signal']
+const knownOptions = new Set(optionNames)
+
+function checkOptions(options: unknown): void {
+  if (typeof options !== 'object' || options === null) {
+    throw invalid(
+      `The options of a send must be an object, such as { key: 'a' }; got ${inspectBriefly(options)}`,
+    )
+  }
+  for (const name in options) {
+    if (!knownOptions.has(name)) throw unknownOption('SendOptions', name, optionNames)
   }
 }
 

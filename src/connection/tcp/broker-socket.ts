@@ -78,6 +78,9 @@ export class BrokerSocket {
   #sessionTimer: Timer | undefined
   #closeListeners: (() => void)[] = []
 
+  /** What answers is a web server. */
+  #isHttp = false
+
   private constructor(options: SocketOptions, socket: Socket) {
     this.address = options.address
     this.#runtime = options.runtime
@@ -88,6 +91,9 @@ export class BrokerSocket {
     const splitter = new FrameSplitter(responseBytesMax)
     socket.setNoDelay(true)
     socket.setKeepAlive(true, keepAliveDelayMs)
+    socket.once('data', (chunk: Uint8Array) => {
+      this.#isHttp = String.fromCharCode(...chunk.subarray(0, 5)) === 'HTTP/'
+    })
     socket.on('data', (chunk: Uint8Array) => {
       try {
         splitter.push(chunk, (frame) => this.#receive(frame))
@@ -375,6 +381,9 @@ export class BrokerSocket {
         `it ${isMute ? 'did not answer' : 'was lost'} while user '${options.sasl?.username}' was authenticated`,
         error,
       )
+    }
+    if (this.#isHttp) {
+      return notOpened(options, 'it answers in HTTP; give the port of a Kafka listener', error)
     }
     const guess = options.tls
       ? 'does it speak TLS?'
