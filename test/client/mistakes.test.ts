@@ -117,7 +117,7 @@ describe('a mistake', () => {
   })
 
   test('a topic that is not there', async () => {
-    const expected = ['TopicNotFoundError', 'UNKNOWN_TOPIC_OR_PARTITION', /'nope'/] as const
+    const expected = ['TopicNotFoundError', 'UNKNOWN_TOPIC_OR_PARTITION', /nope/] as const
     await expectError(
       () => kafka.admin.describeTopic('nope'),
       [
