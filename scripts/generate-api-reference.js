@@ -122,7 +122,7 @@ function withBase(declaration, text) {
 const undocumented = []
 const parts = [
   '# API reference',
-  'Made by `npm run generate:api` from the docstrings. The [guide](guide.md) shows how things go together.',
+  'Made by `npm run generate:api` from the docstrings. The [guide](guide/README.md) shows how things go together.',
 ]
 for (const [entry, file] of entries) {
   const exported = exportsOf(join(root, /** @type {string} */ (file)))

@@ -1,6 +1,6 @@
 /** The code in the documents holds: each block is compiled against the built package, with the names that pages assume. */
 import { execFile } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -9,15 +9,16 @@ import { afterAll, expect, test } from 'vitest'
 const root = fileURLToPath(new URL('../../', import.meta.url))
 /** Inside the project, so that its dependencies resolve. */
 const folder = join(root, 'node_modules/.cache/kafka-do/code-blocks')
+const guide = readdirSync(join(root, 'docs/guide')).filter((page) => page !== 'README.md')
 const pages = [
   'README.md',
-  'docs/guide.md',
+  ...guide.map((page) => `docs/guide/${page}`),
   'docs/migrating-from-kafkajs.md',
   'docs/observability.md',
 ]
 
 /** What blocks of a page may use without saying where it comes from. */
-const prelude = `import { Client, Channel, KafkaError, Message, MessageTooLargeError, Offset, TopicNotFoundError, bytes, json, string, topic, withRetry } from 'kafka-do'
+const prelude = `import { BatchError, Client, Channel, KafkaError, Message, MessageTooLargeError, Offset, TopicNotFoundError, bytes, json, string, topic, withRetry } from 'kafka-do'
 import { createServer } from 'kafka-do/server'
 import { MockClient } from 'kafka-do/testing'
 interface Order { orderId: string; amount: number }
