@@ -8,12 +8,13 @@
  *            ▲          │ (cooperative, something was given up)
  *            └──────────┘
  *
- * Heartbeats run on timers of their own, so a slow handler does not cost the membership. Just after a rebalance
+ * Heartbeats run on timers of their own, but while joining, so a slow handler does not cost the membership. Just after a rebalance
  * they come quickly and then slow down to `heartbeatInterval`: where one member joins, others tend to follow.
  */
 import { backoffDelay, delay } from '../../core/backoff.ts'
-import { KafkaError, TopicNotFoundError } from '../../core/errors.ts'
+import { KafkaError, TimeoutError, TopicNotFoundError } from '../../core/errors.ts'
 import type { Timer } from '../../core/runtime.ts'
+import { within } from '../../core/within.ts'
 import { errorFrom } from '../../protocol/error-codes.ts'
 import { createHeartbeatRequest, heartbeat } from '../../protocol/messages/generated/heartbeat.ts'
 import {
@@ -91,10 +92,13 @@ export class GroupMember {
   #failure: { readonly error: unknown } | undefined
   #stableListeners: (() => void)[] = []
   #heartbeatTimer: Timer | undefined
-  /** Has left, or has failed for good: what is answered from now on leads to nothing. */
-  #isOver = false
   #heartbeatDelayMs = firstHeartbeatMs
+  /** Rounds of joining. A heartbeat that is answered in a later one than it was sent in says nothing any more. */
+  #round = 0
   #running: Promise<void> | undefined
+  /** The last round of joining, also when it is over. */
+  #joining: Promise<void> | undefined
+  #isLeaving = false
   #partitionCounts = new Map<string, number>()
   #isLeader = false
 
@@ -148,30 +152,33 @@ export class GroupMember {
    * `beforeLeaving` runs once no rebalance can begin any more.
    */
   async leave(beforeLeaving: () => Promise<void>): Promise<void> {
+    this.#isLeaving = true
+    this.#rejoinListener?.()
+    await this.#finishRound()
     this.#leaving.abort()
     this.#announceStable()
-    this.#rejoinListener?.()
     await this.#running
     try {
       await beforeLeaving()
     } finally {
-      this.#endHeartbeats()
+      this.#stopHeartbeats()
       if (this.#memberId !== '' && this.#config.groupInstanceId === undefined)
         await this.#sayGoodbye()
     }
   }
 
   async #run(): Promise<void> {
-    for (let failures = 0; !this.#leaving.signal.aborted; ) {
+    for (let failures = 0; !this.#isLeaving; ) {
       try {
-        await this.#joinAndSync()
+        this.#joining = this.#joinAndSync()
+        await this.#joining
         failures = 0
         await this.#untilRebalance()
       } catch (error) {
-        if (this.#leaving.signal.aborted) return
+        if (this.#isLeaving) return
         if (!this.#recovers(error)) {
           this.#loseAll()
-          this.#endHeartbeats()
+          this.#stopHeartbeats()
           this.#failure = { error }
           this.#wakeStableListeners()
           return this.#events.failed(error)
@@ -180,6 +187,18 @@ export class GroupMember {
         await this.#pause(failures)
       }
     }
+  }
+
+  /**
+   * Where what is owned goes on being read in a rebalance, what was handled can be committed only after it. Waits about
+   * as long as the others need to hear of it.
+   */
+  async #finishRound(): Promise<void> {
+    if (!this.#joining || !this.#isCooperative || this.#owned.length === 0) return
+    await within(this.#cluster.runtime, this.#joining, {
+      timeoutMs: 1.5 * this.#config.heartbeatInterval,
+      onTimeout: () => new TimeoutError('The rebalance goes on'),
+    }).catch(() => undefined)
   }
 
   async #joinAndSync(): Promise<void> {
@@ -192,8 +211,9 @@ export class GroupMember {
       await this.#events.revoked(owned)
       this.#isStable = false
     }
+    this.#stopHeartbeats()
     const joined = await this.#join()
-    // Heartbeats answered while the join waited spoke of this very rebalance.
+    // What asked for a rebalance while the join waited has got it.
     this.#rejoin = false
     this.#memberId = joined.memberId
     this.#generationId = joined.generationId
@@ -332,13 +352,13 @@ export class GroupMember {
     return exchange(nodeId)
   }
 
-  #endHeartbeats(): void {
-    this.#isOver = true
+  /** Also those under way: their answer leads to nothing. While joining there are none: to the broker, who waits is alive. */
+  #stopHeartbeats(): void {
+    this.#round++
     this.#heartbeatTimer?.cancel()
   }
 
   #scheduleHeartbeat(): void {
-    if (this.#isOver) return
     this.#heartbeatTimer?.cancel()
     this.#heartbeatTimer = this.#cluster.runtime.setTimer(
       this.#heartbeatDelayMs,
@@ -348,10 +368,10 @@ export class GroupMember {
   }
 
   async #heartbeat(): Promise<void> {
-    const generationId = this.#generationId
+    const round = this.#round
     const request = createHeartbeatRequest({
       groupId: this.#groupId,
-      generationId,
+      generationId: this.#generationId,
       memberId: this.#memberId,
       groupInstanceId: this.#config.groupInstanceId ?? null,
     })
@@ -359,11 +379,11 @@ export class GroupMember {
       const response = await this.#ask((nodeId) =>
         this.#cluster.exchange(heartbeat, request, { nodeId, lane: this.#lane }),
       )
-      if (generationId !== this.#generationId) return
+      if (round !== this.#round) return
       if (response.errorCode !== 0) throw errorFrom(response.errorCode, { group: this.#groupId })
       if (this.#isLeader) this.#watchTopics()
     } catch (error) {
-      if (generationId !== this.#generationId) return
+      if (round !== this.#round) return
       this.#heartbeatRefused(error)
     }
     this.#scheduleHeartbeat()
@@ -398,7 +418,7 @@ export class GroupMember {
   }
 
   async #untilRebalance(): Promise<void> {
-    while (!this.#rejoin && !this.#leaving.signal.aborted) {
+    while (!this.#rejoin && !this.#isLeaving) {
       await new Promise<void>((resolve) => {
         this.#rejoinListener = resolve
       })
