@@ -76,7 +76,13 @@ export {
   type StandardSchema,
 } from './client/schema.ts'
 export { bytes, json, type Serializer, string } from './client/serializer.ts'
-export type { ProcessTrace, SendTrace, Telemetry, TraceHeaders } from './client/telemetry.ts'
+export type {
+  PollTrace,
+  ProcessTrace,
+  SendTrace,
+  Telemetry,
+  TraceHeaders,
+} from './client/telemetry.ts'
 export { type Topic, type TopicOptions, topic } from './client/topic.ts'
 export type { Transaction, TransactionSendOptions } from './client/transaction/transaction.ts'
 export type { TransactionConfig } from './client/transaction/transaction-config.ts'

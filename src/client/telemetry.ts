@@ -14,6 +14,8 @@ export interface Telemetry {
   ): Promise<RecordMetadata[]>
   /** Calls `run` once, and gives back what it gives: a handler of one record, or of a batch. */
   process<T>(about: ProcessTrace, run: () => Promise<T>): Promise<T>
+  /** Told of each answer of a broker that brought records of a topic. They are fetched ahead of their handling. */
+  polled?(about: PollTrace): void
 }
 
 /** Headers that carry a trace from the sender to the handler. */
@@ -36,6 +38,19 @@ export interface ProcessTrace {
   readonly isBatch: boolean
   readonly clientId: string
   readonly group: string | undefined
+}
+
+/** Records of one topic that a consumer was sent in one answer. */
+export interface PollTrace {
+  readonly topic: string
+  readonly clientId: string
+  readonly group: string | undefined
+  /** Records, also those that it may not hand out (of aborted transactions). */
+  readonly count: number
+  /** When the broker was asked, epoch milliseconds. */
+  readonly startedAt: number
+  /** Until the answer, milliseconds; the broker waits for records up to `fetchMaxWaitMs`. */
+  readonly durationMs: number
 }
 
 /** What of a client's config it needs. */

@@ -43,15 +43,16 @@ export interface OpenTelemetryOptions {
  * - `send TOPIC` (producer): one for a send, one for a batch.
  * - `process TOPIC` (consumer): around a handler of `consume` or `forEach`, a child of the span that sent the record; around
  *   a batch handler, with links to the spans that sent its records. Loops (`for await`) have none: see `contextOf`.
+ * - `poll TOPIC` (client): a fetch that brought records.
  *
  * Metrics: `messaging.client.sent.messages`, `messaging.client.consumed.messages`, and in seconds
- * `messaging.client.operation.duration` (sends) and `messaging.process.duration` (handlers).
+ * `messaging.client.operation.duration` (sends and polls) and `messaging.process.duration` (handlers).
  * @example new Client({ telemetry: openTelemetry() })
  */
 export function openTelemetry(options: OpenTelemetryOptions = {}): Telemetry {
   const provider = options.tracerProvider ?? trace
   const tracer = provider.getTracer('kafka-do', version)
-  const { sends, sent, handlers, handed } = instruments(options.meterProvider ?? metrics)
+  const { operations, sent, handlers, handed } = instruments(options.meterProvider ?? metrics)
   return {
     send(about, run) {
       const kind = SpanKind.PRODUCER
@@ -61,7 +62,7 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): Telemetry {
       })
       const within = trace.setSpan(context.active(), span)
       const labels = commonAttributes('send', about.topic)
-      const measures = { durations: sends, messages: sent, count: about.count, labels }
+      const measures = { durations: operations, messages: sent, count: about.count, labels }
       return ended(span, within, measures, async () => {
         const stored = await run(injected(within))
         const [first] = stored
@@ -85,10 +86,25 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): Telemetry {
       )
       const labels = {
         ...commonAttributes('process', soleTopic(records)),
-        ...(about.group !== undefined && { 'messaging.consumer.group.name': about.group }),
+        ...groupAttribute(about.group),
       }
       const measures = { durations: handlers, messages: handed, count: records.length, labels }
       return ended(span, trace.setSpan(parent, span), measures, run)
+    },
+    polled({ topic, clientId, group, count, startedAt, durationMs }) {
+      const labels = { ...commonAttributes('poll', topic), ...groupAttribute(group) }
+      const span = tracer.startSpan(`poll ${topic}`, {
+        kind: SpanKind.CLIENT,
+        root: true,
+        startTime: new Date(startedAt),
+        attributes: {
+          ...labels,
+          'messaging.client.id': clientId,
+          'messaging.batch.message_count': count,
+        },
+      })
+      span.end(new Date(startedAt + durationMs))
+      operations.record(durationMs / 1000, labels)
     },
   }
 }
@@ -142,9 +158,9 @@ function instruments(provider: Pick<MeterProvider, 'getMeter'>) {
   const seconds = { unit: 's', advice: { explicitBucketBoundaries: boundaries } }
   const messages = { unit: '{message}' }
   return {
-    sends: meter.createHistogram('messaging.client.operation.duration', {
+    operations: meter.createHistogram('messaging.client.operation.duration', {
       ...seconds,
-      description: 'How long sends took, until the records were stored',
+      description: 'How long sends took until the records were stored, and polls until they came',
     }),
     sent: meter.createCounter('messaging.client.sent.messages', {
       ...messages,
@@ -161,6 +177,10 @@ function instruments(provider: Pick<MeterProvider, 'getMeter'>) {
   }
 }
 
+function groupAttribute(group: string | undefined): Attributes {
+  return group === undefined ? {} : { 'messaging.consumer.group.name': group }
+}
+
 /** Undefined for a batch from several. */
 function soleTopic(records: readonly { topic: string }[]): string | undefined {
   const [first, ...others] = records
@@ -168,11 +188,14 @@ function soleTopic(records: readonly { topic: string }[]): string | undefined {
 }
 
 /** What spans and metrics both say. */
-function commonAttributes(operation: 'send' | 'process', topic: string | undefined): Attributes {
+function commonAttributes(
+  operation: 'send' | 'poll' | 'process',
+  topic: string | undefined,
+): Attributes {
   return {
     'messaging.system': 'kafka',
     'messaging.operation.name': operation,
-    'messaging.operation.type': operation,
+    'messaging.operation.type': operation === 'poll' ? 'receive' : operation,
     ...(topic !== undefined && { 'messaging.destination.name': topic }),
   }
 }
@@ -202,7 +225,7 @@ function processAttributes({ records, isBatch, clientId, group }: ProcessTrace):
   return {
     ...commonAttributes('process', soleTopic(records)),
     'messaging.client.id': clientId,
-    ...(group !== undefined && { 'messaging.consumer.group.name': group }),
+    ...groupAttribute(group),
     ...(isBatch
       ? { 'messaging.batch.message_count': records.length }
       : {
@@ -213,4 +236,10 @@ function processAttributes({ records, isBatch, clientId, group }: ProcessTrace):
   }
 }
 
-export type { ProcessTrace, SendTrace, Telemetry, TraceHeaders } from '../client/telemetry.ts'
+export type {
+  PollTrace,
+  ProcessTrace,
+  SendTrace,
+  Telemetry,
+  TraceHeaders,
+} from '../client/telemetry.ts'

@@ -121,6 +121,31 @@ describe('telemetry with OpenTelemetry', () => {
     )
   })
 
+  test('a poll that brought records: a trace of its own', async () => {
+    await kafka.producer('orders').sendBatch([1, 2, 3])
+    const before = Date.now()
+    await consumeOne(() => undefined)
+    const polled = spanOf('poll orders')
+    expect(polled).toMatchObject({
+      kind: SpanKind.CLIENT,
+      attributes: {
+        'messaging.operation.name': 'poll',
+        'messaging.operation.type': 'receive',
+        'messaging.destination.name': 'orders',
+        'messaging.consumer.group.name': 'billing',
+        'messaging.client.id': 'traced',
+        'messaging.batch.message_count': 3,
+      },
+    })
+    expect(polled.parentSpanContext).toBeUndefined()
+    const [startSeconds, startNanos] = polled.startTime
+    const startedAt = startSeconds * 1000 + startNanos / 1e6
+    expect(startedAt).toBeGreaterThanOrEqual(before - 1)
+    expect(startedAt).toBeLessThanOrEqual(Date.now())
+    // Empty answers have none.
+    expect(spans().filter(({ name }) => name === 'poll orders')).toHaveLength(1)
+  })
+
   test('in a transaction, too', async () => {
     await kafka.transaction('orders', async (tx) => {
       await tx.send(1)
@@ -174,10 +199,20 @@ describe('telemetry with OpenTelemetry', () => {
       'messaging.destination.name': 'orders',
       'messaging.consumer.group.name': 'billing',
     }
+    const poll = {
+      ...process,
+      'messaging.operation.name': 'poll',
+      'messaging.operation.type': 'receive',
+    }
     const once = expect.objectContaining({ count: 1, sum: expect.any(Number) })
     const expected = [
       { name: 'messaging.client.operation.duration', attributes: send, value: once },
       { name: 'messaging.client.operation.duration', attributes: failed, value: once },
+      {
+        name: 'messaging.client.operation.duration',
+        attributes: poll,
+        value: expect.objectContaining({ sum: expect.any(Number) }),
+      },
       { name: 'messaging.client.sent.messages', attributes: send, value: 2 },
       { name: 'messaging.client.sent.messages', attributes: failed, value: 1 },
       { name: 'messaging.process.duration', attributes: process, value: once },

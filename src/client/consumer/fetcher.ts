@@ -189,6 +189,7 @@ export class Fetcher {
     const asked = new Map(partitions.map((partition) => [partition, partition.fetchOffset!]))
     // As they are now: by the time of the answer the topics may have to be looked up again.
     const ids = new Map(partitions.map(({ topic }) => [topic, this.#cluster.topicId(topic)]))
+    const polled = this.#polls()
     try {
       const response = await this.#cluster.exchange(fetch, this.#request(partitions, maxWaitMs), {
         nodeId,
@@ -206,10 +207,13 @@ export class Fetcher {
                 ? ids.get(candidate.topic) === answer.topicId
                 : candidate.topic === answer.topic),
           )
-          if (partition && partition.fetchOffset === asked.get(partition))
-            await this.#take(partition, data)
+          if (partition && partition.fetchOffset === asked.get(partition)) {
+            const count = await this.#take(partition, data)
+            polled?.count(partition.topic, count)
+          }
         }
       }
+      polled?.tell()
     } catch (error) {
       if (!controller.signal.aborted) {
         for (const partition of partitions) {
@@ -223,6 +227,27 @@ export class Fetcher {
     }
     this.#events.onRecords()
     this.pump()
+  }
+
+  /** For telemetry that wants to know; else undefined. */
+  #polls(): { count(topic: string, records: number): void; tell(): void } | undefined {
+    const { runtime, config } = this.#cluster
+    const { telemetry, clientId } = config
+    if (!telemetry?.polled) return undefined
+    const counts = new Map<string, number>()
+    const startedAt = runtime.now()
+    const from = runtime.monotonicNow()
+    return {
+      count(topic, records) {
+        if (records > 0) counts.set(topic, (counts.get(topic) ?? 0) + records)
+      },
+      tell: () => {
+        const durationMs = runtime.monotonicNow() - from
+        const { group } = this.#config
+        for (const [topic, count] of counts)
+          telemetry.polled!({ topic, clientId, group, count, startedAt, durationMs })
+      },
+    }
   }
 
   #request(partitions: readonly PartitionConsumption[], maxWaitMs: number) {
@@ -254,29 +279,36 @@ export class Fetcher {
     })
   }
 
-  async #take(partition: PartitionConsumption, data: FetchResponsePartitionData): Promise<void> {
+  /** How many records it brought. */
+  async #take(partition: PartitionConsumption, data: FetchResponsePartitionData): Promise<number> {
     const { topic, partition: index } = partition
     if (data.errorCode !== 0) {
       const error = errorFrom(data.errorCode, { topic, partition: index })
-      if (error.code === 'OFFSET_OUT_OF_RANGE') return this.#outOfRange(partition, error)
-      this.#cluster.invalidateTopic(topic)
-      return this.#failed(partition, error)
+      if (error.code === 'OFFSET_OUT_OF_RANGE') this.#outOfRange(partition, error)
+      else {
+        this.#cluster.invalidateTopic(topic)
+        this.#failed(partition, error)
+      }
+      return 0
     }
     partition.failures = 0
     partition.highWatermark = data.highWatermark
     const { records } = data
-    if (!records || records.length === 0) return
+    if (!records || records.length === 0) return 0
     let next: bigint | undefined
+    let count = 0
     try {
       for (const batch of readBatches(records)) {
         next = batch.lastOffset + 1n
+        count += batch.recordCount
         if (batch.compression !== 'none') await loadCodec(batch.compression)
       }
     } catch (error) {
-      return this.#events.onError(error)
+      this.#events.onError(error)
+      return 0
     }
     if (next === undefined) {
-      return this.#events.onError(
+      this.#events.onError(
         new CorruptDataError(
           `The answer for ${topic}-${index} at offset ${partition.fetchOffset} holds no whole batch`,
           {
@@ -284,11 +316,13 @@ export class Fetcher {
           },
         ),
       )
+      return 0
     }
     const aborted =
       this.#config.isolation === 'read_committed' ? (data.abortedTransactions ?? []) : []
     const from = partition.fetchOffset!
     partition.add(new FetchedRecords(`${topic}-${index}`, records, from, aborted), next)
+    return count
   }
 
   #outOfRange(partition: PartitionConsumption, error: KafkaError): void {
