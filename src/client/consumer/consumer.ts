@@ -146,7 +146,7 @@ export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerReco
 
   /**
    * Finishes: loops over this consumer end, what was handled is committed, and the group is left so that others
-   * take over at once. Idempotent; the consumer can be read again afterwards.
+   * take over at once. Idempotent. Reading it again is a `ClosedError`; after a loop that was only left, it is not.
    */
   async close(): Promise<void> {
     this.#running.isClosed = true
