@@ -1,6 +1,7 @@
 /** The client on an embedded, durable broker: 100-byte JSON events, one process. */
 import { join } from 'node:path'
 import { Client, Message } from 'kafka-do'
+import { openTelemetry } from 'kafka-do/opentelemetry'
 import { measure, percentile, report, temporaryFolder, timeRawSync } from './measure.js'
 
 const recordCount = 200_000
@@ -14,7 +15,9 @@ const event = {
 if (JSON.stringify(event).length !== 100)
   throw new Error(`event has ${JSON.stringify(event).length} bytes`)
 
-const kafka = new Client(`file:${join(temporaryFolder(), 'data')}`)
+const url = `file:${join(temporaryFolder(), 'data')}`
+const kafka = new Client(url)
+const watched = new Client({ url, telemetry: openTelemetry() })
 const events = Array.from({ length: perBatch }, () => event)
 
 /** @param {1 | 'all'} acks */
@@ -36,8 +39,9 @@ async function produce(acks) {
   return recordCount / seconds
 }
 
-async function sendConcurrently() {
-  const producer = kafka.producer('send')
+/** @param {Client} client */
+async function sendConcurrently(client) {
+  const producer = client.producer('send')
   const start = performance.now()
   for (let sent = 0; sent < recordCount; sent += 10_000) {
     await Promise.all(Array.from({ length: 10_000 }, () => producer.send(event)))
@@ -92,11 +96,10 @@ async function transact(size) {
 const unit = 'records/s'
 await measure('produce, sendBatch, acks 1', { unit, atLeast: 400_000 }, () => produce(1))
 await measure('produce, sendBatch, acks all', { unit, atLeast: 250_000 }, () => produce('all'))
-await measure(
-  'produce, concurrent awaited sends, acks all',
-  { unit, atLeast: 300_000 },
-  sendConcurrently,
+await measure('produce, concurrent awaited sends, acks all', { unit, atLeast: 300_000 }, () =>
+  sendConcurrently(kafka),
 )
+await measure('the same, with OpenTelemetry and no SDK', { unit }, () => sendConcurrently(watched))
 
 const filler = kafka.producer('consume')
 for (let sent = 0; sent < recordCount; sent += perBatch) await filler.sendBatch(events)
@@ -136,4 +139,4 @@ const rawP50 = percentile(raw, 0.5)
 report('fdatasync of 4 KiB, p50', [rawP50], { unit: 'ms' })
 report('one awaited send, acks all, p50', [p50], { unit: 'ms', atMost: 3 * rawP50 })
 report('one awaited send, acks all, p99', [percentile(sends, 0.99)], { unit: 'ms' })
-await kafka.close()
+await Promise.all([kafka.close(), watched.close()])
