@@ -136,7 +136,7 @@ describe('bad input', () => {
   test('a partition that does not exist', async () => {
     const failure = open().produce('orders', 1, { partition: 3 })
     await expect(failure).rejects.toThrow(PartitionNotFoundError)
-    await expect(failure).rejects.toThrow(/has 1 partitions/)
+    await expect(failure).rejects.toThrow(/has one partition/)
     await expect(open().produce('orders', 1, { partition: -1 })).rejects.toThrow(ConfigError)
   })
 

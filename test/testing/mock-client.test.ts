@@ -167,6 +167,39 @@ describe('faults', () => {
     },
   )
 
+  test('a batch whose partition has gone does not stop its consumer, and comes again', async () => {
+    await kafka.seed('orders', [1, 2, 3])
+    const stop = new AbortController()
+    const batches: number[][] = []
+    let joined = 0
+    const config = {
+      group: 'g',
+      batchSize: 3,
+      autoCommit: false,
+      heartbeatInterval: 10,
+      signal: stop.signal,
+      onAssigned: () => joined++,
+    }
+    await kafka.consumeBatch<number>('orders', config, async (records) => {
+      batches.push(records.map(({ value }) => value))
+      if (batches.length === 1) {
+        await kafka.rebalance('g')
+        while (joined < 2) await kafka.clock.advance(10)
+      }
+      await kafka.transaction('copies', async (tx) => {
+        await tx.sendBatch(records.map(({ value }) => value))
+        await tx.commitOffsets(records)
+      })
+      stop.abort()
+    })
+    expect(batches).toEqual([
+      [1, 2, 3],
+      [1, 2, 3],
+    ])
+    const copies = await kafka.getMessages<number>('copies')
+    expect(copies.map(({ value }) => value)).toEqual([1, 2, 3])
+  })
+
   test('names that there are not are errors', () => {
     expect(() => kafka.faults.fail('produce', 'NO_LUCK')).toThrow(/no Kafka error 'NO_LUCK'/)
     expect(() => kafka.faults.disconnect('sending')).toThrow(/no operation 'sending'/)

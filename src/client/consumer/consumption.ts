@@ -159,7 +159,6 @@ export class Consumption<V, K>
     return ConsumerRecord.sourceOf(record as ConsumerRecord).isRevoking
   }
 
-  /** Whether the handler failed because the record's partition has gone to another member. */
   isMoot(record: ConsumerRecord<V, K>, error: unknown): boolean {
     if (!(error instanceof RebalanceInProgressError)) return false
     return ConsumerRecord.sourceOf(record as ConsumerRecord).isLost

@@ -22,10 +22,8 @@ export async function handleBatches<V, K>(
       const batch: ConsumerRecord<V, K>[] = []
       try {
         goesOn = await gather(source, options, batch)
-        // Those of a partition that is being given up are for its next owner.
-        const records = batch.filter((record) => !source.isGone(record))
-        if (records.length > 0) await handle(records)
-        for (const record of batch) source.settle(record, records.includes(record))
+        const handled = await handleOwned(source, batch, handle)
+        for (const record of batch) source.settle(record, handled.has(record))
       } catch (error) {
         for (const record of batch) source.settle(record, false)
         throw error
@@ -33,6 +31,28 @@ export async function handleBatches<V, K>(
     }
   } finally {
     await source.stop()
+  }
+}
+
+/**
+ * Handles the records whose partitions are not being given up: those are for their next owner. Where the handler fails
+ * because some have gone meanwhile, once more without them. Returns what was handled.
+ */
+async function handleOwned<V, K>(
+  source: HeldSource<V, K>,
+  batch: readonly ConsumerRecord<V, K>[],
+  handle: (records: ConsumerRecord<V, K>[]) => unknown,
+): Promise<ReadonlySet<ConsumerRecord<V, K>>> {
+  for (;;) {
+    const records = batch.filter((record) => !source.isGone(record))
+    if (records.length === 0) return new Set()
+    try {
+      await handle(records)
+      return new Set(records)
+    } catch (error) {
+      const hasLost = records.some((record) => source.isMoot(record, error))
+      if (!hasLost && !source.forgives(records[0]!, error)) throw error
+    }
   }
 }
 

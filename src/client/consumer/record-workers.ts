@@ -24,6 +24,8 @@ export interface HeldSource<V, K> {
   settle(record: ConsumerRecord<V, K>, isHandled: boolean): void
   /** Its partition has gone, or goes, to another member: it must not be begun any more. */
   isGone(record: ConsumerRecord<V, K>): boolean
+  /** Whether its handler failed because its partition has gone to another member. */
+  isMoot(record: ConsumerRecord<V, K>, error: unknown): boolean
   /** Whether the source goes on after that error of its handler: the record is another member's by now. */
   forgives(record: ConsumerRecord<V, K>, error: unknown): boolean
   stop(): Promise<void>

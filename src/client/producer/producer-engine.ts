@@ -223,7 +223,7 @@ export class ProducerEngine {
   #noSuchPartition(record: OutgoingRecord): KafkaError {
     const count = this.#topics.get(record.topic)?.queues.length ?? 0
     return new PartitionNotFoundError(
-      `Topic '${record.topic}' has ${count} partitions, numbered from 0; partition ${record.partition ?? 'chosen by the partitioner'} does not exist`,
+      `Topic '${record.topic}' has ${count === 1 ? 'one partition, number 0' : `${count} partitions, numbered from 0`}; partition ${record.partition ?? 'chosen by the partitioner'} does not exist`,
       { code: 'UNKNOWN_TOPIC_OR_PARTITION' },
     )
   }
