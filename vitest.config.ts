@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 const clientTests = ['test/client/*.test.ts']
 /** How an application's disk and way to the broker fail or dawdle: made inside the process, whatever the connection. */
-const inProcessTests = 'test/client/{*faults,closing}.test.ts'
+const faultTests = 'test/client/*faults.test.ts'
 
 /**
  * What needs only Node and npm. The wider tiers have configs of their own. The client's suite runs over every connection
@@ -39,7 +39,7 @@ export default defineConfig({
         test: {
           name: 'client, served',
           include: clientTests,
-          exclude: [inProcessTests],
+          exclude: [faultTests],
           provide: { connection: 'served' },
         },
       },

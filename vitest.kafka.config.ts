@@ -15,7 +15,7 @@ export default defineConfig({
         test: {
           name: 'client, Apache Kafka',
           include: ['test/client/*.test.ts'],
-          exclude: ['test/client/{*faults,closing}.test.ts'],
+          exclude: ['test/client/*faults.test.ts'],
           globalSetup: ['test/client/apache-setup.ts'],
           provide: { connection: 'apache' },
         },

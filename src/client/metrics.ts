@@ -190,13 +190,8 @@ export class ClientMetrics {
   #sendBuffer(): Metric {
     let value = 0
     for (const { bufferedBytes } of this.buffers) value += bufferedBytes
-    return {
-      name: 'kafka_client_send_buffer_bytes',
-      help: 'Bytes of records that have no outcome yet',
-      type: 'gauge',
-      labelNames: [],
-      values: [{ labels: {}, value }],
-    }
+    const help = 'Bytes of records that have no outcome yet'
+    return gauge('kafka_client_send_buffer_bytes', help, [], [{ labels: {}, value }])
   }
 
   #lag(): Metric {
@@ -208,14 +203,18 @@ export class ClientMetrics {
         values.push({ labels, value: Number(lag) })
       }
     }
-    return {
-      name: 'kafka_client_consumer_lag',
-      help: 'Records between the next one to be handed out and the end of the partition',
-      type: 'gauge',
-      labelNames: ['topic', 'partition', 'group'],
-      values,
-    }
+    const help = 'Records between the next one to be handed out and the end of the partition'
+    return gauge('kafka_client_consumer_lag', help, ['topic', 'partition', 'group'], values)
   }
+}
+
+function gauge(
+  name: string,
+  help: string,
+  labelNames: readonly string[],
+  values: readonly MetricValue[],
+): Metric {
+  return { name, help, type: 'gauge', labelNames, values }
 }
 
 /** The name of an error, as a label. */

@@ -1,29 +1,14 @@
 /** Members that come and go over a slow way to the broker, where answers overtake each other: nothing is lost, or handled twice. */
 import { expect, test } from 'vitest'
-import { Broker } from '../../src/broker/broker.ts'
-import { BaseClient } from '../../src/client/client.ts'
-import { resolveClientConfig } from '../../src/client/config.ts'
-import { EmbeddedConnection } from '../../src/connection/embedded.ts'
-import { createMemoryFileSystem } from '../../src/storage/memory-file-system.ts'
-import { ManualRuntime } from '../broker/manual-runtime.ts'
 import { SeededRandom } from '../simulation/random.ts'
-import { SlowConnection, turns } from './slow-connection.ts'
+import { openSlowClient, turns } from './slow-connection.ts'
 
 const partitions = 6
 
 test.each(['cooperative-sticky', 'range', 'roundrobin'] as const)('%s', async (assignor) => {
   for (let seed = 0; seed < 60; seed++) {
     const random = new SeededRandom(seed)
-    const runtime = new ManualRuntime()
-    let isOver = false
-    const ticking = (async () => {
-      for (; !isOver; await turns(1)) runtime.advance(1)
-    })()
-    const embedded = new EmbeddedConnection('memory:', 'test', runtime, () =>
-      Broker.open({ fileSystem: createMemoryFileSystem(), runtime }),
-    )
-    const slow = new SlowConnection(embedded, random)
-    const kafka = new BaseClient(resolveClientConfig({ runtime }, {}), slow)
+    const { kafka, close } = openSlowClient(random)
     await kafka.admin.createTopic('numbers', { partitions })
     const seen: number[] = []
     const lost: string[] = []
@@ -70,8 +55,6 @@ test.each(['cooperative-sticky', 'range', 'roundrobin'] as const)('%s', async (a
       [...seen].sort((a, b) => a - b),
       `seed ${seed}`,
     ).toEqual([...Array(sent).keys()])
-    await kafka.close()
-    isOver = true
-    await ticking
+    await close()
   }
 })
