@@ -194,6 +194,52 @@ describe('onError', () => {
     expect(Date.parse(first!.headers['failed-at']!)).toBeGreaterThan(0)
   })
 
+  test.each([
+    ['stop', { retry: { baseDelay: '1m' } }],
+    ['dead letters', { retry: { baseDelay: '1m' }, deadLetter: 'dead' }],
+  ] as const)(
+    'a consumer that is stopped in the pause before a retry ends, and the record comes again (%s)',
+    async (_, onError) => {
+      const kafka = await withKeyed(2, 1, 1)
+      for (const end of ['signal', 'consumer'] as const) {
+        const stop = new AbortController()
+        const config = { group: 'g', onError, signal: stop.signal, ...quick }
+        const consumer = kafka.consumer<number>('keyed', config)
+        let seen = 0
+        await consumer.forEach(() => {
+          if (end === 'signal') setImmediate(() => stop.abort())
+          else setImmediate(() => void consumer.close())
+          seen++
+          throw new Error('not yet')
+        })
+        expect(seen).toBe(1)
+      }
+      const { lag } = await kafka.admin.describeGroup('g')
+      expect(lag).toBe(2n)
+    },
+  )
+
+  test('nothing more is begun once the consumer is stopped', async () => {
+    const kafka = await withKeyed(50, 1, 1)
+    for (const [options, begun] of [
+      [{ onError: 'skip' }, 1],
+      [{ concurrency: 4, ordering: 'none' }, 4],
+    ] as const) {
+      const stop = new AbortController()
+      const seen: number[] = []
+      const config = { ...options, group: `of ${begun}`, signal: stop.signal, ...quick }
+      await kafka.consume<number>('keyed', config, async ({ value }) => {
+        seen.push(value)
+        // By then others are waiting for their turn.
+        await someTurns(2)
+        stop.abort()
+      })
+      expect(seen.length).toBeLessThanOrEqual(begun)
+      const { partitions } = await kafka.admin.describeGroup(`of ${begun}`)
+      expect(partitions[0]!.committed).toBe(BigInt(seen.length))
+    }
+  })
+
   test('a record that cannot be read is a dead letter too, byte for byte', async () => {
     const kafka = cluster.open()
     const text = topic('events', { value: string })

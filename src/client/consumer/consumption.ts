@@ -166,20 +166,22 @@ export class Consumption<V, K>
 
   letsGo(error: unknown): boolean {
     const record = this.#inHand
-    if (!record || !this.forgives(record, error)) return false
+    if (!record) return false
+    if (!this.isMoot(record, error)) {
+      this.stopsFor(record, error)
+      return false
+    }
     this.#inHand = undefined
     this.settle(record, false)
     return true
   }
 
-  forgives(record: ConsumerRecord<V, K>, error: unknown): boolean {
-    if (this.isMoot(record, error)) return true
+  stopsFor(record: ConsumerRecord<V, K>, error: unknown): void {
     const { topic, partition, offset } = record
     this.#cluster.runtime.logger.error(
       { err: error, group: this.group, topic, partition, offset: String(offset) },
       'a handler failed, so its consumer stops; the record is not handled',
     )
-    return false
   }
 
   /** What the record was made of; kept where `onError` may write it to another topic. */

@@ -1,5 +1,5 @@
 /** What becomes of a record whose handler throws: another attempt, a dead letter, or the end of the consumer. */
-import { KafkaError } from '../../core/errors.ts'
+import { AbortedError, KafkaError } from '../../core/errors.ts'
 import type { Logger } from '../../core/runtime.ts'
 import type { SendOptions } from '../producer/producer.ts'
 import { withRetry } from '../with-retry.ts'
@@ -24,7 +24,7 @@ export interface ErrorPolicyOptions<V, K> {
   readonly logger: Logger
 }
 
-/** The handler with its policy: rejects only when the consumer has to stop. */
+/** The handler with its policy: resolves with whether the record is handled, rejects only when the consumer has to stop. */
 export function withErrorPolicy<V, K>({
   onError,
   consumption,
@@ -32,7 +32,7 @@ export function withErrorPolicy<V, K>({
   sendBytes,
   failed,
   logger,
-}: ErrorPolicyOptions<V, K>): (record: ConsumerRecord<V, K>) => Promise<void> {
+}: ErrorPolicyOptions<V, K>): (record: ConsumerRecord<V, K>) => Promise<boolean> {
   const attempt = async (record: ConsumerRecord<V, K>): Promise<void> => {
     const fault = consumption.originalOf(record)?.fault
     // Nothing about the next attempt would be different.
@@ -53,23 +53,33 @@ export function withErrorPolicy<V, K>({
       signal: consumption.closing,
     })
   }
+  /** The consumer is closing: an error of the handler's own that is to stop it still does, what is to be put aside comes again. */
+  const isCutShort = (error: unknown): boolean => {
+    const { closing } = consumption
+    const isPause = error instanceof AbortedError && error.cause === closing.reason
+    return closing.aborted && (isPause || onError.finally !== 'stop')
+  }
   return async (record) => {
     try {
       await attempt(record)
+      return true
     } catch (error) {
-      // Closing cut the attempts short, or the partition has gone to another member: the record comes again.
-      const comesAgain = consumption.closing.aborted || consumption.isMoot(record, error)
-      if (onError.finally === 'stop' || comesAgain) throw error
+      if (consumption.isMoot(record, error) || isCutShort(error)) return false
+      if (onError.finally === 'stop') {
+        consumption.stopsFor(record, error)
+        throw error
+      }
       const { topic, partition, offset } = record
       const where = { topic, partition, offset: String(offset), err: error }
       failed(record, onError.finally)
       if (onError.finally === 'skip') {
         logger.warn(where, 'a record was skipped: its handler failed')
-        return
+        return true
       }
       const deadLetter = onError.deadLetter!
       await sendDeadLetter(sendBytes, deadLetter, record, consumption.originalOf(record)!, error)
       logger.warn({ ...where, deadLetter }, 'a record went to the dead letters: its handler failed')
+      return true
     }
   }
 }

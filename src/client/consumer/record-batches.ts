@@ -50,8 +50,9 @@ async function handleOwned<V, K>(
       await handle(records)
       return new Set(records)
     } catch (error) {
-      const hasLost = records.some((record) => source.isMoot(record, error))
-      if (!hasLost && !source.forgives(records[0]!, error)) throw error
+      if (records.some((record) => source.isMoot(record, error))) continue
+      source.stopsFor(records[0]!, error)
+      throw error
     }
   }
 }

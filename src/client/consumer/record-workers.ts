@@ -26,16 +26,18 @@ export interface HeldSource<V, K> {
   isGone(record: ConsumerRecord<V, K>): boolean
   /** Whether its handler failed because its partition has gone to another member. */
   isMoot(record: ConsumerRecord<V, K>, error: unknown): boolean
-  /** Whether the source goes on after that error of its handler: the record is another member's by now. */
-  forgives(record: ConsumerRecord<V, K>, error: unknown): boolean
+  /** Its handler failed, and the consumer stops for it: says so in the log. */
+  stopsFor(record: ConsumerRecord<V, K>, error: unknown): void
+  /** Ends when the consumer is to stop: nothing more is begun. */
+  readonly closing: AbortSignal
   stop(): Promise<void>
 }
 
 export interface WorkersOptions<V, K> {
   readonly concurrency: number
   readonly ordering: Ordering
-  /** Rejects: the consumer stops with that error, the record not handled. */
-  readonly handle: (record: ConsumerRecord<V, K>) => unknown
+  /** Whether it is handled; if not, it comes again, here or elsewhere. Rejects: the consumer stops with that error. */
+  readonly handle: (record: ConsumerRecord<V, K>) => Promise<boolean>
 }
 
 /** For each record that may be under way, so many may wait for their lane. */
@@ -112,7 +114,8 @@ export class RecordWorkers<V, K> {
     while (this.#underWay < this.#options.concurrency && !this.#failure) {
       const record = this.#runnable.shift()
       if (!record) return
-      if (this.#source.isGone(record)) this.#settle(record, false)
+      const isLetGo = this.#source.closing.aborted || this.#source.isGone(record)
+      if (isLetGo) this.#settle(record, false)
       else void this.#handle(record)
     }
   }
@@ -121,10 +124,9 @@ export class RecordWorkers<V, K> {
     this.#underWay++
     let isHandled = false
     try {
-      await this.#options.handle(record)
-      isHandled = true
+      isHandled = await this.#options.handle(record)
     } catch (error) {
-      if (!this.#source.forgives(record, error)) this.#failure ??= { error }
+      this.#failure ??= { error }
     }
     this.#underWay--
     this.#settle(record, isHandled)
