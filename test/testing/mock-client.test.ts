@@ -100,6 +100,25 @@ describe('faults', () => {
     await storing
   })
 
+  test.each(['send', 'sendBatch'] as const)(
+    '%s under way gives up when its signal aborts',
+    async (how) => {
+      await kafka.produce('orders', 0)
+      kafka.faults.delay('produce', '1h')
+      const stop = new AbortController()
+      const options = { signal: stop.signal }
+      const producer = kafka.producer('orders')
+      const sending =
+        how === 'send' ? producer.send(1, options) : producer.sendBatch([1, 2], options)
+      const failure = expect(sending).rejects.toMatchObject({ code: 'ABORTED', outcome: 'unknown' })
+      setImmediate(() => stop.abort())
+      await failure
+      kafka.faults.clear()
+      await kafka.clock.advance('1h')
+      await producer.flush()
+    },
+  )
+
   test('a rebalance takes the partitions away and gives them back', async () => {
     await kafka.seed('orders', [1, 2])
     const events: string[] = []

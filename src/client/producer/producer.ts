@@ -8,7 +8,7 @@ import type { Cluster } from '../cluster.ts'
 import { serializeField } from '../serializer.ts'
 import type { Telemetry, TraceHeaders } from '../telemetry.ts'
 import type { Topic } from '../topic.ts'
-import { type Delivery, GroupDelivery, type RecordMetadata, SingleDelivery } from './delivery.ts'
+import { GroupDelivery, type RecordMetadata, SingleDelivery } from './delivery.ts'
 import type { OutgoingRecord } from './pending-batch.ts'
 import type { ResolvedProducerConfig } from './producer-config.ts'
 import type { ProducerEngine } from './producer-engine.ts'
@@ -79,13 +79,13 @@ export class Producer<V = unknown, K = string> {
   }
 
   #send(value: V | null, options: SendOptions<K>): Promise<RecordMetadata> {
-    return new Promise((resolve, reject) => {
+    const stored = new Promise<RecordMetadata>((resolve, reject) => {
       const record = this.#outgoing(value, options)
       const { signal } = options
       if (signal?.aborted) return reject(abortReason(signal))
-      if (!signal) return this.#engine.enqueue(record, new SingleDelivery(resolve, reject), 0)
-      this.#engine.enqueue(record, abortable(signal, resolve, reject), 0)
+      this.#engine.enqueue(record, new SingleDelivery(resolve, reject), 0)
     })
+    return unlessCancelled(options?.signal, stored)
   }
 
   /**
@@ -134,7 +134,7 @@ export class Producer<V = unknown, K = string> {
     )
     const delivery = new GroupDelivery(records.length)
     for (let i = 0; i < records.length; i++) this.#engine.enqueue(records[i]!, delivery, i)
-    return delivery.promise
+    return unlessCancelled(options.signal, delivery.promise)
   }
 
   /** Sends what lingers and resolves once everything sent so far has its outcome, good or bad. */
@@ -207,33 +207,22 @@ function withHeaders(given: Headers | undefined, added: TraceHeaders): Headers |
   return [...own, ...added.filter(([name]) => !names.has(name))]
 }
 
-function abortable(
-  signal: AbortSignal,
-  resolve: (metadata: RecordMetadata) => void,
-  reject: (error: unknown) => void,
-): Delivery {
-  const onAbort = () => {
-    const reason = abortReason(signal)
-    reject(
-      new KafkaError('The send was cancelled while under way; the record may be stored', {
-        code: 'ABORTED',
-        outcome: 'unknown',
-        cause: reason,
-      }),
-    )
-  }
-  signal.addEventListener('abort', onAbort, { once: true })
-  const done = () => signal.removeEventListener('abort', onAbort)
-  return new SingleDelivery(
-    (metadata) => {
-      done()
-      resolve(metadata)
-    },
-    (error) => {
-      done()
-      reject(error)
-    },
-  )
+/** As `stored`, but rejects as soon as the signal aborts: what is on its way may be stored all the same. */
+function unlessCancelled<T>(signal: AbortSignal | undefined, stored: Promise<T>): Promise<T> {
+  if (!signal) return stored
+  return new Promise((resolve, reject) => {
+    const onAbort = () =>
+      reject(
+        new KafkaError('The send was cancelled while under way; the record may be stored', {
+          code: 'ABORTED',
+          outcome: 'unknown',
+          cause: abortReason(signal),
+        }),
+      )
+    signal.addEventListener('abort', onAbort, { once: true })
+    const done = () => signal.removeEventListener('abort', onAbort)
+    stored.finally(done).then(resolve, reject)
+  })
 }
 
 function byteLength(data: string | Uint8Array | null): number {
