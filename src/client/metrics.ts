@@ -217,10 +217,10 @@ function gauge(
   return { name, help, type: 'gauge', labelNames, values }
 }
 
-/** The name of an error, as a label. */
+/** The name of an error, as a label; OpenTelemetry's word for one that has none. */
 export function errorLabel(error: unknown): string {
   if (error instanceof KafkaError) return error.code
-  return error instanceof Error ? error.name : 'Error'
+  return (error as Error | undefined)?.name ?? '_OTHER'
 }
 
 /** The connection, with its requests counted and timed. */

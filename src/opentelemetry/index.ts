@@ -22,8 +22,8 @@ import {
   type TracerProvider,
   trace,
 } from '@opentelemetry/api'
+import { errorLabel } from '../client/metrics.ts'
 import type { ProcessTrace, SendTrace, Telemetry, TraceHeaders } from '../client/telemetry.ts'
-import { KafkaError } from '../core/errors.ts'
 import { createRuntime } from '../core/runtime.ts'
 import { version } from '../core/version.ts'
 
@@ -137,7 +137,7 @@ async function ended<T>(
   try {
     return await context.with(within, run)
   } catch (error) {
-    const type = error instanceof KafkaError ? error.code : ((error as Error)?.name ?? '_OTHER')
+    const type = errorLabel(error)
     outcome = { ...labels, 'error.type': type }
     span.setAttribute('error.type', type)
     span.recordException(error as Error)
