@@ -7,9 +7,13 @@ import { invalid } from '../core/options.ts'
 import { Admin } from './admin.ts'
 import { Cluster, closedClient } from './cluster.ts'
 import type { ResolvedClientConfig } from './config.ts'
-import { type ConsumeBatchConfig, resolveBatchOptions } from './consumer/batch-config.ts'
+import { type ConsumeBatchConfig, resolveBatchConfig } from './consumer/batch-config.ts'
 import { Consumer } from './consumer/consumer.ts'
-import { type ConsumerConfig, resolveConsumerConfig } from './consumer/consumer-config.ts'
+import {
+  type ConsumerConfig,
+  type ResolvedConsumerConfig,
+  resolveConsumerConfig,
+} from './consumer/consumer-config.ts'
 import type { SendBytes } from './consumer/error-policy.ts'
 import type { ConsumerRecord } from './consumer/record.ts'
 import type { Metric } from './metrics.ts'
@@ -97,10 +101,17 @@ export class BaseClient {
     topics: OneOrMore<Subscribable<V, K>>,
     config?: ConsumerConfig,
   ): Consumer<V, K> {
+    return this.#consumer(topics, resolveConsumerConfig(config))
+  }
+
+  #consumer<V, K>(
+    topics: OneOrMore<Subscribable<V, K>>,
+    config: ResolvedConsumerConfig,
+  ): Consumer<V, K> {
     this.#checkOpen()
     const list = (Array.isArray(topics) ? topics : [topics]) as readonly Subscribable<V, K>[]
     const parts = { cluster: this.#cluster, sendBytes: this.#sendBytes }
-    return this.#track(new Consumer(parts, list.map(toSubscribed), resolveConsumerConfig(config)))
+    return this.#track(new Consumer(parts, list.map(toSubscribed), config))
   }
 
   /**
@@ -132,9 +143,8 @@ export class BaseClient {
     config: ConsumeBatchConfig,
     handler: (records: ConsumerRecord<V, K>[]) => unknown,
   ): Promise<void> {
-    const { batchSize, batchTimeout, ...rest } = config
-    const { size, waitMs } = resolveBatchOptions({ batchSize, batchTimeout })
-    const consumer = this.consumer(topics, rest)
+    const { size, waitMs, consumer: resolved } = resolveBatchConfig(config)
+    const consumer = this.#consumer(topics, resolved)
     try {
       await consumer.forEachBatch({ size, waitMs }, handler)
     } finally {

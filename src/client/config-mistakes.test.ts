@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { ConfigError } from '../core/errors.ts'
 import { resolveClientConfig } from './config.ts'
-import { resolveBatchOptions } from './consumer/batch-config.ts'
+import { resolveBatchConfig } from './consumer/batch-config.ts'
 import { resolveConsumerConfig } from './consumer/consumer-config.ts'
 import { resolveProducerConfig } from './producer/producer-config.ts'
 import { resolveTransactionConfig } from './transaction/transaction-config.ts'
@@ -24,6 +24,42 @@ const notCount = [
   [1.5, /got 1.5/] as const,
   ['10', /got "10"/] as const,
 ]
+
+const wrongOfConsumer: Kind['wrong'] = {
+  group: notText,
+  offset: [
+    ['earliest', /Offset\.earliest, Offset\.latest, .*; got "earliest"/],
+    [5, /Offset\.at\(…\); got 5/],
+  ],
+  autoCommit: notBoolean,
+  autoCommitInterval: notDuration,
+  sessionTimeout: notDuration,
+  heartbeatInterval: notDuration,
+  rebalanceTimeout: notDuration,
+  fetchMinBytes: [[-1, /from 0 to \d+; got -1/]],
+  fetchMaxWaitMs: notDuration,
+  fetchMaxBytes: notCount,
+  partitionFetchMaxBytes: notCount,
+  maxPollRecords: notCount,
+  isolation: [['committed', /"read_committed", "read_uncommitted"; got "committed"/]],
+  assignor: [['sticky', /"cooperative-sticky", "range", "roundrobin"; got "sticky"/]],
+  groupInstanceId: notText,
+  signal: notSignal,
+  concurrency: notCount,
+  ordering: [['offset', /"partition", "key", "none"; got "offset"/]],
+  onError: [
+    ['ignore', /'stop', 'skip' or an object with retry, otherwise or deadLetter; got "ignore"/],
+    [{ deadletter: 'x' }, /no option 'deadletter'. Did you mean 'deadLetter'/],
+    [{ deadLetter: 'x', otherwise: 'skip' }, /exclude each other/],
+    [{ retry: 3 }, /must be an object; got 3/],
+    [{ retry: { attempts: 0 } }, /attempts.*got 0/],
+    [{ retry: { attempt: 3 } }, /no option 'attempt'. Did you mean 'attempts'/],
+  ],
+  onAssigned: notFunction,
+  onRevoked: notFunction,
+}
+
+const { concurrency, ordering, onError, ...wrongOfBatch } = wrongOfConsumer
 
 const kinds: { readonly [name: string]: Kind } = {
   ClientConfig: {
@@ -68,43 +104,15 @@ const kinds: { readonly [name: string]: Kind } = {
   },
   ConsumerConfig: {
     resolve: resolveConsumerConfig,
-    wrong: {
-      group: notText,
-      offset: [
-        ['earliest', /Offset\.earliest, Offset\.latest, .*; got "earliest"/],
-        [5, /Offset\.at\(…\); got 5/],
-      ],
-      autoCommit: notBoolean,
-      autoCommitInterval: notDuration,
-      sessionTimeout: notDuration,
-      heartbeatInterval: notDuration,
-      rebalanceTimeout: notDuration,
-      fetchMinBytes: [[-1, /from 0 to \d+; got -1/]],
-      fetchMaxWaitMs: notDuration,
-      fetchMaxBytes: notCount,
-      partitionFetchMaxBytes: notCount,
-      maxPollRecords: notCount,
-      isolation: [['committed', /"read_committed", "read_uncommitted"; got "committed"/]],
-      assignor: [['sticky', /"cooperative-sticky", "range", "roundrobin"; got "sticky"/]],
-      groupInstanceId: notText,
-      signal: notSignal,
-      concurrency: notCount,
-      ordering: [['offset', /"partition", "key", "none"; got "offset"/]],
-      onError: [
-        ['ignore', /'stop', 'skip' or an object with retry, otherwise or deadLetter; got "ignore"/],
-        [{ deadletter: 'x' }, /no option 'deadletter'. Did you mean 'deadLetter'/],
-        [{ deadLetter: 'x', otherwise: 'skip' }, /exclude each other/],
-        [{ retry: 3 }, /must be an object; got 3/],
-        [{ retry: { attempts: 0 } }, /attempts.*got 0/],
-        [{ retry: { attempt: 3 } }, /no option 'attempt'. Did you mean 'attempts'/],
-      ],
-      onAssigned: notFunction,
-      onRevoked: notFunction,
-    },
+    wrong: wrongOfConsumer,
   },
   ConsumeBatchConfig: {
-    resolve: resolveBatchOptions,
-    wrong: { batchSize: notCount, batchTimeout: notDuration },
+    resolve: resolveBatchConfig,
+    wrong: {
+      ...wrongOfBatch,
+      batchSize: notCount,
+      batchTimeout: notDuration,
+    },
   },
   TransactionConfig: {
     resolve: resolveTransactionConfig,
@@ -168,4 +176,13 @@ describe.each(Object.entries(kinds))('%s', (name, { resolve, wrong }) => {
     const { message } = await errorOf(resolve, input as never)
     expect(message).toMatch(/must be an object; got/)
   })
+})
+
+test.each([
+  [{ concurrency }, resolveBatchConfig, "ConsumeBatchConfig has no option 'concurrency': batches"],
+  [{ ordering }, resolveBatchConfig, "ConsumeBatchConfig has no option 'ordering': batches"],
+  [{ onError }, resolveBatchConfig, "ConsumeBatchConfig has no option 'onError': batches"],
+  [{ acks: 1 }, resolveTransactionConfig, "TransactionConfig has no option 'acks': a transaction"],
+])('what relatives have: %o', async (input, resolve, says) => {
+  expect((await errorOf(resolve, input)).message).toContain(says)
 })

@@ -122,6 +122,20 @@ export function invalid(message: string): ConfigError {
   return new ConfigError(message, { code: 'INVALID_CONFIG' })
 }
 
+/** Throws `ConfigError` for an option that the kind's relatives have, and it cannot have: `why` completes the sentence. */
+export function refuseOptions(
+  kind: string,
+  input: object | undefined,
+  keys: readonly string[],
+  why: string,
+): void {
+  for (const key of keys) {
+    if ((input as { readonly [key: string]: unknown } | undefined)?.[key] !== undefined) {
+      throw invalid(`${kind} has no option '${key}': ${why}`)
+    }
+  }
+}
+
 export function unknownOption(kind: string, key: string, known: readonly string[]): ConfigError {
   const wanted = key.toLowerCase().replaceAll(/[^a-z]/g, '')
   const near = known.find((name) => editDistance(name.toLowerCase(), wanted) <= 2)

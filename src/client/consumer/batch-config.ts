@@ -1,7 +1,12 @@
 /** Configuration of `consumeBatch`. */
 import type { Duration } from '../../core/duration.ts'
-import { duration, integer, resolveOptions } from '../../core/options.ts'
-import type { ConsumerConfig } from './consumer-config.ts'
+import { duration, integer, refuseOptions, resolveOptions } from '../../core/options.ts'
+import {
+  type ConsumerConfig,
+  checked,
+  consumerOptions,
+  type ResolvedConsumerConfig,
+} from './consumer-config.ts'
 
 /** Options of `kafka.consumeBatch`: a consumer's, and how large a batch is. */
 export interface ConsumeBatchConfig
@@ -12,14 +17,39 @@ export interface ConsumeBatchConfig
   batchTimeout?: Duration | undefined
 }
 
+export interface ResolvedBatchConfig {
+  readonly size: number
+  readonly waitMs: number
+  readonly consumer: ResolvedConsumerConfig
+}
+
+const { concurrency, ordering, onError, ...options } = consumerOptions
+
 /** Throws `ConfigError` naming the key. */
-export function resolveBatchOptions(
-  input: Pick<ConsumeBatchConfig, 'batchSize' | 'batchTimeout'>,
-): { size: number; waitMs: number } {
-  const { batchSize, batchTimeout } = resolveOptions<{ batchSize: number; batchTimeout: number }>(
-    'ConsumeBatchConfig',
-    { batchSize: integer(100, { min: 1, max: 1_000_000 }), batchTimeout: duration(1000) },
+export function resolveBatchConfig(input: ConsumeBatchConfig): ResolvedBatchConfig {
+  const kind = 'ConsumeBatchConfig'
+  const why =
+    'batches are handled one after the other, and the handler deals with what fails in one'
+  refuseOptions(kind, input, ['concurrency', 'ordering', 'onError'], why)
+  const { batchSize, batchTimeout, ...given } = resolveOptions<
+    Omit<ResolvedConsumerConfig, 'concurrency' | 'ordering' | 'onError'> & {
+      batchSize: number
+      batchTimeout: number
+    }
+  >(
+    kind,
+    {
+      ...options,
+      batchSize: integer(100, { min: 1, max: 1_000_000 }),
+      batchTimeout: duration(1000),
+    },
     input,
   )
-  return { size: batchSize, waitMs: batchTimeout }
+  const whole = {
+    ...given,
+    concurrency: concurrency.fallback,
+    ordering: ordering.fallback,
+    onError: onError.fallback,
+  }
+  return { size: batchSize, waitMs: batchTimeout, consumer: checked(kind, whole) }
 }

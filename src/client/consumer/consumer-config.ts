@@ -5,6 +5,7 @@ import {
   duration,
   integer,
   invalid,
+  type OptionTable,
   oneOf,
   resolveOptions,
   shaped,
@@ -126,54 +127,6 @@ export interface ResolvedConsumerConfig {
 const mebibyte = 1024 * 1024
 const heartbeatMs = 3000
 
-/** Throws `ConfigError` naming the key. */
-export function resolveConsumerConfig(input: ConsumerConfig | undefined): ResolvedConsumerConfig {
-  const given = resolveOptions<ResolvedConsumerConfig>(
-    'ConsumerConfig',
-    {
-      group: text(undefined),
-      offset: shaped(
-        Offset.earliest,
-        'Offset.earliest, Offset.latest, Offset.timestamp(…) or Offset.at(…)',
-        isOffset,
-      ),
-      autoCommit: boolean(true),
-      autoCommitInterval: duration(1000, { min: 10 }),
-      sessionTimeout: duration(30_000, { min: 10 }),
-      // 0: not given.
-      heartbeatInterval: duration(0, { min: 5 }),
-      rebalanceTimeout: duration(60_000, { min: 10 }),
-      fetchMinBytes: integer(1, { min: 0, max: 1024 * mebibyte }),
-      fetchMaxWaitMs: duration(500),
-      fetchMaxBytes: integer(16 * mebibyte, { min: 1024, max: 1024 * mebibyte }),
-      partitionFetchMaxBytes: integer(mebibyte, { min: 1024, max: 1024 * mebibyte }),
-      maxPollRecords: integer(2048, { min: 1, max: 1_000_000 }),
-      isolation: oneOf('read_committed', ['read_committed', 'read_uncommitted']),
-      assignor: oneOf('cooperative-sticky', ['cooperative-sticky', 'range', 'roundrobin']),
-      groupInstanceId: text(undefined),
-      signal: shaped(undefined, 'an AbortSignal', isSignal),
-      concurrency: integer(1, { min: 1, max: 100_000 }),
-      ordering: oneOf('partition', ['partition', 'key', 'none']),
-      onError: { fallback: stopsOnError, read: readOnError },
-      onAssigned: shaped(undefined, 'a function', isListener),
-      onRevoked: shaped(undefined, 'a function', isListener),
-    },
-    input,
-  )
-  const heartbeatInterval =
-    given.heartbeatInterval || Math.min(heartbeatMs, Math.ceil(given.sessionTimeout / 3))
-  const config = Object.freeze({ ...given, heartbeatInterval })
-  if (config.heartbeatInterval >= config.sessionTimeout) {
-    throw invalid(
-      `ConsumerConfig.heartbeatInterval (${config.heartbeatInterval} ms) must be less than sessionTimeout (${config.sessionTimeout} ms)`,
-    )
-  }
-  if (config.groupInstanceId !== undefined && config.group === undefined) {
-    throw invalid('ConsumerConfig.groupInstanceId needs a group')
-  }
-  return config
-}
-
 const stopsOnError: ResolvedOnError = { retry: undefined, finally: 'stop', deadLetter: undefined }
 
 /** Every error of a handler is worth another attempt unless it says otherwise. */
@@ -219,4 +172,55 @@ function isListener(value: unknown): value is (partitions: readonly TopicPartiti
 
 function isSignal(value: unknown): value is AbortSignal {
   return value instanceof AbortSignal
+}
+
+/** Each option by itself; `checked` sees to what they have to do with each other. */
+export const consumerOptions: OptionTable<ResolvedConsumerConfig> = {
+  group: text(undefined),
+  offset: shaped(
+    Offset.earliest,
+    'Offset.earliest, Offset.latest, Offset.timestamp(…) or Offset.at(…)',
+    isOffset,
+  ),
+  autoCommit: boolean(true),
+  autoCommitInterval: duration(1000, { min: 10 }),
+  sessionTimeout: duration(30_000, { min: 10 }),
+  // 0: not given.
+  heartbeatInterval: duration(0, { min: 5 }),
+  rebalanceTimeout: duration(60_000, { min: 10 }),
+  fetchMinBytes: integer(1, { min: 0, max: 1024 * mebibyte }),
+  fetchMaxWaitMs: duration(500),
+  fetchMaxBytes: integer(16 * mebibyte, { min: 1024, max: 1024 * mebibyte }),
+  partitionFetchMaxBytes: integer(mebibyte, { min: 1024, max: 1024 * mebibyte }),
+  maxPollRecords: integer(2048, { min: 1, max: 1_000_000 }),
+  isolation: oneOf('read_committed', ['read_committed', 'read_uncommitted']),
+  assignor: oneOf('cooperative-sticky', ['cooperative-sticky', 'range', 'roundrobin']),
+  groupInstanceId: text(undefined),
+  signal: shaped(undefined, 'an AbortSignal', isSignal),
+  concurrency: integer(1, { min: 1, max: 100_000 }),
+  ordering: oneOf('partition', ['partition', 'key', 'none']),
+  onError: { fallback: stopsOnError, read: readOnError },
+  onAssigned: shaped(undefined, 'a function', isListener),
+  onRevoked: shaped(undefined, 'a function', isListener),
+}
+
+/** Throws `ConfigError` naming the key. */
+export function resolveConsumerConfig(input: ConsumerConfig | undefined): ResolvedConsumerConfig {
+  return checked('ConsumerConfig', resolveOptions('ConsumerConfig', consumerOptions, input))
+}
+
+/** With the default that depends on another option. Throws `ConfigError` for options that contradict each other. */
+export function checked(kind: string, given: ResolvedConsumerConfig): ResolvedConsumerConfig {
+  const heartbeatInterval =
+    given.heartbeatInterval || Math.min(heartbeatMs, Math.ceil(given.sessionTimeout / 3))
+  const config = Object.freeze({ ...given, heartbeatInterval })
+  if (config.heartbeatInterval >= config.sessionTimeout) {
+    throw invalid(
+      `${kind}.heartbeatInterval (${config.heartbeatInterval} ms) must be less than sessionTimeout (${config.sessionTimeout} ms)`,
+    )
+  }
+  if (config.groupInstanceId !== undefined && config.group === undefined) {
+    throw invalid(`${kind}.groupInstanceId needs a group`)
+  }
+  return config
 }

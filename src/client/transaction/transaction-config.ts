@@ -1,6 +1,6 @@
 /** Configuration of `kafka.transaction`. */
 import type { Duration } from '../../core/duration.ts'
-import { duration, invalid, resolveOptions, text } from '../../core/options.ts'
+import { duration, refuseOptions, resolveOptions, text } from '../../core/options.ts'
 import {
   batchingOptions,
   type ProducerConfig,
@@ -33,13 +33,8 @@ export interface ResolvedTransactionConfig {
 export function resolveTransactionConfig(
   input: TransactionConfig | undefined,
 ): ResolvedTransactionConfig {
-  for (const key of ['acks', 'idempotent']) {
-    if (input && Object.hasOwn(input, key)) {
-      throw invalid(
-        `TransactionConfig has no option '${key}': a transaction needs acks 'all' and idempotence`,
-      )
-    }
-  }
+  const why = "a transaction needs acks 'all' and idempotence"
+  refuseOptions('TransactionConfig', input, ['acks', 'idempotent'], why)
   const { id, timeout, ...batching } = resolveOptions<
     Omit<ResolvedTransactionConfig, 'producer'> &
       Omit<ResolvedProducerConfig, 'acks' | 'idempotent'>
