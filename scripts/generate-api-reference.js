@@ -124,12 +124,24 @@ const parts = [
   '# API reference',
   'Made by `npm run generate:api` from the docstrings. The [guide](guide/README.md) shows how things go together.',
 ]
+/** Of headings that differ only in case, or come twice, the later ones are numbered by the hosts of repositories. @type {Map<string, number>} */
+const headings = new Map()
+/** @param {string} heading */
+function anchorOf(heading) {
+  const anchor = heading
+    .toLowerCase()
+    .replaceAll(/[^\w -]/g, '')
+    .replaceAll(' ', '-')
+  const before = headings.get(anchor) ?? 0
+  headings.set(anchor, before + 1)
+  return before === 0 ? anchor : `${anchor}-${before}`
+}
+
+anchorOf('API reference')
 for (const [entry, file] of entries) {
   const exported = exportsOf(join(root, /** @type {string} */ (file)))
-  parts.push(
-    `## ${entry}`,
-    exported.map(({ name }) => `[${name}](#${name.toLowerCase()})`).join(' · '),
-  )
+  anchorOf(/** @type {string} */ (entry))
+  parts.push(`## ${entry}`, exported.map(({ name }) => `[${name}](#${anchorOf(name)})`).join(' · '))
   for (const { name, declaration } of exported) {
     if (declaration.doc === '') undocumented.push(`${entry}: ${name}`)
     parts.push(`### ${name}`, declaration.doc, `\`\`\`ts\n${declaration.code}\n\`\`\``)

@@ -12,18 +12,21 @@ const pages = [
     .map((name) => join('docs', name)),
 ]
 
-/** As the hosts of repositories make them. */
+/** As the hosts of repositories make them: of headings that give the same anchor, the later ones are numbered. */
 function anchorsOf(file: string): Set<string> {
   const text = readFileSync(file, 'utf8').replaceAll(/```.*?```/gs, '')
-  const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => heading!)
-  return new Set(
-    headings.map((heading) =>
-      heading
-        .toLowerCase()
-        .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
-        .replaceAll(' ', '-'),
-    ),
-  )
+  const seen = new Map<string, number>()
+  const anchors = new Set<string>()
+  for (const [, heading] of text.matchAll(/^#+ (.*)$/gm)) {
+    const anchor = heading!
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-')
+    const before = seen.get(anchor) ?? 0
+    seen.set(anchor, before + 1)
+    anchors.add(before === 0 ? anchor : `${anchor}-${before}`)
+  }
+  return anchors
 }
 
 test.each(pages)('%s', (page) => {
@@ -37,6 +40,13 @@ test.each(pages)('%s', (page) => {
     return anchor !== undefined && !(statSync(file).isFile() && anchorsOf(file).has(anchor))
   })
   expect(broken).toEqual([])
+})
+
+test('the API reference has a link of its own to each heading', () => {
+  const text = readFileSync(join(root, 'docs/api.md'), 'utf8')
+  const links = [...text.matchAll(/\]\(#([^)]+)\)/g)].map(([, anchor]) => anchor!)
+  const headings = text.replaceAll(/```.*?```/gs, '').match(/^### .*$/gm)!
+  expect(new Set(links).size).toBe(headings.length)
 })
 
 test('the guide is whole: each page is in its table of contents', () => {
