@@ -20,6 +20,16 @@ export default defineConfig({
           provide: { connection: 'apache' },
         },
       },
+      {
+        extends: true,
+        test: {
+          name: 'client, HTTP gateway, Apache Kafka',
+          include: ['test/client/*.test.ts'],
+          exclude: ['test/client/*faults.test.ts'],
+          globalSetup: ['test/client/apache-setup.ts'],
+          provide: { connection: 'apache-gateway' },
+        },
+      },
     ],
   },
 })

@@ -5,7 +5,8 @@ export default defineConfig({
   test: {
     include: ['test/runtimes/**/*.test.ts'],
     testTimeout: 120_000,
-    hookTimeout: 600_000,
+    // Three attempts at each of what is fetched.
+    hookTimeout: 900_000,
     fileParallelism: false,
   },
 })

@@ -1,11 +1,11 @@
 /** The partition log by itself: appends of ready 64 KiB batches on the machine's disk. */
 import { join } from 'node:path'
-import { defaultLogConfig } from '../dist/broker/log/log-config.js'
-import { LogStore } from '../dist/broker/log/log-store.js'
-import { createRuntime } from '../dist/core/runtime.js'
-import { BatchBuilder } from '../dist/protocol/records/batch-builder.js'
-import { createNodeFileSystem } from '../dist/storage/node-file-system.js'
 import { measure, temporaryFolder } from './measure.js'
+import { defaultLogConfig } from './modules/broker/log/log-config.js'
+import { LogStore } from './modules/broker/log/log-store.js'
+import { createRuntime } from './modules/core/runtime.js'
+import { BatchBuilder } from './modules/protocol/records/batch-builder.js'
+import { createNodeFileSystem } from './modules/storage/node-file-system.js'
 
 const batchBytes = 64 * 1024
 const totalBytes = 512 * 1024 * 1024

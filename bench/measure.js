@@ -1,7 +1,9 @@
 /** What the benchmarks share: medians over runs, one line per figure, and the machine's own fdatasync to compare with. */
+import { spawn } from 'node:child_process'
 import { closeSync, fdatasync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
 /** @param {readonly number[]} values */
@@ -77,4 +79,22 @@ export async function timeRawSync(count) {
   }
   closeSync(descriptor)
   return times
+}
+
+/** `kafka-do serve` in a process of its own, on a folder that goes with this process. */
+export async function startBroker() {
+  const program = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
+  const args = [program, 'serve', '--port', '0', '--data', temporaryFolder()]
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  /** @type {string} */
+  const url = await new Promise((resolve, reject) => {
+    let printed = ''
+    child.once('exit', (code) => reject(new Error(`the broker ended with ${code}: ${printed}`)))
+    child.stdout.on('data', (chunk) => {
+      printed += chunk
+      const found = /kafka:\/\/\S+/.exec(printed)
+      if (found) resolve(found[0])
+    })
+  })
+  return { url, stop: () => child.kill() }
 }

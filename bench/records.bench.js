@@ -2,12 +2,13 @@
  * Record batches without a client or broker: building, reading, checksums, compression. Every figure is per core.
  * The sizes at which crc32c.ts and batch-builder.ts change their method were chosen with these.
  */
-import { loadCodec } from '../dist/protocol/compression/codec.js'
-import { BatchBuilder } from '../dist/protocol/records/batch-builder.js'
-import { crc32c, portableCrc32c } from '../dist/protocol/records/crc32c.js'
-import { readBatchHeader, verifyBatch } from '../dist/protocol/records/record-batch.js'
-import { RecordCursor } from '../dist/protocol/records/record-reader.js'
+
 import { measure } from './measure.js'
+import { loadCodec } from './modules/protocol/compression/codec.js'
+import { BatchBuilder } from './modules/protocol/records/batch-builder.js'
+import { crc32c, portableCrc32c } from './modules/protocol/records/crc32c.js'
+import { readBatchHeader, verifyBatch } from './modules/protocol/records/record-batch.js'
+import { RecordCursor } from './modules/protocol/records/record-reader.js'
 
 const batchRecords = 150
 const startMs = 1_700_000_000_000

@@ -10,7 +10,9 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const page = join(root, 'docs/api.md')
 const entries = [
   ['kafka-do', 'dist/index.d.ts'],
+  ['kafka-do/client', 'dist/entry/client-only.d.ts'],
   ['kafka-do/server', 'dist/server/index.d.ts'],
+  ['kafka-do/http', 'dist/server/http.d.ts'],
   ['kafka-do/testing', 'dist/testing/index.d.ts'],
   ['kafka-do/opentelemetry', 'dist/opentelemetry/index.d.ts'],
 ]
@@ -98,6 +100,12 @@ function exportsOf(file) {
       if (found.every((other) => other.name !== name)) found.push({ name, declaration })
     }
   }
+  for (const [, from] of text.matchAll(/^export \* from '(\..*?)';$/gm)) {
+    const target = join(dirname(file), /** @type {string} */ (from).replace(/\.ts$/, '.d.ts'))
+    for (const each of exportsOf(target)) {
+      if (found.every(({ name }) => name !== each.name)) found.push(each)
+    }
+  }
   return found.sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
@@ -137,12 +145,27 @@ function anchorOf(heading) {
   return before === 0 ? anchor : `${anchor}-${before}`
 }
 
+/** Where it was told of already: what two entries export is written down once. @type {Map<string, string>} */
+const told = new Map()
+
 anchorOf('API reference')
 for (const [entry, file] of entries) {
   const exported = exportsOf(join(root, /** @type {string} */ (file)))
   anchorOf(/** @type {string} */ (entry))
-  parts.push(`## ${entry}`, exported.map(({ name }) => `[${name}](#${anchorOf(name)})`).join(' · '))
+  const links = []
+  const fresh = []
   for (const { name, declaration } of exported) {
+    const written = `${declaration.file} ${declaration.code}`
+    const before = told.get(written)
+    const anchor = before ?? anchorOf(name)
+    if (before === undefined) {
+      told.set(written, anchor)
+      fresh.push({ name, declaration })
+    }
+    links.push(`[${name}](#${anchor})`)
+  }
+  parts.push(`## ${entry}`, links.join(' · '))
+  for (const { name, declaration } of fresh) {
     if (declaration.doc === '') undocumented.push(`${entry}: ${name}`)
     parts.push(`### ${name}`, declaration.doc, `\`\`\`ts\n${declaration.code}\n\`\`\``)
   }

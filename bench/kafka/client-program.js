@@ -7,6 +7,8 @@
  * KIND: `single`, one awaited send after the other; `singleAcks1`, the same with acks=1, which waits for no fsync; `batch`,
  * 1,000 records a call, five calls under way; `iterator`; `handler`. kafkajs has no iterator: its `eachBatch`, the fastest it has, stands in.
  */
+import { createRequire } from 'node:module'
+import { pathToFileURL } from 'node:url'
 import { Client, string, topic as typed } from 'kafka-do'
 
 // @platformatic/kafka needs it, and Node 20 lacks it.
@@ -194,6 +196,12 @@ const platformatic = {
 }
 
 /** @param {number} acks */
+/** It needs a newer Node than the package, so it is installed apart. */
+function importPlatformatic() {
+  const folder = new URL('../../test/conformance/platformatic/package.json', import.meta.url)
+  return import(pathToFileURL(createRequire(folder).resolve('@platformatic/kafka')).href)
+}
+
 async function platformaticSingle(acks) {
   const producer = await platformaticProducer()
   await producer.send({ acks, messages: [{ topic, value }] })
@@ -201,7 +209,7 @@ async function platformaticSingle(acks) {
 }
 
 async function platformaticProducer() {
-  const { Producer, stringSerializers } = await import('@platformatic/kafka')
+  const { Producer, stringSerializers } = await importPlatformatic()
   return new Producer({
     clientId: 'bench',
     bootstrapBrokers: [bootstrap],
@@ -210,7 +218,7 @@ async function platformaticProducer() {
 }
 
 async function platformaticStream() {
-  const { Consumer, stringDeserializers, MessagesStreamModes } = await import('@platformatic/kafka')
+  const { Consumer, stringDeserializers, MessagesStreamModes } = await importPlatformatic()
   const consumer = new Consumer({
     clientId: 'bench',
     groupId: `bench-${process.pid}`,

@@ -3,8 +3,8 @@
 export const runs = Number(process.env.BENCH_RUNS ?? 3)
 export const scale = Number(process.env.BENCH_SCALE ?? 1)
 
-export function printHead(): void {
-  print('what', 'kafka-do', 'Apache Kafka', 'ratio', 'target', 'cores busy')
+export function printHead(mine = 'kafka-do', other = 'Apache Kafka'): void {
+  print('what', mine, other, 'ratio', 'target', 'cores busy')
 }
 
 export interface Comparison {

@@ -1,6 +1,6 @@
 /**
  * The main job: streams real flights through a topic of six partitions to a consumer group of three, counts them by
- * airport, and checks the result against the data set. Stop it with Ctrl-C or kill it at any moment: the next run
+ * airport, and to a stream application, which counts them by airport and day; checks both against the data set. Stop it with Ctrl-C or kill it at any moment: the next run
  * goes on where this one was, with nothing lost and nothing counted twice.
  *
  *   npm run flights -- [--events 300000] [--data .kafka-do/flights] [--fresh]
@@ -8,11 +8,12 @@
  * How it resumes. Producing: each partition holds a beginning of the flights that belong to it, in order, so the
  * length of each partition says which flights are there already. Counting: now and then each partition's totals are
  * stored in a compacted topic together with the offset they include, and only then is that offset committed; a record
- * below that offset has been counted and is passed over.
+ * below that offset has been counted and is passed over. The stream application does that by itself.
  */
 import { rmSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { Client, defaultPartitioner, KafkaError, Message } from 'kafka-do'
+import { countByDay, countDay, differentDays } from './by-day.js'
 import { readFlights } from './data-set.js'
 import { Progress } from './progress.js'
 import { count, differences, flightsIn, merge } from './totals.js'
@@ -47,24 +48,30 @@ async function run() {
   await createTopics()
   /** What the data set itself says, gathered while its rows are read. @type {import('./totals.js').ByOrigin} */
   const expected = {}
-  const [counted] = await Promise.all([consumeAll(), produceAll(expected)])
+  /** @type {import('./by-day.js').ByDay} */
+  const expectedDays = new Map()
+  const [counted, days] = await Promise.all([
+    consumeAll(),
+    countByDay(kafka, topic, options.events, stopping.signal),
+    produceAll(expected, expectedDays),
+  ])
   if (stopping.signal.aborted) {
     console.error('Stopped. Run it again to go on from here.')
     return 130
   }
-  return report(counted, expected)
+  return report(counted, expected) + reportDays(days, expectedDays)
 }
 
 async function createTopics() {
   const existing = new Set((await kafka.admin.listTopics()).map(({ name }) => name))
-  if (!existing.has(topic)) await kafka.admin.createTopic(topic, { partitions, retentionMs: -1 })
+  if (!existing.has(topic)) await kafka.admin.createTopic(topic, { partitions, retention: -1 })
   if (!existing.has(totalsTopic)) {
     await kafka.admin.createTopic(totalsTopic, { configs: { 'cleanup.policy': 'compact' } })
   }
 }
 
-/** @param {import('./totals.js').ByOrigin} expected */
-async function produceAll(expected) {
+/** @param {import('./totals.js').ByOrigin} expected @param {import('./by-day.js').ByDay} expectedDays */
+async function produceAll(expected, expectedDays) {
   const producer = kafka.producer(topic)
   const { offsets } = await kafka.admin.describeTopic(topic)
   /** Flights of each partition that an earlier run has stored. */
@@ -78,6 +85,7 @@ async function produceAll(expected) {
     const missing = []
     for (const { flight, departure } of chunk) {
       count(expected, flight)
+      countDay(expectedDays, { flight, departure })
       const key = flight.origin
       const partition = defaultPartitioner({ topic, key, partitionCount: partitions, sticky: 0 })
       if (seen[partition]++ < stored[partition]) continue
@@ -101,7 +109,7 @@ async function consumeAll() {
   const progress = new Progress(' counted', options.events, done)
   const store = kafka.producer(totalsTopic)
 
-  /** @param {import('kafka-do').Record<import('./data-set.js').Flight>} record */
+  /** @param {import('kafka-do').ConsumerRecord<import('./data-set.js').Flight>} record */
   const handle = async (record) => {
     const own = totals.get(record.partition) ?? { nextOffset: 0, byOrigin: {} }
     totals.set(record.partition, own)
@@ -168,6 +176,22 @@ function report(counted, expected) {
   }
   console.log(
     `${total} flights counted, but ${wrong.length} of ${airports} airports differ from the data set: ${wrong.slice(0, 10).join(', ')}`,
+  )
+  return 1
+}
+
+/** @param {import('./by-day.js').ByDay} days @param {import('./by-day.js').ByDay} expected */
+function reportDays(days, expected) {
+  const [busiest] = [...days].sort(([, a], [, b]) => b.flights - a.flights)
+  if (busiest) console.log(`busiest day: ${busiest[0]}, ${busiest[1].flights} flights`)
+  const wrong = differentDays(days, expected)
+  const number = expected.size.toLocaleString('en')
+  if (wrong.length === 0) {
+    console.log(`${number} days of airports counted in windows: each agrees with the data set.`)
+    return 0
+  }
+  console.log(
+    `${wrong.length} of ${number} days of airports differ from the data set: ${wrong.slice(0, 10).join(', ')}`,
   )
   return 1
 }

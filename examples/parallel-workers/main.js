@@ -32,7 +32,7 @@ const inOrder = [...byKey.values()].every((list) =>
 console.log(`${done} jobs, up to ${busiest} at a time; in order for each key: ${inOrder}`)
 
 // By hand: a bounded queue between one reader and three workers.
-/** @type {Channel<import('kafka-do').Record>} */
+/** @type {Channel<import('kafka-do').ConsumerRecord>} */
 const channel = new Channel(10)
 let worked = 0
 const workers = [1, 2, 3].map(async () => {

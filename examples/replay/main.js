@@ -23,6 +23,6 @@ for await (const { value, timestamp } of replay.take(2)) {
 // A group goes back in the same way, while it has no members.
 await kafka.consumer('example-clicks', { group: 'example-clicks' }).take(5).toArray()
 await kafka.admin.resetOffsets('example-clicks', 'example-clicks', Offset.timestamp(since))
-const { lag } = await kafka.admin.describeGroup('example-clicks')
-console.log(`the group has ${lag} to read again`)
+const { totalLag } = await kafka.admin.describeGroup('example-clicks')
+console.log(`the group has ${totalLag} to read again`)
 await kafka.close()

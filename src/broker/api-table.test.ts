@@ -12,11 +12,14 @@ import * as addPartitions from '../protocol/messages/generated/add-partitions-to
 import * as alterConfigs from '../protocol/messages/generated/alter-configs.ts'
 import * as alterPartitionReassignments from '../protocol/messages/generated/alter-partition-reassignments.ts'
 import * as apiVersions from '../protocol/messages/generated/api-versions.ts'
+import * as createAcls from '../protocol/messages/generated/create-acls.ts'
 import * as createPartitions from '../protocol/messages/generated/create-partitions.ts'
 import * as createTopics from '../protocol/messages/generated/create-topics.ts'
+import * as deleteAcls from '../protocol/messages/generated/delete-acls.ts'
 import * as deleteGroups from '../protocol/messages/generated/delete-groups.ts'
 import * as deleteRecords from '../protocol/messages/generated/delete-records.ts'
 import * as deleteTopics from '../protocol/messages/generated/delete-topics.ts'
+import * as describeAcls from '../protocol/messages/generated/describe-acls.ts'
 import * as describeCluster from '../protocol/messages/generated/describe-cluster.ts'
 import * as describeConfigs from '../protocol/messages/generated/describe-configs.ts'
 import * as describeGroups from '../protocol/messages/generated/describe-groups.ts'
@@ -360,6 +363,20 @@ ask(alterPartitionReassignments.alterPartitionReassignments, () =>
         ],
       }),
     ),
+  }),
+)
+
+ask(describeAcls.describeAcls, () => describeAcls.createDescribeAclsRequest())
+
+ask(createAcls.createAcls, () =>
+  createAcls.createCreateAclsRequest({
+    creations: [createAcls.createCreateAclsRequestAclCreation()],
+  }),
+)
+
+ask(deleteAcls.deleteAcls, () =>
+  deleteAcls.createDeleteAclsRequest({
+    filters: [deleteAcls.createDeleteAclsRequestDeleteAclsFilter()],
   }),
 )
 

@@ -8,13 +8,12 @@ import {
   openTestBroker,
   produceTo,
 } from '../../test/broker/test-broker.ts'
+import { testContext } from '../../test/broker/test-session.ts'
 import { ClosedError, DataFolderLockedError } from '../core/errors.ts'
 import { createHeartbeatRequest, heartbeat } from '../protocol/messages/generated/heartbeat.ts'
 import { createProduceRequest, produce } from '../protocol/messages/generated/produce.ts'
 import { saslHandshake } from '../protocol/messages/generated/sasl-handshake.ts'
 import { Broker } from './broker.ts'
-
-const context = { version: 4, clientId: 'test', principal: 'User:test', host: 'localhost' }
 
 test('what is produced can be fetched', async () => {
   const broker = await openTestBroker()
@@ -42,16 +41,19 @@ test('topics, settings, records and the cluster id survive a restart', async () 
 describe('versions', () => {
   test('one that is not served is refused with UNSUPPORTED_VERSION', async () => {
     const { broker } = await openTestBroker()
-    const asked = broker.handle(produce, createProduceRequest(), { ...context, version: 2 })
+    const asked = broker.handle(produce, createProduceRequest(), testContext(2))
     await expect(asked).rejects.toMatchObject({ code: 'UNSUPPORTED_VERSION' })
   })
 
-  test('an API that is not served has no highest version', async () => {
+  test('an API that is not served is refused by its name', async () => {
     const { broker } = await openTestBroker()
-    expect(broker.highestVersion(saslHandshake)).toBe(-1)
-    expect(broker.highestVersion(produce)).toBe(13)
-    const asked = broker.handle(saslHandshake, { mechanism: 'PLAIN' }, { ...context, version: 1 })
-    await expect(asked).rejects.toMatchObject({ code: 'UNSUPPORTED_VERSION' })
+    expect(broker.servedApi(saslHandshake.key)).toBeUndefined()
+    expect(broker.servedApi(produce.key)?.accepted).toEqual({ minVersion: 3, maxVersion: 13 })
+    const asked = broker.handle(saslHandshake, { mechanism: 'PLAIN' }, testContext(1))
+    await expect(asked).rejects.toMatchObject({
+      code: 'UNSUPPORTED_VERSION',
+      message: 'This broker does not serve SaslHandshake',
+    })
   })
 })
 
@@ -61,7 +63,7 @@ describe('closing', () => {
     await Promise.all([broker.close(), broker.close()])
     await broker.close()
     const request = createHeartbeatRequest({ groupId: 'g' })
-    const asked = broker.handle(heartbeat, request, context)
+    const asked = broker.handle(heartbeat, request, testContext(0))
     await expect(asked).rejects.toBeInstanceOf(ClosedError)
     await expect(asked).rejects.toMatchObject({ code: 'BROKER_CLOSED' })
   })

@@ -13,19 +13,19 @@ test('without options everything has its default, and cannot be changed', () => 
 })
 
 test('durations can be written as text, and -1 means for ever', () => {
-  expect(resolveBrokerConfig({ retentionMs: '2 days' }).retentionMs).toBe(172_800_000)
-  expect(resolveBrokerConfig({ retentionMs: -1 }).retentionMs).toBe(-1)
+  expect(resolveBrokerConfig({ retention: '2 days' }).retention).toBe(172_800_000)
+  expect(resolveBrokerConfig({ retention: -1 }).retention).toBe(-1)
 })
 
 test.each<[BrokerConfigInput, string]>([
   [{ defaultPartitions: 0 }, 'defaultPartitions'],
   [{ defaultPartitions: 1.5 }, 'defaultPartitions'],
   [{ nodeId: -1 }, 'nodeId'],
-  [{ retentionMs: -2 }, 'retentionMs'],
+  [{ retention: -2 }, 'retention'],
   [{ segmentBytes: 10 }, 'segmentBytes'],
-  [{ flushIntervalMs: 'soon' }, 'flushIntervalMs'],
+  [{ flushInterval: 'soon' }, 'flushInterval'],
   [{ autoCreateTopics: 'yes' as never }, 'autoCreateTopics'],
-  [{ defaultPartitions: 20, partitionsPerTopicMax: 10 }, 'partitionsPerTopicMax'],
+  [{ defaultPartitions: 20, maxPartitionsPerTopic: 10 }, 'maxPartitionsPerTopic'],
   [{ groupMinSessionTimeout: '1h', groupMaxSessionTimeout: '1m' }, 'groupMaxSessionTimeout'],
   [{ partitions: 3 } as never, 'partitions'],
 ])('%o is a ConfigError that names %s', (input, name) => {

@@ -2,64 +2,149 @@
  * Configuration of a broker: checked once when it is opened, then frozen. Names follow Kafka's broker settings in
  * camelCase; the defaults are Kafka's unless the option says otherwise.
  */
-import { type Duration, parseDuration } from '../core/duration.ts'
+import type { Duration } from '../core/duration.ts'
 import {
   boolean,
+  bytes,
   duration,
   integer,
   invalid,
+  type NameOf,
+  nested,
+  number,
   type Option,
+  type OptionsOf,
+  type OptionTable,
   resolveOptions,
 } from '../core/options.ts'
+import { openFilesMin } from '../storage/file-system.ts'
 
 /**
  * Settings of the broker, embedded or served. Durations are milliseconds or strings as `'30s'`.
  */
 export interface BrokerConfigInput {
-  /** Id of this node in metadata. 0 or more; default 1. */
+  /** Id of this node in metadata. 0 to 2,147,483,647; default 1. */
   nodeId?: number | undefined
   /** Whether a topic that a client asks for is created when it does not exist. Default true. */
   autoCreateTopics?: boolean | undefined
-  /** Partitions of a topic that is created without a number. 1 to `partitionsPerTopicMax`; default 1. */
+  /**
+   * Partitions of a topic that is created without a number; not more than `maxPartitionsPerTopic`.
+   * 1 to 100,000; default 1.
+   */
   defaultPartitions?: number | undefined
-  /** Limit on the partitions of one topic. Default 10 000. */
-  partitionsPerTopicMax?: number | undefined
-  /** Largest record batch, bytes; a topic's `max.message.bytes` overrides it. Default 1 048 588. */
+  /** Limit on the partitions of one topic. 1 to 100,000; default 10,000. */
+  maxPartitionsPerTopic?: number | undefined
+  /**
+   * Largest record batch, bytes; a topic's `max.message.bytes` overrides it. 0 to 1 GiB; default
+   * 1,048,588 bytes.
+   */
   messageMaxBytes?: number | undefined
-  /** Size at which a segment file is closed, bytes. Default 1 GiB. */
+  /**
+   * Files of the data folder that are open at a time; others are opened when they are needed. 16 or
+   * more; default: half of what the process may have open (`ulimit -n`).
+   */
+  maxOpenFiles?: number | undefined
+  /** Size at which a segment file is closed, bytes. 1 KiB to 2,147,483,647 bytes; default 1 GiB. */
   segmentBytes?: number | undefined
-  /** Age at which a segment file is closed. Default 7 days. */
-  segmentMs?: Duration | undefined
-  /** How long records are kept: a duration, or -1 for ever. Default 7 days. */
-  retentionMs?: Duration | undefined
+  /** Age at which a segment file is closed. 1 ms or more; default 7 days. */
+  maxSegmentAge?: Duration | undefined
+  /** How long records are kept. 0 or more, or -1 for ever; default 7 days. */
+  retention?: Duration | undefined
   /** Size above which a partition's oldest records go, bytes; -1: no limit. Default -1. */
   retentionBytes?: number | undefined
-  /** Longest time that acks=1 data waits in the operating system before it is put on stable storage. Default 1 s. */
-  flushIntervalMs?: Duration | undefined
-  /** Largest answer to one fetch, bytes (more only for a first batch that is larger). Default 55 MiB. */
+  /**
+   * Free space, bytes, below which clients' writes are refused, while reads, commits of offsets and
+   * deletions go on; 0: no such limit. 0 or more; default: 64 MiB, or a tenth of the disk where
+   * that is less.
+   */
+  diskReserve?: number | undefined
+  /**
+   * How often retention and compaction look for work; they also do soon after a segment is closed.
+   * 1 ms to 2,147,483,647 ms; default 15 s.
+   */
+  logCleanerBackoff?: Duration | undefined
+  /**
+   * Share of a compacted log that must have come since its last compaction before the next; a
+   * topic's `min.cleanable.dirty.ratio` overrides it. 0 to 1; default 0.5.
+   */
+  logCleanerMinCleanableRatio?: number | undefined
+  /**
+   * How long a record stays uncompacted at least; a topic's `min.compaction.lag.ms` overrides it.
+   * Default 0.
+   */
+  logCleanerMinCompactionLag?: Duration | undefined
+  /**
+   * How long a record that was overtaken may wait for compaction; a topic's `max.compaction.lag.ms`
+   * overrides it. 1 ms or more, or -1 for ever; default -1.
+   */
+  logCleanerMaxCompactionLag?: Duration | undefined
+  /**
+   * How long nothing is deleted that only expired by a jump of the clock of a week or more, so that
+   * a clock that is wrong can be set. 0: the clock is always trusted. Default 1 day.
+   */
+  clockJumpGrace?: Duration | undefined
+  /**
+   * Longest time that acks=1 data waits in the operating system before it is put on stable storage.
+   * 1 ms or more; default 1 s.
+   */
+  flushInterval?: Duration | undefined
+  /**
+   * Largest answer to one fetch, bytes (more only for a first batch that is larger). 1 KiB to 1
+   * GiB; default 55 MiB.
+   */
   fetchMaxBytes?: number | undefined
-  /** Longest long poll; a fetch that asks for more is answered after this. Default 5 min. */
-  fetchMaxWaitMs?: Duration | undefined
-  /** Long polls that may wait at a time; more are answered at once. Default 100 000. */
-  waitingFetchesMax?: number | undefined
-  /** Fetch sessions (KIP-227) at a time; 0: none are granted. Default 1000. */
-  fetchSessionsMax?: number | undefined
-  /** Partitions that all fetch sessions together remember. Default 200 000 (Kafka: no limit). */
-  fetchSessionPartitionsMax?: number | undefined
-  /** How long the first rebalance of an empty group waits for more members. Default 0 (Kafka: 3 s). */
+  /**
+   * Longest long poll; a fetch that asks for more is answered after this. At most 2,147,483,647 ms;
+   * default 5 min.
+   */
+  fetchMaxWait?: Duration | undefined
+  /** Long polls that may wait at a time; more are answered at once. 1 or more; default 100,000. */
+  maxWaitingFetches?: number | undefined
+  /** Fetch sessions (KIP-227) at a time; with 0 none are granted. 0 to 1,000,000; default 1000. */
+  maxFetchSessions?: number | undefined
+  /**
+   * Partitions that all fetch sessions together remember. Kafka has no limit. 0 or more; default
+   * 200,000.
+   */
+  maxFetchSessionPartitions?: number | undefined
+  /**
+   * How long the first rebalance of an empty group waits for more members. Kafka's default is 3 s.
+   * At most 2,147,483,647 ms; default 0.
+   */
   groupInitialRebalanceDelay?: Duration | undefined
-  /** Bounds of a member's session timeout. Defaults 6 s and 30 min. */
+  /** Shortest session timeout that a member may ask for. 1 ms to 2,147,483,647 ms; default 6 s. */
   groupMinSessionTimeout?: Duration | undefined
+  /**
+   * Longest session timeout that a member may ask for. 1 ms to 2,147,483,647 ms; default 30 min.
+   */
   groupMaxSessionTimeout?: Duration | undefined
-  /** Members of one group. Default 10 000 (Kafka: no limit). */
+  /** Members of one group. Kafka has no limit. 1 or more; default 10,000. */
   groupMaxSize?: number | undefined
-  /** How long the offsets of a group without members are kept. Default 7 days. */
+  /** How long the offsets of a group without members are kept. 1 ms or more; default 7 days. */
   offsetsRetention?: Duration | undefined
-  /** Longest time that a producer may ask for one transaction. Default 15 min. */
+  /**
+   * Longest time that a producer may ask for one transaction. 1 ms to 2,147,483,647 ms; default 15
+   * min.
+   */
   transactionMaxTimeout?: Duration | undefined
-  /** How long a transactional id that is not used is remembered. Default 7 days. */
+  /** How long a transactional id that is not used is remembered. 1 ms or more; default 7 days. */
   transactionalIdExpiration?: Duration | undefined
-  /** Metadata text of one committed offset, bytes. Default 4096. */
+  /**
+   * Size at which a segment of `__consumer_offsets` is closed, bytes; acts where the topic is
+   * created. 1 KiB to 2,147,483,647 bytes; default 100 MiB.
+   */
+  offsetsTopicSegmentBytes?: number | undefined
+  /**
+   * Size at which a segment of `__transaction_state` is closed, bytes; acts where the topic is
+   * created. 1 KiB to 2,147,483,647 bytes; default 100 MiB.
+   */
+  transactionStateLogSegmentBytes?: number | undefined
+  /**
+   * Size at which a segment of the log of topics and configs is closed, bytes. 1 KiB to
+   * 2,147,483,647 bytes; default 100 MiB.
+   */
+  metadataLogSegmentBytes?: number | undefined
+  /** Metadata text of one committed offset, bytes. 0 to 1 MiB; default 4 KiB. */
   offsetMetadataMaxBytes?: number | undefined
 }
 
@@ -67,18 +152,26 @@ export interface BrokerConfig {
   readonly nodeId: number
   readonly autoCreateTopics: boolean
   readonly defaultPartitions: number
-  readonly partitionsPerTopicMax: number
+  readonly maxPartitionsPerTopic: number
   readonly messageMaxBytes: number
+  readonly maxOpenFiles: number | undefined
   readonly segmentBytes: number
-  readonly segmentMs: number
-  readonly retentionMs: number
+  readonly maxSegmentAge: number
+  readonly retention: number
   readonly retentionBytes: number
-  readonly flushIntervalMs: number
+  /** Undefined: as the size of the disk says. */
+  readonly diskReserve: number | undefined
+  readonly logCleanerBackoff: number
+  readonly logCleanerMinCleanableRatio: number
+  readonly logCleanerMinCompactionLag: number
+  readonly logCleanerMaxCompactionLag: number
+  readonly clockJumpGrace: number
+  readonly flushInterval: number
   readonly fetchMaxBytes: number
-  readonly fetchMaxWaitMs: number
-  readonly waitingFetchesMax: number
-  readonly fetchSessionsMax: number
-  readonly fetchSessionPartitionsMax: number
+  readonly fetchMaxWait: number
+  readonly maxWaitingFetches: number
+  readonly maxFetchSessions: number
+  readonly maxFetchSessionPartitions: number
   readonly groupInitialRebalanceDelay: number
   readonly groupMinSessionTimeout: number
   readonly groupMaxSessionTimeout: number
@@ -86,57 +179,191 @@ export interface BrokerConfig {
   readonly offsetsRetention: number
   readonly transactionMaxTimeout: number
   readonly transactionalIdExpiration: number
+  readonly offsetsTopicSegmentBytes: number
+  readonly transactionStateLogSegmentBytes: number
+  readonly metadataLogSegmentBytes: number
   readonly offsetMetadataMaxBytes: number
 }
 
 const dayMs = 86_400_000
 const gibibyte = 1024 * 1024 * 1024
+const internalSegmentBytes = 100 * 1024 * 1024
 const int32Max = 2_147_483_647
+
+export const brokerOptions: OptionTable<BrokerConfig> = {
+  nodeId: integer(1, {
+    min: 0,
+    max: int32Max,
+    kafka: 'node.id',
+  }),
+  autoCreateTopics: boolean(true, {
+    kafka: 'auto.create.topics.enable',
+  }),
+  defaultPartitions: integer(1, {
+    min: 1,
+    max: 100_000,
+    kafka: 'num.partitions',
+  }),
+  maxPartitionsPerTopic: integer(10_000, {
+    min: 1,
+    max: 100_000,
+  }),
+  messageMaxBytes: bytes(1_048_588, {
+    min: 0,
+    max: gibibyte,
+    kafka: 'message.max.bytes',
+  }),
+  maxOpenFiles: integer(undefined, {
+    min: openFilesMin,
+  }),
+  segmentBytes: bytes(gibibyte, {
+    min: 1024,
+    max: int32Max,
+    kafka: 'segment.bytes',
+  }),
+  maxSegmentAge: duration(7 * dayMs, {
+    min: 1,
+    kafka: 'segment.ms',
+  }),
+  retention: duration(7 * dayMs, {
+    forever: true,
+    kafka: 'retention.ms',
+  }),
+  retentionBytes: bytes(-1, {
+    min: -1,
+    kafka: 'retention.bytes',
+  }),
+  diskReserve: bytes(undefined, {
+    min: 0,
+  }),
+  logCleanerBackoff: duration(15_000, {
+    min: 1,
+    max: int32Max,
+    kafka: 'log.cleaner.backoff.ms',
+  }),
+  logCleanerMinCleanableRatio: number(0.5, {
+    min: 0,
+    max: 1,
+    kafka: 'log.cleaner.min.cleanable.ratio',
+  }),
+  logCleanerMinCompactionLag: duration(0, {
+    kafka: 'log.cleaner.min.compaction.lag.ms',
+  }),
+  logCleanerMaxCompactionLag: duration(-1, {
+    min: 1,
+    forever: true,
+    kafka: 'log.cleaner.max.compaction.lag.ms',
+  }),
+  clockJumpGrace: duration(dayMs),
+  flushInterval: duration(1000, {
+    min: 1,
+    kafka: 'log.flush.interval.ms',
+  }),
+  fetchMaxBytes: bytes(55 * 1024 * 1024, {
+    min: 1024,
+    max: gibibyte,
+    kafka: 'fetch.max.bytes',
+  }),
+  fetchMaxWait: duration(300_000, {
+    max: int32Max,
+    kafka: 'fetch.max.wait.ms',
+  }),
+  maxWaitingFetches: integer(100_000, {
+    min: 1,
+  }),
+  maxFetchSessions: integer(1000, {
+    min: 0,
+    max: 1_000_000,
+    kafka: 'max.incremental.fetch.session.cache.slots',
+  }),
+  maxFetchSessionPartitions: integer(200_000, {
+    min: 0,
+  }),
+  groupInitialRebalanceDelay: duration(0, {
+    max: int32Max,
+    kafka: 'group.initial.rebalance.delay.ms',
+  }),
+  groupMinSessionTimeout: duration(6000, {
+    min: 1,
+    max: int32Max,
+    kafka: 'group.min.session.timeout.ms',
+  }),
+  groupMaxSessionTimeout: duration(1_800_000, {
+    min: 1,
+    max: int32Max,
+    kafka: 'group.max.session.timeout.ms',
+  }),
+  groupMaxSize: integer(10_000, {
+    min: 1,
+    kafka: 'group.max.size',
+  }),
+  offsetsRetention: duration(7 * dayMs, {
+    min: 1,
+    kafka: 'offsets.retention.minutes',
+  }),
+  transactionMaxTimeout: duration(900_000, {
+    min: 1,
+    max: int32Max,
+    kafka: 'transaction.max.timeout.ms',
+  }),
+  transactionalIdExpiration: duration(7 * dayMs, {
+    min: 1,
+    kafka: 'transactional.id.expiration.ms',
+  }),
+  offsetsTopicSegmentBytes: bytes(internalSegmentBytes, {
+    min: 1024,
+    max: int32Max,
+    kafka: 'offsets.topic.segment.bytes',
+  }),
+  transactionStateLogSegmentBytes: bytes(internalSegmentBytes, {
+    min: 1024,
+    max: int32Max,
+    kafka: 'transaction.state.log.segment.bytes',
+  }),
+  metadataLogSegmentBytes: bytes(internalSegmentBytes, {
+    min: 1024,
+    max: int32Max,
+    kafka: 'metadata.log.segment.bytes',
+  }),
+  offsetMetadataMaxBytes: bytes(4096, {
+    min: 0,
+    max: 1_048_576,
+    kafka: 'offset.metadata.max.bytes',
+  }),
+} satisfies OptionsOf<BrokerConfigInput>
+
+/** As an option of what brings a broker along: a server, a test double. */
+export const brokerOption: Option<BrokerConfig | undefined> = nested(
+  undefined,
+  brokerOptions,
+  checkBrokerConfig,
+)
 
 /** Throws `ConfigError` naming the key and what is allowed. */
 export function resolveBrokerConfig(input?: BrokerConfigInput): BrokerConfig {
-  const config = resolveOptions<BrokerConfig>(
-    'BrokerConfig',
-    {
-      nodeId: integer(1, { min: 0, max: int32Max }),
-      autoCreateTopics: boolean(true),
-      defaultPartitions: integer(1, { min: 1, max: 100_000 }),
-      partitionsPerTopicMax: integer(10_000, { min: 1, max: 100_000 }),
-      messageMaxBytes: integer(1_048_588, { min: 0, max: gibibyte }),
-      segmentBytes: integer(gibibyte, { min: 1024, max: int32Max }),
-      segmentMs: duration(7 * dayMs, { min: 1 }),
-      retentionMs: durationOrForever(7 * dayMs),
-      retentionBytes: integer(-1, { min: -1 }),
-      flushIntervalMs: duration(1000, { min: 1 }),
-      fetchMaxBytes: integer(55 * 1024 * 1024, { min: 1024, max: gibibyte }),
-      fetchMaxWaitMs: duration(300_000, { min: 0, max: int32Max }),
-      waitingFetchesMax: integer(100_000, { min: 1 }),
-      fetchSessionsMax: integer(1000, { min: 0, max: 1_000_000 }),
-      fetchSessionPartitionsMax: integer(200_000, { min: 0 }),
-      groupInitialRebalanceDelay: duration(0, { max: int32Max }),
-      groupMinSessionTimeout: duration(6000, { min: 1, max: int32Max }),
-      groupMaxSessionTimeout: duration(1_800_000, { min: 1, max: int32Max }),
-      groupMaxSize: integer(10_000, { min: 1 }),
-      offsetsRetention: duration(7 * dayMs, { min: 1 }),
-      transactionMaxTimeout: duration(900_000, { min: 1, max: int32Max }),
-      transactionalIdExpiration: duration(7 * dayMs, { min: 1 }),
-      offsetMetadataMaxBytes: integer(4096, { min: 0, max: 1_048_576 }),
-    },
-    input,
-  )
-  if (config.defaultPartitions > config.partitionsPerTopicMax) {
+  const kind = 'BrokerConfig'
+  const given = resolveOptions<BrokerConfig>(kind, brokerOptions, input)
+  return checkBrokerConfig(given, (key) => `${kind}.${key}`)
+}
+
+function checkBrokerConfig(config: BrokerConfig, nameOf: NameOf): BrokerConfig {
+  const { defaultPartitions, maxPartitionsPerTopic } = config
+  if (defaultPartitions > maxPartitionsPerTopic) {
     throw invalid(
-      `BrokerConfig.defaultPartitions (${config.defaultPartitions}) must not pass partitionsPerTopicMax (${config.partitionsPerTopicMax})`,
+      `${nameOf('defaultPartitions')} (${defaultPartitions}) must not pass ${nameOf('maxPartitionsPerTopic')} (${maxPartitionsPerTopic})`,
     )
   }
-  if (config.groupMinSessionTimeout > config.groupMaxSessionTimeout) {
+  const { logCleanerMinCompactionLag, logCleanerMaxCompactionLag } = config
+  if (logCleanerMaxCompactionLag >= 0 && logCleanerMinCompactionLag > logCleanerMaxCompactionLag) {
     throw invalid(
-      `BrokerConfig.groupMinSessionTimeout (${config.groupMinSessionTimeout} ms) must not pass groupMaxSessionTimeout (${config.groupMaxSessionTimeout} ms)`,
+      `${nameOf('logCleanerMinCompactionLag')} (${logCleanerMinCompactionLag} ms) must not pass ${nameOf('logCleanerMaxCompactionLag')} (${logCleanerMaxCompactionLag} ms)`,
+    )
+  }
+  const { groupMinSessionTimeout, groupMaxSessionTimeout } = config
+  if (groupMinSessionTimeout > groupMaxSessionTimeout) {
+    throw invalid(
+      `${nameOf('groupMinSessionTimeout')} (${groupMinSessionTimeout} ms) must not pass ${nameOf('groupMaxSessionTimeout')} (${groupMaxSessionTimeout} ms)`,
     )
   }
   return config
-}
-
-function durationOrForever(fallback: number): Option<number> {
-  return { fallback, read: (value, key) => (value === -1 ? -1 : parseDuration(value, key)) }
 }

@@ -1,7 +1,8 @@
 /** From what was thrown to Kafka's error code and message in a response. */
 import { KafkaError, StorageError } from '../core/errors.ts'
 import type { Logger } from '../core/runtime.ts'
-import { errorCode } from '../protocol/error-codes.ts'
+import { codeOfName, errorCode, nothingWritten } from '../protocol/error-codes.ts'
+import { isShortage } from './log/disk-reserve.ts'
 
 const unknownServerError = -1
 
@@ -19,6 +20,7 @@ export const errorCodes = {
   INVALID_TOPIC_EXCEPTION: errorCode('INVALID_TOPIC_EXCEPTION'),
   UNKNOWN_TOPIC_ID: errorCode('UNKNOWN_TOPIC_ID'),
   UNKNOWN_TOPIC_OR_PARTITION: errorCode('UNKNOWN_TOPIC_OR_PARTITION'),
+  UNKNOWN_SERVER_ERROR: unknownServerError,
   UNSTABLE_OFFSET_COMMIT: errorCode('UNSTABLE_OFFSET_COMMIT'),
   UNSUPPORTED_VERSION: errorCode('UNSUPPORTED_VERSION'),
 } as const
@@ -26,7 +28,7 @@ export const errorCodes = {
 /** A `KafkaError`'s own code; KAFKA_STORAGE_ERROR for a disk that refuses; else a fault of ours, which is logged. */
 export function toErrorCode(logger: Logger, error: unknown): number {
   if (error instanceof KafkaError) {
-    const code = errorCode(error.code)
+    const code = codeOfName(error.code)
     if (code !== unknownServerError) return code
     if (error instanceof StorageError) return errorCode('KAFKA_STORAGE_ERROR')
   }
@@ -34,7 +36,11 @@ export function toErrorCode(logger: Logger, error: unknown): number {
   return unknownServerError
 }
 
-/** Null, so Kafka's standard text, for what is not a `KafkaError`: its text is not for other people's eyes. */
+/**
+ * Null, so Kafka's standard text, for what is not a `KafkaError`: its text is not for other people's eyes. What a full disk
+ * refused was taken back, which Kafka's code does not say.
+ */
 export function toErrorMessage(error: unknown): string | null {
+  if (isShortage(error) && error.outcome === 'failed') return `${error.message} (${nothingWritten})`
   return error instanceof KafkaError ? error.message : null
 }

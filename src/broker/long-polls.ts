@@ -2,6 +2,7 @@
  * Waits of fetches that found too little. A wait costs a few listeners and one timer, and no work until one of its
  * partitions advances. Invariant: whatever ends a wait removes its listeners and its timer.
  */
+import { onAbort } from '../core/abort.ts'
 import type { Runtime } from '../core/runtime.ts'
 import type { PartitionLog } from './log/partition-log.ts'
 import { makeVisibleSoon } from './visibility.ts'
@@ -38,24 +39,23 @@ export class LongPolls {
     return this.#watched.has(log)
   }
 
-  /** Past `waitingFetchesMax` waits the answer is `expired` at once. */
+  /** Past `maxWaitingFetches` waits the answer is `expired` at once. */
   wait(logs: readonly PartitionLog[], options: WaitOptions): Promise<WaitOutcome> {
     const { timeoutMs, signal, isWorthLooking } = options
     if (this.#isClosed) return Promise.resolve('closed')
     if (signal?.aborted) return Promise.resolve('gone')
     if (timeoutMs <= 0 || this.#ends.size >= this.#waitsMax) return Promise.resolve('expired')
     return new Promise((resolve) => {
-      const onAbort = () => end('gone')
       const end = (outcome: WaitOutcome) => {
         if (!this.#ends.delete(end)) return
         timer.cancel()
-        signal?.removeEventListener('abort', onAbort)
+        stopListening()
         for (const stop of stops) stop()
         resolve(outcome)
       }
       this.#ends.add(end)
       const timer = this.#runtime.setTimer(timeoutMs, () => end('expired'))
-      signal?.addEventListener('abort', onAbort, { once: true })
+      const stopListening = onAbort(signal, () => end('gone'))
       const stops = logs.map((log) =>
         this.#watch(log, () => isWorthLooking(log) && end('advanced')),
       )

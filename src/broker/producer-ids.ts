@@ -23,6 +23,13 @@ export class ProducerIds {
     this.#end = store.nextProducerId
   }
 
+  /** Leaves out the ids below `id`. Call before the first is given out. */
+  skipTo(id: bigint): void {
+    if (id <= this.#next) return
+    this.#next = id
+    this.#end = id
+  }
+
   /** Throws `StorageError` when a block cannot be reserved. */
   async next(): Promise<bigint> {
     while (this.#next === this.#end) {

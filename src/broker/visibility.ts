@@ -1,5 +1,5 @@
 /**
- * Readers see only what is on stable storage. Appends that nobody waits for go there within `flushIntervalMs`; when a
+ * Readers see only what is on stable storage. Appends that nobody waits for go there within `flushInterval`; when a
  * reader is waiting they go at once.
  */
 import type { PartitionLog } from './log/partition-log.ts'

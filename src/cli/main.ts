@@ -1,26 +1,39 @@
 #!/usr/bin/env node
-/** The `kafka-do` command: arguments in, text out. What it does is in the commands' files. */
-import { Command, CommanderError } from 'commander'
-import { KafkaError } from '../core/errors.ts'
-import { version } from '../core/version.ts'
-import { serveCommand } from './serve.ts'
+/** The `kafka-do` program: the process's streams and signals, given to the command line. */
+import { createRuntime } from '../core/runtime.ts'
+import { runCommandLine } from './run.ts'
+import { Interruption } from './shell/io.ts'
 
-const program = new Command('kafka-do')
-  .description('Event streaming with zero ops: a durable Kafka-compatible broker in one process')
-  .version(version)
-  .addCommand(serveCommand())
-  .showHelpAfterError('(kafka-do --help shows what is possible)')
-  .exitOverride()
+const ending = new AbortController()
+const words = process.argv.slice(2)
+let stdin: typeof process.stdin | undefined
 
-try {
-  await program.parseAsync()
-} catch (error) {
-  if (error instanceof CommanderError) {
-    process.exitCode = error.exitCode
-  } else if (error instanceof KafkaError) {
-    process.stderr.write(`kafka-do: ${error.message}\n`)
-    process.exitCode = 1
-  } else {
-    throw error
+// `serve` stops in its own time, and listens for these itself.
+if (words[0] !== 'serve') {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      // Who asks twice does not want to wait.
+      if (ending.signal.aborted) process.exit(signal === 'SIGINT' ? 130 : 143)
+      ending.abort(new Interruption(signal))
+    })
   }
 }
+
+const running = runCommandLine(words, {
+  // Making it costs time, and most commands read nothing.
+  get stdin() {
+    stdin ??= process.stdin
+    return stdin
+  },
+  stdout: process.stdout,
+  stderr: process.stderr,
+  environment: process.env,
+  runtime: createRuntime(),
+  signal: ending.signal,
+})
+
+running.then((code) => {
+  process.exitCode = code
+  // A reader of standard input that was ended early would keep the process.
+  stdin?.destroy()
+})

@@ -1,4 +1,5 @@
-/** Administration: topics, records, groups and the cluster. What each call does is in `admin/`. */
+/** Administration: topics, records, groups, rights, quotas, transactions and the cluster. What each call does is in `admin/`. */
+import type { Acl, AclFilter, NewAcl } from './admin/acls.ts'
 import { type ClusterDescription, describeCluster } from './admin/cluster-description.ts'
 import {
   deleteGroup,
@@ -7,8 +8,12 @@ import {
   type GroupSummary,
   listGroups,
 } from './admin/groups.ts'
+import type { ApiKey, CreatedApiKey, NewApiKey, RotateKeyOptions } from './admin/keys.ts'
+import { type ListOffsetsOptions, listOffsets, type PartitionOffset } from './admin/list-offsets.ts'
+import type { Quota, QuotaChanges, QuotaEntity } from './admin/quotas.ts'
 import { deleteRecords, type EarliestOffsets, type RecordsToDelete } from './admin/records.ts'
 import { type ResetOffset, resetOffsets } from './admin/reset-offsets.ts'
+import type { TopicChanges, TopicConfig } from './admin/topic-config.ts'
 import {
   alterTopic,
   createPartitions,
@@ -16,16 +21,15 @@ import {
   deleteTopic,
   describeTopic,
   listTopics,
-  type TopicChanges,
-  type TopicConfig,
   type TopicDescription,
   type TopicSummary,
 } from './admin/topics.ts'
+import type { TransactionDescription, TransactionSummary } from './admin/transactions.ts'
 import type { Cluster } from './cluster.ts'
 import type { Offset, OffsetShift } from './consumer/offset.ts'
 
 /**
- * Topics, records, groups and the cluster: `kafka.admin`. Each call is retried while that may help, for the client's
+ * Topics, records, groups, rights, quotas, transactions and the cluster: `kafka.admin`. Each call is retried while that may help, for the client's
  * `timeout`.
  */
 export class Admin {
@@ -47,7 +51,7 @@ export class Admin {
   /**
    * Changes settings of a topic, durably; those that are not named stay. Throws `TopicNotFoundError`, `KafkaError`
    * INVALID_CONFIG, `ConfigError`.
-   * @example await kafka.admin.alterTopic('orders', { retentionMs: '30d', configs: { 'segment.ms': null } })
+   * @example await kafka.admin.alterTopic('orders', { retention: '30d', configs: { 'segment.ms': null } })
    */
   async alterTopic(name: string, changes: TopicChanges): Promise<void> {
     await alterTopic(this.#cluster, name, changes)
@@ -71,6 +75,19 @@ export class Admin {
   /** All topics but the broker's internal ones, by name. */
   async listTopics(): Promise<TopicSummary[]> {
     return listTopics(this.#cluster)
+  }
+
+  /**
+   * Where a place is in each partition of a topic: the offset of the first record at that time or later, of the oldest record,
+   * or the end. Throws `TopicNotFoundError`, `ConfigError`.
+   * @example const ends = await kafka.admin.listOffsets('orders', Offset.latest)
+   */
+  async listOffsets(
+    topic: string,
+    offset: Offset,
+    options: ListOffsetsOptions = {},
+  ): Promise<PartitionOffset[]> {
+    return listOffsets(this.#cluster, topic, offset, options)
   }
 
   /**
@@ -109,9 +126,109 @@ export class Admin {
     return resetOffsets(this.#cluster, group, topic, offset)
   }
 
+  /** What `resetOffsets` would do, and do nothing. Throws as it does. */
+  async previewReset(
+    group: string,
+    topic: string,
+    offset: Offset | OffsetShift,
+  ): Promise<ResetOffset[]> {
+    return resetOffsets(this.#cluster, group, topic, offset, { isPreview: true })
+  }
+
   /** Deletes a group without members and all that it has committed. Throws `KafkaError` NON_EMPTY_GROUP, GROUP_ID_NOT_FOUND. */
   async deleteGroup(group: string): Promise<void> {
     await deleteGroup(this.#cluster, group)
+  }
+
+  /** Transactional ids that the brokers know, by name. Throws `UnauthorizedError`; `KafkaError` UNSUPPORTED_VERSION before Kafka 3.0. */
+  async listTransactions(): Promise<TransactionSummary[]> {
+    const { listTransactions } = await import('./admin/transactions.ts')
+    return listTransactions(this.#cluster)
+  }
+
+  /** Throws `KafkaError` TRANSACTIONAL_ID_NOT_FOUND. */
+  async describeTransaction(transactionalId: string): Promise<TransactionDescription> {
+    const { describeTransaction } = await import('./admin/transactions.ts')
+    return describeTransaction(this.#cluster, transactionalId)
+  }
+
+  /**
+   * Rights that fit; what the filter leaves out is any. Throws `KafkaError` SECURITY_DISABLED where the cluster has no access
+   * control, `UnauthorizedError`, `ConfigError`.
+   * @example await kafka.admin.listAcls({ principal: 'User:alice' })
+   */
+  async listAcls(filter: AclFilter = {}): Promise<Acl[]> {
+    const { checkAclFilter, listAcls } = await import('./admin/acls.ts')
+    checkAclFilter(filter)
+    return listAcls(this.#cluster, filter)
+  }
+
+  /**
+   * Gives rights, or takes them with `permission: 'deny'`; what is there already stays. Throws as `listAcls`.
+   * @example
+   * await kafka.admin.createAcls([
+   *   { principal: 'User:alice', type: 'topic', name: 'orders', operation: 'read' },
+   * ])
+   */
+  async createAcls(acls: readonly NewAcl[]): Promise<void> {
+    const { checkNewAcls, createAcls } = await import('./admin/acls.ts')
+    checkNewAcls(acls)
+    await createAcls(this.#cluster, acls)
+  }
+
+  /** Removes all rights that fit, and returns them; what the filter leaves out is any. Throws as `listAcls`. */
+  async deleteAcls(filter: AclFilter): Promise<Acl[]> {
+    const { checkAclFilter, deleteAcls } = await import('./admin/acls.ts')
+    checkAclFilter(filter)
+    return deleteAcls(this.#cluster, filter)
+  }
+
+  /** The quotas of users, clients and addresses. Throws `UnauthorizedError`; `KafkaError` UNSUPPORTED_VERSION where there are none. */
+  async listQuotas(): Promise<Quota[]> {
+    const { listQuotas } = await import('./admin/quotas.ts')
+    return listQuotas(this.#cluster)
+  }
+
+  /**
+   * Sets quotas of an entity, and with null takes them away; those that are not named stay. Throws `KafkaError`
+   * INVALID_REQUEST for a quota that the broker does not know, `UnauthorizedError`, `ConfigError`.
+   * @example await kafka.admin.alterQuotas({ user: 'alice' }, { producer_byte_rate: 1_048_576 })
+   */
+  async alterQuotas(entity: QuotaEntity, changes: QuotaChanges): Promise<void> {
+    const { alterQuotas, checkQuotas } = await import('./admin/quotas.ts')
+    checkQuotas(entity, changes)
+    await alterQuotas(this.#cluster, entity, changes)
+  }
+
+  /**
+   * The API keys of `kafka-do serve --access keys`, without their secrets: all, or those that were made with the key in use.
+   * Throws `KafkaError` SECURITY_DISABLED where there are none, as on Apache Kafka; `UnauthorizedError`.
+   */
+  async listKeys(): Promise<ApiKey[]> {
+    const { listKeys } = await import('./admin/keys.ts')
+    return listKeys(this.#cluster)
+  }
+
+  /**
+   * Makes an API key, which may do no more than the one in use. Throws as `listKeys`, and `ConfigError`; with `outcome`
+   * `'unknown'` it may have been made.
+   * @example const { key } = await kafka.admin.createKey({ name: 'shop', scopes: ['produce:orders'] })
+   */
+  async createKey(options: NewApiKey): Promise<CreatedApiKey> {
+    const { createKey } = await import('./admin/keys.ts')
+    return createKey(this.#cluster, options)
+  }
+
+  /** Gives a key a new secret; the old one is taken for `overlap` more. Throws as `createKey`; `KafkaError` RESOURCE_NOT_FOUND. */
+  async rotateKey(id: string, options: RotateKeyOptions = {}): Promise<CreatedApiKey> {
+    const { rotateKey } = await import('./admin/keys.ts')
+    return rotateKey(this.#cluster, id, options)
+  }
+
+  /** Takes a key and its rights away; what is open with it ends within a second. Throws as `rotateKey`. */
+  async revokeKey(id: string): Promise<void> {
+    const { revokeKey } = await import('./admin/keys.ts')
+    await revokeKey(this.#cluster, id)
   }
 
   async describeCluster(): Promise<ClusterDescription> {

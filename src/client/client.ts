@@ -3,6 +3,7 @@
  * it the connection that its URL calls for.
  */
 import type { Connection } from '../connection/connection.ts'
+import type { Metric } from '../core/metrics.ts'
 import { invalid } from '../core/options.ts'
 import { Admin } from './admin.ts'
 import { Cluster, closedClient } from './cluster.ts'
@@ -16,11 +17,11 @@ import {
 } from './consumer/consumer-config.ts'
 import type { SendBytes } from './consumer/error-policy.ts'
 import type { ConsumerRecord } from './consumer/record.ts'
-import type { Metric } from './metrics.ts'
 import type { RecordMetadata } from './producer/delivery.ts'
-import { Producer, type SendOptions } from './producer/producer.ts'
+import { Producer } from './producer/producer.ts'
 import { type ProducerConfig, resolveProducerConfig } from './producer/producer-config.ts'
 import { ProducerEngine } from './producer/producer-engine.ts'
+import type { SendOptions } from './producer/send-options.ts'
 import { bytes } from './serializer.ts'
 import { type Topic, topic, toTopic } from './topic.ts'
 import type { Transaction } from './transaction/transaction.ts'
@@ -42,6 +43,7 @@ export class BaseClient {
   readonly #admin: Admin
   #produceEngine: ProducerEngine | undefined
   #transactions: TransactionalProducers | undefined
+  /** What must be closed with the client: no longer than it is open itself. */
   readonly #open = new Set<{ close(): Promise<void> }>()
   #closing: Promise<void> | undefined
 
@@ -50,6 +52,12 @@ export class BaseClient {
     this.#connection = connection
     this.#cluster = new Cluster(connection, config)
     this.#admin = new Admin(this.#cluster)
+  }
+
+  /** @internal What other parts of a client are made with. */
+  protected get parts() {
+    this.#checkOpen()
+    return { cluster: this.#cluster, running: this.#open }
   }
 
   /** Topics, records, groups and the cluster. */
@@ -90,6 +98,7 @@ export class BaseClient {
     this.#checkOpen()
     const resolved = resolveProducerConfig(config)
     const engine = this.#track(new ProducerEngine(this.#cluster, resolved))
+    engine.onClosed = () => this.#open.delete(engine)
     return new Producer(toTopic(topic), engine, resolved, this.#cluster)
   }
 
@@ -110,8 +119,8 @@ export class BaseClient {
   ): Consumer<V, K> {
     this.#checkOpen()
     const list = (Array.isArray(topics) ? topics : [topics]) as readonly Subscribable<V, K>[]
-    const parts = { cluster: this.#cluster, sendBytes: this.#sendBytes }
-    return this.#track(new Consumer(parts, list.map(toSubscribed), config))
+    const parts = { cluster: this.#cluster, sendBytes: this.#sendBytes, running: this.#open }
+    return new Consumer(parts, list.map(toSubscribed), config)
   }
 
   /**
@@ -126,11 +135,7 @@ export class BaseClient {
     handler: (record: ConsumerRecord<V, K>) => unknown,
   ): Promise<void> {
     const consumer = this.consumer(topics, config)
-    try {
-      await consumer.forEach(handler)
-    } finally {
-      this.#open.delete(consumer)
-    }
+    await consumer.forEach(handler)
   }
 
   /**
@@ -145,11 +150,7 @@ export class BaseClient {
   ): Promise<void> {
     const { size, waitMs, consumer: resolved } = resolveBatchConfig(config)
     const consumer = this.#consumer(topics, resolved)
-    try {
-      await consumer.forEachBatch({ size, waitMs }, handler)
-    } finally {
-      this.#open.delete(consumer)
-    }
+    await consumer.forEachBatch({ size, waitMs }, handler)
   }
 
   /**

@@ -1,74 +1,40 @@
 /**
- * What the client knows of the cluster: topics, partition leaders, coordinators. Above the connection,
- * below producers and consumers. Invariant: one metadata request per topic is in flight at a time; everyone
- * who asks meanwhile shares it.
+ * What the client knows of the cluster: topics and partition leaders (in the topic directory), coordinators. Above the
+ * connection, below producers and consumers. Also how calls are tried again.
  */
 
 import type { Connection, ExchangeOptions } from '../connection/connection.ts'
 import { abortReason, backoffDelay, delay } from '../core/backoff.ts'
-import {
-  ClosedError,
-  DisconnectedError,
-  KafkaError,
-  TimeoutError,
-  TopicNotFoundError,
-} from '../core/errors.ts'
+import { ClosedError, DisconnectedError, KafkaError, TimeoutError } from '../core/errors.ts'
 import type { Runtime } from '../core/runtime.ts'
 import type { Api } from '../protocol/api.ts'
-import { errorFrom, errorName } from '../protocol/error-codes.ts'
+import { errorFrom } from '../protocol/error-codes.ts'
 import {
   createFindCoordinatorRequest,
   findCoordinator,
 } from '../protocol/messages/generated/find-coordinator.ts'
-import {
-  createMetadataRequest,
-  createMetadataRequestTopic,
-  type MetadataResponseTopic,
-  metadata,
-} from '../protocol/messages/generated/metadata.ts'
+import { createMetadataRequest, metadata } from '../protocol/messages/generated/metadata.ts'
+import type { CallOptions } from './call-options.ts'
 import type { ResolvedClientConfig } from './config.ts'
 import { ClientMetrics, measured } from './metrics.ts'
+import {
+  type EnsureOptions,
+  type PartitionInfo,
+  TopicDirectory,
+  type TopicInfo,
+  toTopicInfo,
+} from './topic-directory.ts'
 
-export interface PartitionInfo {
-  readonly index: number
-  /** -1 while the partition has no leader. */
-  readonly leaderId: number
-  readonly leaderEpoch: number
-}
-
-export interface TopicInfo {
-  readonly name: string
-  readonly id: string
-  /** By partition number. */
-  readonly partitions: readonly PartitionInfo[]
-}
-
-const zeroTopicId = 'AAAAAAAAAAAAAAAAAAAAAA'
+export type { CallOptions, PartitionInfo, TopicInfo }
 
 export type CoordinatorKind = 'group' | 'transaction'
-
-export interface CallOptions {
-  signal?: AbortSignal | undefined
-  /** Milliseconds for the call with its retries; default: the client's `timeout`. */
-  timeoutMs?: number | undefined
-  /** Retries of a failure that may pass; default: the client's `retries`. */
-  retries?: number | undefined
-  /** Whether another try of this call is in vain, although another call may succeed. Default: never. */
-  isFinal?: ((error: KafkaError) => boolean) | undefined
-}
-
-interface CachedTopic {
-  readonly info: TopicInfo
-  readonly fetchedAt: number
-}
 
 export class Cluster {
   readonly config: ResolvedClientConfig
   readonly runtime: Runtime
   readonly connection: Connection
   readonly metrics = new ClientMetrics()
-  #topics = new Map<string, CachedTopic>()
-  #refreshes = new Map<string, Promise<TopicInfo>>()
+  readonly #topics = new TopicDirectory(this)
   #coordinators = new Map<string, number>()
   #closing = new AbortController()
   #lanes = 0
@@ -86,29 +52,45 @@ export class Cluster {
 
   /** The topic as last seen; undefined when it must be looked up (again). */
   topic(name: string): TopicInfo | undefined {
-    const cached = this.#topics.get(name)
-    if (!cached) return undefined
-    const age = this.runtime.monotonicNow() - cached.fetchedAt
-    return age < this.config.metadataMaxAge ? cached.info : undefined
+    return this.#topics.known(name)
   }
 
   /**
    * The topic, looked up when needed; created by the broker where it may.
    * Throws `TopicNotFoundError`, `TimeoutError`, `DisconnectedError`.
    */
-  ensureTopic(name: string, options: CallOptions & { create?: boolean } = {}): Promise<TopicInfo> {
-    const known = this.topic(name)
-    if (known) return Promise.resolve(known)
-    const running = this.#refreshes.get(name)
-    if (running) return running
-    const refresh = this.#lookUp(name, options).finally(() => this.#refreshes.delete(name))
-    this.#refreshes.set(name, refresh)
-    return refresh
+  ensureTopic(name: string, options: EnsureOptions = {}): Promise<TopicInfo> {
+    return this.#topics.ensure(name, options)
+  }
+
+  /**
+   * As `ensureTopic`, for many: what must be looked up is, in one request. Topics that are not there are an error, or left
+   * out of the answer.
+   */
+  ensureTopics(
+    names: Iterable<string>,
+    options: EnsureOptions & { absent?: 'refuse' | 'leave out' } = {},
+  ): Promise<Map<string, TopicInfo>> {
+    return this.#topics.ensureAll(names, options)
   }
 
   /** Forget what is known of a topic, after an answer that shows it to be stale. */
   invalidateTopic(name: string): void {
-    this.#topics.delete(name)
+    this.#topics.forget(name)
+  }
+
+  /** The cluster says that it has the topic: a broker that does not know it yet is asked again. */
+  topicCreated(name: string): void {
+    this.#topics.created(name)
+  }
+
+  topicDeleted(name: string): void {
+    this.#topics.deleted(name)
+  }
+
+  /** Calls `listener` whenever a topic is seen to have got partitions. Returns what ends that. */
+  onTopicGrown(listener: (topic: string) => void): () => void {
+    return this.#topics.onGrown(listener)
   }
 
   /** All topics of the cluster, without the internal ones unless asked. */
@@ -120,9 +102,11 @@ export class Cluster {
         call,
       ),
     )
-    return response.topics
+    const listed = response.topics
       .filter((found) => found.errorCode === 0 && (options.internal || !found.isInternal))
       .map(toTopicInfo)
+    for (const info of listed) this.#topics.note(info)
+    return listed
   }
 
   /** The node that coordinates `key`. Throws `GroupCoordinatorError` and what `retrying` throws. */
@@ -163,6 +147,11 @@ export class Cluster {
     return `lane-${++this.#lanes}`
   }
 
+  /** Nothing more is asked in this lane. */
+  releaseLane(lane: string): void {
+    this.connection.releaseLane(lane)
+  }
+
   forgetCoordinator(kind: CoordinatorKind, key: string): void {
     this.#coordinators.delete(`${kind}:${key}`)
   }
@@ -191,13 +180,12 @@ export class Cluster {
 
   /** The leader of a partition as last seen; undefined when unknown or none. */
   leaderOf(topic: string, partition: number): number | undefined {
-    const leader = this.#topics.get(topic)?.info.partitions[partition]?.leaderId
-    return leader === undefined || leader < 0 ? undefined : leader
+    return this.#topics.leaderOf(topic, partition)
   }
 
   /** The topic's id as last seen, also when the metadata is old; the zero id when it was never seen. */
   topicId(name: string): string {
-    return this.#topics.get(name)?.info.id ?? zeroTopicId
+    return this.#topics.idOf(name)
   }
 
   /**
@@ -242,48 +230,6 @@ export class Cluster {
   close(): void {
     this.#closing.abort(closedClient())
   }
-
-  async #lookUp(name: string, options: CallOptions & { create?: boolean }): Promise<TopicInfo> {
-    const { create = true } = options
-    const info = await this.retrying(`look up topic '${name}'`, options, async (call) => {
-      // A cluster that creates the topic says first that there is none.
-      for (let tries = 1; ; tries++) {
-        const found = await this.#askAbout(name, create, call)
-        if (found) return found
-        if (!create || tries > creationTries) throw unknownTopic(name, create)
-        const waitMs = backoffDelay(tries, { baseMs: 20, maxMs: 500 }, this.runtime)
-        await delay(
-          this.runtime,
-          waitMs,
-          call.signal ? AbortSignal.any([call.signal, this.closed]) : this.closed,
-        )
-      }
-    })
-    this.#topics.set(name, { info, fetchedAt: this.runtime.monotonicNow() })
-    return info
-  }
-
-  /** Undefined when the topic is not there, or not yet. */
-  async #askAbout(
-    name: string,
-    create: boolean,
-    call: CallOptions,
-  ): Promise<TopicInfo | undefined> {
-    const request = createMetadataRequest({
-      topics: [createMetadataRequestTopic({ name })],
-      allowAutoTopicCreation: create,
-    })
-    const response = await this.connection.exchange(metadata, request, call)
-    const found = response.topics.find((candidate) => candidate.name === name)
-    if (!found) throw new DisconnectedError(`The broker's answer does not name topic '${name}'`)
-    if (errorName(found.errorCode) === 'UNKNOWN_TOPIC_OR_PARTITION') return undefined
-    if (found.errorCode !== 0) throw errorFrom(found.errorCode, { topic: name })
-    const leaderless = found.partitions.find(
-      (partition) => errorName(partition.errorCode) === 'LEADER_NOT_AVAILABLE',
-    )
-    if (leaderless) throw errorFrom(leaderless.errorCode, { topic: name })
-    return toTopicInfo(found)
-  }
 }
 
 /** How long to wait between tries, where the first wait would be `baseMs`. */
@@ -293,31 +239,8 @@ export function retryTiming(error: unknown, baseMs: number): { baseMs: number; m
   return isSoonOver ? { baseMs: Math.min(baseMs, 20), maxMs: 100 } : { baseMs, maxMs: 1000 }
 }
 
-/** About 1.5 s. */
-const creationTries = 7
-
 export function closedClient(): ClosedError {
   return new ClosedError('The client is closed; make a new Client to go on', {
     code: 'CLIENT_CLOSED',
   })
-}
-
-function unknownTopic(name: string, isToBeCreated: boolean): TopicNotFoundError {
-  const lack = isToBeCreated ? ' and the broker did not create it' : ''
-  const orElse = isToBeCreated ? ", or turn the broker's auto-creation on" : ''
-  return new TopicNotFoundError(
-    `Topic '${name}' does not exist${lack}. Create it with kafka.admin.createTopic('${name}')${orElse}`,
-    { code: 'UNKNOWN_TOPIC_OR_PARTITION' },
-  )
-}
-
-function toTopicInfo(found: MetadataResponseTopic): TopicInfo {
-  const partitions = found.partitions
-    .map(({ partitionIndex, leaderId, leaderEpoch }) => ({
-      index: partitionIndex,
-      leaderId,
-      leaderEpoch,
-    }))
-    .sort((a, b) => a.index - b.index)
-  return { name: found.name ?? '', id: found.topicId, partitions }
 }

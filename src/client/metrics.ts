@@ -4,106 +4,9 @@
  */
 import type { Connection, ExchangeOptions } from '../connection/connection.ts'
 import { KafkaError } from '../core/errors.ts'
+import { Counter, gauge, Histogram, type Metric, type MetricValue } from '../core/metrics.ts'
 import type { Runtime } from '../core/runtime.ts'
 import type { Api } from '../protocol/api.ts'
-
-/** One metric of a client, as it is at the moment. */
-export interface Metric {
-  /** As Prometheus has it: `kafka_client_sent_records_total`. */
-  readonly name: string
-  readonly help: string
-  /** A counter only grows. A histogram is three counters: `_bucket` (with the label `le`), `_sum` and `_count`. */
-  readonly type: 'counter' | 'gauge'
-  readonly labelNames: readonly string[]
-  readonly values: readonly MetricValue[]
-}
-
-/** The value for one set of labels. */
-export interface MetricValue {
-  readonly labels: { readonly [name: string]: string }
-  /** A count, bytes, or seconds, as the metric's name says. */
-  readonly value: number
-}
-
-/** Grows at `value`; hold on to it where counting is frequent. */
-export interface Series {
-  value: number
-}
-
-class Counter {
-  readonly #name: string
-  readonly #help: string
-  readonly #labelNames: readonly string[]
-  readonly #series = new Map<string, MetricValue & Series>()
-
-  constructor(name: string, help: string, labelNames: readonly string[]) {
-    this.#name = name
-    this.#help = help
-    this.#labelNames = labelNames
-  }
-
-  at(...labelValues: readonly string[]): Series {
-    const key = labelValues.join('\0')
-    let series = this.#series.get(key)
-    if (!series) {
-      series = { labels: labelled(this.#labelNames, labelValues), value: 0 }
-      this.#series.set(key, series)
-    }
-    return series
-  }
-
-  read(): Metric {
-    return {
-      name: this.#name,
-      help: this.#help,
-      type: 'counter',
-      labelNames: this.#labelNames,
-      values: [...this.#series.values()].map(({ labels, value }) => ({ labels, value })),
-    }
-  }
-}
-
-/** Upper limits in seconds. */
-const buckets = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30]
-
-class Histogram {
-  readonly #labelName: string
-  readonly #buckets: Counter
-  readonly #sum: Counter
-  readonly #count: Counter
-
-  constructor(name: string, help: string, labelName: string) {
-    this.#labelName = labelName
-    this.#buckets = new Counter(`${name}_bucket`, `${help}: how many took at most so long`, [
-      labelName,
-      'le',
-    ])
-    this.#sum = new Counter(`${name}_sum`, `${help}: seconds of all together`, [labelName])
-    this.#count = new Counter(`${name}_count`, `${help}: how many there were`, [labelName])
-  }
-
-  observe(label: string, durationMs: number): void {
-    const seconds = durationMs / 1000
-    const limit = buckets.find((upTo) => seconds <= upTo)
-    this.#buckets.at(label, limit === undefined ? '+Inf' : String(limit)).value++
-    this.#sum.at(label).value += seconds
-    this.#count.at(label).value++
-  }
-
-  read(): Metric[] {
-    const counts = this.#count.read()
-    const values: MetricValue[] = []
-    for (const { labels } of counts.values) {
-      const label = labels[this.#labelName]!
-      let value = 0
-      for (const le of [...buckets.map(String), '+Inf']) {
-        value += this.#buckets.at(label, le).value
-        values.push({ labels: { ...labels, le }, value })
-      }
-    }
-    return [{ ...this.#buckets.read(), values }, this.#sum.read(), counts]
-  }
-}
 
 /** What a gauge is read from when somebody looks. */
 export interface BufferSource {
@@ -111,7 +14,13 @@ export interface BufferSource {
 }
 export interface LagSource {
   readonly group: string | undefined
+  readonly isWaiting: boolean
   positions(): readonly { topic: string; partition: number; lag: bigint | undefined }[]
+}
+
+/** Something that is run in the client and counts for itself. */
+export interface MetricSource {
+  read(): readonly Metric[]
 }
 
 export class ClientMetrics {
@@ -168,6 +77,8 @@ export class ClientMetrics {
   )
   readonly buffers = new Set<BufferSource>()
   readonly consumers = new Set<LagSource>()
+  /** Those of one kind have the same metrics. */
+  readonly others = new Set<MetricSource>()
 
   read(): Metric[] {
     return [
@@ -179,12 +90,23 @@ export class ClientMetrics {
       this.#sendBuffer(),
       this.consumedRecords.read(),
       this.#lag(),
+      this.#waiting(),
       this.handlerFailures.read(),
       this.commitFailures.read(),
       this.rebalances.read(),
       ...this.requests.read(),
       this.requestFailures.read(),
+      ...this.#ofOthers(),
     ]
+  }
+
+  #ofOthers(): Metric[] {
+    const byName = new Map<string, Metric>()
+    for (const metric of [...this.others].flatMap((one) => one.read())) {
+      const values = [...(byName.get(metric.name)?.values ?? []), ...metric.values]
+      byName.set(metric.name, { ...metric, values })
+    }
+    return [...byName.values()]
   }
 
   #sendBuffer(): Metric {
@@ -192,6 +114,15 @@ export class ClientMetrics {
     for (const { bufferedBytes } of this.buffers) value += bufferedBytes
     const help = 'Bytes of records that have no outcome yet'
     return gauge('kafka_client_send_buffer_bytes', help, [], [{ labels: {}, value }])
+  }
+
+  #waiting(): Metric {
+    const counts = new Map<string, number>()
+    for (const { group = '', isWaiting } of this.consumers)
+      counts.set(group, (counts.get(group) ?? 0) + Number(isWaiting))
+    const help = 'Consumers for which something fails at present that they keep trying'
+    const values = [...counts].map(([group, value]) => ({ labels: { group }, value }))
+    return gauge('kafka_client_consumers_waiting', help, ['group'], values)
   }
 
   #lag(): Metric {
@@ -206,15 +137,6 @@ export class ClientMetrics {
     const help = 'Records between the next one to be handed out and the end of the partition'
     return gauge('kafka_client_consumer_lag', help, ['topic', 'partition', 'group'], values)
   }
-}
-
-function gauge(
-  name: string,
-  help: string,
-  labelNames: readonly string[],
-  values: readonly MetricValue[],
-): Metric {
-  return { name, help, type: 'gauge', labelNames, values }
 }
 
 /** The name of an error, as a label; OpenTelemetry's word for one that has none. */
@@ -247,13 +169,7 @@ export function measured(
         throw error
       }
     },
+    releaseLane: (lane) => connection.releaseLane(lane),
     close: () => connection.close(),
   }
-}
-
-function labelled(
-  names: readonly string[],
-  values: readonly string[],
-): { readonly [name: string]: string } {
-  return Object.fromEntries(names.map((name, i) => [name, values[i]!]))
 }

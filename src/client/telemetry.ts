@@ -5,7 +5,10 @@
 import type { ConsumerRecord } from './consumer/record.ts'
 import type { RecordMetadata } from './producer/delivery.ts'
 
-/** What the client calls around sends and handlers, for traces and durations: see `kafka-do/opentelemetry`. */
+/**
+ * What the client calls around sends and handlers, for traces and durations: see `kafka-do/opentelemetry`. An error that
+ * `send` or `process` throws is that of the send or the handler.
+ */
 export interface Telemetry {
   /** Calls `run` once, with headers to add to each record, and gives back what it gives. */
   send(
@@ -14,7 +17,15 @@ export interface Telemetry {
   ): Promise<RecordMetadata[]>
   /** Calls `run` once, and gives back what it gives: a handler of one record, or of a batch. */
   process<T>(about: ProcessTrace, run: () => Promise<T>): Promise<T>
-  /** Told of each answer of a broker that brought records of a topic. They are fetched ahead of their handling. */
+  /**
+   * Calls `run` once: a commit of a stream application's process, of all its tasks that have something to commit. An error
+   * that `run` throws is that of the commit, which may be tried again.
+   */
+  commit?(about: CommitTrace, run: () => Promise<void>): Promise<void>
+  /**
+   * Told of each answer of a broker that brought records of a topic. They are fetched ahead of their handling. An error
+   * that it throws is logged.
+   */
   polled?(about: PollTrace): void
 }
 
@@ -40,6 +51,18 @@ export interface ProcessTrace {
   readonly group: string | undefined
 }
 
+/** A commit of a stream application. */
+export interface CommitTrace {
+  readonly application: string
+  readonly clientId: string
+  /** Undefined at least once. */
+  readonly transactionalId: string | undefined
+  /** Their ids, such as `0_3`. */
+  readonly tasks: readonly string[]
+  /** Records that were processed, timers that ran counted too. */
+  readonly count: number
+}
+
 /** Records of one topic that a consumer was sent in one answer. */
 export interface PollTrace {
   readonly topic: string
@@ -49,7 +72,7 @@ export interface PollTrace {
   readonly count: number
   /** When the broker was asked, epoch milliseconds. */
   readonly startedAt: number
-  /** Until the answer, milliseconds; the broker waits for records up to `fetchMaxWaitMs`. */
+  /** Until the answer, milliseconds; the broker waits for records up to `fetchMaxWait`. */
   readonly durationMs: number
 }
 

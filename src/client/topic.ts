@@ -1,5 +1,11 @@
 /** A topic with the types and serialisers of its keys and values. Wherever a topic's name is taken, this is too. */
-import { invalid, type OptionTable, resolveOptions, shaped } from '../core/options.ts'
+import {
+  invalid,
+  type OptionsOf,
+  type OptionTable,
+  resolveOptions,
+  shaped,
+} from '../core/options.ts'
 import { type SchemaInput, type SchemaOutput, type StandardSchema, withSchema } from './schema.ts'
 import { json, type Serializer, string } from './serializer.ts'
 
@@ -15,14 +21,14 @@ export interface Topic<V = unknown, K = string, Input = V> {
 
 /** Options of `topic(name, options)`. */
 export interface TopicOptions<V, K> {
-  /** Default: `string`. */
+  /** How keys are written and read. Default: `string`. */
   key?: Serializer<K>
-  /** Default: `json()`. */
+  /** How values are written and read. Default: `json()`. */
   value?: Serializer<V>
   /**
-   * A Standard Schema (zod, valibot, arktype …) that values are checked with, when they are sent and when they are read; one
-   * that does not fit is a `SerializationError` that names the path. What is stored is the value as it was given. It must
-   * check synchronously. Default: none.
+   * A Standard Schema (zod, valibot, arktype …) that values are checked with, when they are sent
+   * and when they are read; one that does not fit is a `SerializationError` that names the path.
+   * What is stored is the value as it was given. It must check synchronously. Default: none.
    */
   schema?: StandardSchema<unknown, V>
 }
@@ -67,7 +73,8 @@ interface ResolvedTopicOptions {
 }
 
 const serializerShape = 'a serialiser: json(), string, bytes, or { name, serialize, deserialize }'
-const topicOptions: OptionTable<ResolvedTopicOptions> = {
+
+export const topicOptions: OptionTable<ResolvedTopicOptions> = {
   key: shaped<Serializer<unknown>, Serializer<unknown>>(
     string as Serializer<unknown>,
     serializerShape,
@@ -79,7 +86,7 @@ const topicOptions: OptionTable<ResolvedTopicOptions> = {
     'a Standard Schema (of zod, valibot, arktype or another library that speaks it)',
     isSchema,
   ),
-}
+} satisfies OptionsOf<TopicOptions<unknown, unknown>>
 
 function isSerializer(value: unknown): value is Serializer<unknown> {
   const { serialize, deserialize } = (value ?? {}) as Partial<Serializer<unknown>>
@@ -98,6 +105,11 @@ export function toTopic<V, K, Input = V>(named: string | Topic<V, K, Input>): To
     return topic<V, K>(named) as unknown as Topic<V, K, Input>
   }
   checkTopicName(named.name)
+  if (!isSerializer(named.key) || !isSerializer(named.value)) {
+    throw invalid(
+      `Topic '${named.name}' lacks the serialisers of its keys and values; make it with topic('${named.name}')`,
+    )
+  }
   return named
 }
 

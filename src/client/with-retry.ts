@@ -3,14 +3,17 @@ import { backoffDelay, delay } from '../core/backoff.ts'
 import { type Duration, inspectBriefly } from '../core/duration.ts'
 import { KafkaError } from '../core/errors.ts'
 import {
+  callback,
   duration,
   integer,
   invalid,
+  number,
+  type OptionsOf,
   type OptionTable,
   resolveOptions,
-  shaped,
+  signal,
 } from '../core/options.ts'
-import { createRuntime } from '../core/runtime.ts'
+import { createRuntime, type Runtime } from '../core/runtime.ts'
 
 /** Options of `withRetry`. */
 export interface RetryOptions {
@@ -20,7 +23,7 @@ export interface RetryOptions {
   baseDelay?: Duration | undefined
   /** No delay is longer. Default 10 s. */
   maxDelay?: Duration | undefined
-  /** Share of the delay that is random, 0 to 1. Default 0.2. */
+  /** Share of the delay that is random. 0 to 1; default 0.2. */
   jitter?: number | undefined
   /** Ends the wait between attempts; rejects with the signal's reason. */
   signal?: AbortSignal | undefined
@@ -41,9 +44,16 @@ export const retryOptions: OptionTable<ResolvedRetryOptions> = {
   attempts: integer(5, { min: 1 }),
   baseDelay: duration(100),
   maxDelay: duration(10_000),
-  jitter: { fallback: 0.2, read: readShare },
-  retryIf: shaped(isRetriable, 'a function', isPredicate),
+  jitter: number(0.2, { min: 0, max: 1 }),
+  retryIf: callback<(error: unknown) => boolean, typeof isRetriable>(isRetriable),
 }
+
+export const withRetryOptions: OptionTable<
+  ResolvedRetryOptions & { signal: AbortSignal | undefined }
+> = {
+  ...retryOptions,
+  signal: signal(),
+} satisfies OptionsOf<RetryOptions>
 
 /**
  * Calls `fn` until it succeeds, fails in a way that will not pass, or `attempts` are used up; then rejects with the last
@@ -55,38 +65,30 @@ export async function withRetry<T>(
   fn: (attempt: number) => Promise<T> | T,
   options: RetryOptions = {},
 ): Promise<T> {
-  const { attempts, baseDelay, maxDelay, jitter, signal, retryIf } = resolveOptions<
-    ResolvedRetryOptions & { signal: AbortSignal | undefined }
-  >(
-    'RetryOptions',
-    { ...retryOptions, signal: shaped(undefined, 'an AbortSignal', isSignal) },
-    options,
-  )
-  const runtime = createRuntime()
+  if (typeof fn !== 'function') {
+    throw invalid(`withRetry needs a function that it can call again; got ${inspectBriefly(fn)}`)
+  }
+  return retryOn(createRuntime(), fn, resolveOptions('RetryOptions', withRetryOptions, options))
+}
+
+/** @internal `withRetry` in the time of `runtime`, with options that are resolved. */
+export async function retryOn<T>(
+  runtime: Runtime,
+  fn: (attempt: number) => Promise<T> | T,
+  given: ResolvedRetryOptions & { readonly signal?: AbortSignal | undefined },
+): Promise<T> {
+  const { attempts, baseDelay, maxDelay, jitter, retryIf } = given
   for (let attempt = 1; ; attempt++) {
     try {
       return await fn(attempt)
     } catch (error) {
       if (attempt === attempts || !retryIf(error)) throw error
       const waitMs = backoffDelay(attempt, { baseMs: baseDelay, maxMs: maxDelay, jitter }, runtime)
-      await delay(runtime, waitMs, signal)
+      await delay(runtime, waitMs, given.signal)
     }
   }
 }
 
 function isRetriable(error: unknown): boolean {
   return error instanceof KafkaError && error.retriable
-}
-
-function readShare(value: unknown, key: string): number {
-  if (typeof value === 'number' && value >= 0 && value <= 1) return value
-  throw invalid(`${key} must be a number from 0 to 1; got ${inspectBriefly(value)}`)
-}
-
-function isSignal(value: unknown): value is AbortSignal {
-  return value instanceof AbortSignal
-}
-
-function isPredicate(value: unknown): value is (error: unknown) => boolean {
-  return typeof value === 'function'
 }

@@ -2,6 +2,7 @@
  * The one seam between client and broker: a typed request goes to a node, a typed response comes back.
  * Embedded, tcp and http implement it; mocks, faults and measuring wrap it.
  */
+import type { BackupRequest } from '../backend/backend.ts'
 import type { Api } from '../protocol/api.ts'
 
 export interface ExchangeOptions {
@@ -35,6 +36,10 @@ export interface Connection {
     request: Request | ((version: number) => Request),
     options?: ExchangeOptions,
   ): Promise<Response>
+  /** A backup, as `Backend.backup` gives it. Left out: it cannot be had this way. */
+  backup?(request: BackupRequest): AsyncGenerator<Uint8Array, void, undefined>
+  /** No more is asked in this lane: what was kept for it is let go of, once what is under way is answered. */
+  releaseLane(lane: string): void
   /** Idempotent. Waits for what is in flight to be answered or to fail. */
   close(): Promise<void>
 }

@@ -1,7 +1,9 @@
 /** A connection whose code is loaded, and which is made, at the first exchange. */
+import type { BackupRequest } from '../backend/backend.ts'
 import { ClosedError } from '../core/errors.ts'
 import type { Api } from '../protocol/api.ts'
 import type { Connection, ExchangeOptions } from './connection.ts'
+import { noBackup } from './no-backup.ts'
 
 export class LazyConnection implements Connection {
   readonly url: string
@@ -20,7 +22,22 @@ export class LazyConnection implements Connection {
     request: Request | ((version: number) => Request),
     options?: ExchangeOptions,
   ): Promise<Response> {
-    if (this.#connection) return this.#connection.exchange(api, request, options)
+    const connection = this.#connection ?? (await this.#opened())
+    return connection.exchange(api, request, options)
+  }
+
+  async *backup(request: BackupRequest): AsyncGenerator<Uint8Array, void, undefined> {
+    const connection = await this.#opened()
+    if (!connection.backup) throw noBackup(this.url)
+    yield* connection.backup(request)
+  }
+
+  releaseLane(lane: string): void {
+    this.#connection?.releaseLane(lane)
+  }
+
+  async #opened(): Promise<Connection> {
+    if (this.#connection) return this.#connection
     if (this.#isClosed) {
       throw new ClosedError('The client is closed; make a new Client to go on', {
         code: 'CLIENT_CLOSED',
@@ -28,7 +45,7 @@ export class LazyConnection implements Connection {
     }
     this.#opening ??= this.#open()
     this.#connection = await this.#opening
-    return this.#connection.exchange(api, request, options)
+    return this.#connection
   }
 
   async close(): Promise<void> {

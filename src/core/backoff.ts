@@ -1,4 +1,5 @@
 /** Exponential backoff with jitter, and waits that an AbortSignal ends. Time comes from `Runtime`. */
+import { onAbort } from './abort.ts'
 import { AbortedError } from './errors.ts'
 import type { Runtime } from './runtime.ts'
 
@@ -22,15 +23,14 @@ export function backoffDelay(attempt: number, options: BackoffOptions, runtime: 
 export function delay(runtime: Runtime, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(abortReason(signal))
-    const onAbort = () => {
-      timer.cancel()
-      reject(abortReason(signal!))
-    }
     const timer = runtime.setTimer(delayMs, () => {
-      signal?.removeEventListener('abort', onAbort)
+      stopListening()
       resolve()
     })
-    signal?.addEventListener('abort', onAbort, { once: true })
+    const stopListening = onAbort(signal, () => {
+      timer.cancel()
+      reject(abortReason(signal!))
+    })
   })
 }
 

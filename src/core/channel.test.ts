@@ -80,3 +80,38 @@ test('a value may be undefined', async () => {
 test.each([-1, 1.5, Number.NaN])('a capacity of %d is an error', (capacity) => {
   expect(() => new Channel(capacity)).toThrow(ConfigError)
 })
+
+test('three next() at once on one iterator settle in their order', async () => {
+  const channel = new Channel<number>()
+  const iterator = channel[Symbol.asyncIterator]()
+  const order: number[] = []
+  const calls = [0, 1, 2].map(async (nth) => {
+    const answer = await iterator.next()
+    order.push(nth)
+    return answer
+  })
+  for (const value of [1, 2]) await channel.send(value)
+  channel.close()
+  expect(await Promise.all(calls)).toEqual([
+    { value: 1, done: false },
+    { value: 2, done: false },
+    { value: undefined, done: true },
+  ])
+  expect(order).toEqual([0, 1, 2])
+})
+
+test.each(['return', 'throw'] as const)(
+  '%s() ends a next() that waits, and the value goes to who still wants one',
+  async (how) => {
+    const channel = new Channel<number>()
+    const [leaving, staying] = [channel[Symbol.asyncIterator](), channel[Symbol.asyncIterator]()]
+    const left = leaving.next()
+    const next = staying.next()
+    if (how === 'return') await leaving.return!()
+    else await expect(leaving.throw!(new Error('mine'))).rejects.toThrow('mine')
+    expect(await left).toEqual({ value: undefined, done: true })
+    await channel.send(1)
+    expect(await next).toEqual({ value: 1, done: false })
+    expect(await leaving.next()).toEqual({ value: undefined, done: true })
+  },
+)

@@ -16,6 +16,13 @@ interface WaitingSend<T> {
 
 type Received<T> = { readonly value: T } | undefined
 
+/** Who waits for a value. */
+interface WaitingReceive<T> {
+  readonly settle: (received: Received<T>) => void
+  /** It wants none any more. */
+  isWithdrawn: boolean
+}
+
 /**
  * A bounded queue between asynchronous tasks, for hand-made pools of workers: senders wait while it is full,
  * receivers while it is empty.
@@ -24,7 +31,7 @@ export class Channel<T> implements AsyncIterable<T> {
   readonly capacity: number
   readonly #values = new Fifo<T>()
   readonly #sends = new Fifo<WaitingSend<T>>()
-  readonly #receives = new Fifo<(received: Received<T>) => void>()
+  readonly #receives = new Fifo<WaitingReceive<T>>()
   #isClosed = false
 
   /** `capacity`: values that may wait; 0 (default): a send waits for its receiver. Throws `ConfigError`. */
@@ -44,9 +51,9 @@ export class Channel<T> implements AsyncIterable<T> {
   /** Resolves when the value has a place, or its receiver. Rejects with `ClosedError` when the channel is closed first. */
   send(value: T): Promise<void> {
     if (this.#isClosed) return Promise.reject(closed())
-    const receive = this.#receives.shift()
-    if (receive) {
-      receive({ value })
+    for (let next = this.#receives.shift(); next; next = this.#receives.shift()) {
+      if (next.isWithdrawn) continue
+      next.settle({ value })
       return Promise.resolve()
     }
     if (this.#values.length < this.capacity) {
@@ -66,26 +73,65 @@ export class Channel<T> implements AsyncIterable<T> {
     if (this.#isClosed) return
     this.#isClosed = true
     for (const { reject } of this.#sends.drain()) reject(closed())
-    for (const receive of this.#receives.drain()) receive(undefined)
+    for (const { settle } of this.#receives.drain()) settle(undefined)
   }
 
-  /** Receives until the channel is closed and empty. Several loops share the values among them. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<T, undefined> {
-    for (let next = await this.#next(); next; next = await this.#next()) yield next.value
-    return undefined
+  /**
+   * Receives until the channel is closed and empty. Several loops share the values among them. `next()` may be called again
+   * before the last has settled; `return()` ends the iterator at once, and what it waited for goes to others.
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<T, undefined> {
+    const waiting = new Set<WaitingReceive<T>>()
+    let isOver = false
+    const over = { value: undefined, done: true } as const
+    const end = () => {
+      isOver = true
+      for (const receive of waiting) {
+        receive.isWithdrawn = true
+        receive.settle(undefined)
+      }
+    }
+    return {
+      next: async () => {
+        const received = isOver ? undefined : await this.#next(waiting)
+        return received ? { value: received.value, done: false } : over
+      },
+      return: async () => {
+        end()
+        return over
+      },
+      throw: async (error: unknown) => {
+        end()
+        throw error
+      },
+      [Symbol.asyncIterator]() {
+        return this
+      },
+    }
   }
 
-  #next(): Promise<Received<T>> {
-    const waiting = this.#sends.shift()
-    waiting?.resolve()
+  /** `waiting`: where it is to be found while it waits. */
+  #next(waiting?: Set<WaitingReceive<T>>): Promise<Received<T>> {
+    const send = this.#sends.shift()
+    send?.resolve()
     if (this.#values.length > 0) {
       const value = this.#values.shift() as T
-      if (waiting) this.#values.push(waiting.value)
+      if (send) this.#values.push(send.value)
       return Promise.resolve({ value })
     }
-    if (waiting) return Promise.resolve({ value: waiting.value })
+    if (send) return Promise.resolve({ value: send.value })
     if (this.#isClosed) return Promise.resolve(undefined)
-    return new Promise((resolve) => this.#receives.push(resolve))
+    return new Promise((resolve) => {
+      const receive: WaitingReceive<T> = {
+        isWithdrawn: false,
+        settle(received) {
+          waiting?.delete(receive)
+          resolve(received)
+        },
+      }
+      waiting?.add(receive)
+      this.#receives.push(receive)
+    })
   }
 }
 

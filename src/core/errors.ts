@@ -29,6 +29,12 @@ export class KafkaError extends Error {
     this.retriable = options.retriable ?? false
     this.outcome = options.outcome ?? 'failed'
   }
+
+  /** What JSON would leave out: an Error's message. Without the stack, which is nobody else's business. */
+  toJSON(): object {
+    const { name, code, message, retriable, outcome } = this
+    return { name, code, message, retriable, outcome }
+  }
 }
 
 /** The same error with another outcome; a `note` is added to its message. For errors that are made of a message and options. */

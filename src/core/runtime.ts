@@ -5,7 +5,10 @@
  * the simulation can replace them.
  */
 
-/** A structured logger: fields first, then the message. A pino logger fits as it is. */
+/**
+ * A structured logger: fields first, then the message. A pino logger fits as it is. When it throws or rejects, that line
+ * is lost, and nothing else.
+ */
 export interface Logger {
   debug(fields: object, message: string): void
   info(fields: object, message: string): void

@@ -19,23 +19,15 @@ import {
   type Span,
   SpanKind,
   SpanStatusCode,
-  type TracerProvider,
   trace,
 } from '@opentelemetry/api'
 import { errorLabel } from '../client/metrics.ts'
 import type { ProcessTrace, SendTrace, Telemetry, TraceHeaders } from '../client/telemetry.ts'
 import { createRuntime } from '../core/runtime.ts'
 import { version } from '../core/version.ts'
+import type { OpenTelemetryOptions } from './options.ts'
 
 const clock = createRuntime()
-
-/** Options of `openTelemetry`. */
-export interface OpenTelemetryOptions {
-  /** Default: the one that is registered with the API. */
-  tracerProvider?: TracerProvider | undefined
-  /** Default: the one that is registered with the API. */
-  meterProvider?: MeterProvider | undefined
-}
 
 /**
  * For `telemetry` of a client's config.
@@ -43,6 +35,7 @@ export interface OpenTelemetryOptions {
  * - `send TOPIC` (producer): one for a send, one for a batch.
  * - `process TOPIC` (consumer): around a handler of `consume` or `forEach`, a child of the span that sent the record; around
  *   a batch handler, with links to the spans that sent its records. Loops (`for await`) have none: see `contextOf`.
+ * - `commit APP` (internal): a commit of a stream application.
  * - `poll TOPIC` (client): a fetch that brought records.
  *
  * Metrics: `messaging.client.sent.messages`, `messaging.client.consumed.messages`, and in seconds
@@ -91,6 +84,32 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): Telemetry {
       const measures = { durations: handlers, messages: handed, count: records.length, labels }
       return ended(span, trace.setSpan(parent, span), measures, run)
     },
+    async commit({ application, clientId, transactionalId, tasks, count }, run) {
+      const span = tracer.startSpan(`commit ${application}`, {
+        kind: SpanKind.INTERNAL,
+        root: true,
+        attributes: {
+          'messaging.system': 'kafka',
+          'messaging.operation.name': 'commit',
+          'messaging.operation.type': 'settle',
+          'messaging.client.id': clientId,
+          'messaging.consumer.group.name': application,
+          'messaging.batch.message_count': count,
+          'kafka_do.streams.tasks': [...tasks],
+          ...(transactionalId !== undefined && {
+            'kafka_do.streams.transactional_id': transactionalId,
+          }),
+        },
+      })
+      try {
+        await context.with(trace.setSpan(context.active(), span), run)
+      } catch (error) {
+        failed(span, error)
+        throw error
+      } finally {
+        span.end()
+      }
+    },
     polled({ topic, clientId, group, count, startedAt, durationMs }) {
       const labels = { ...commonAttributes('poll', topic), ...groupAttribute(group) }
       const span = tracer.startSpan(`poll ${topic}`, {
@@ -111,7 +130,7 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): Telemetry {
 
 /** The context that a record was sent in, for spans of your own; the active one where its headers name none. */
 export function contextOf(record: {
-  readonly headers: { readonly [name: string]: string }
+  readonly headers: { readonly [name: string]: string | null }
 }): Context {
   return propagation.extract(context.active(), record.headers)
 }
@@ -139,15 +158,19 @@ async function ended<T>(
   } catch (error) {
     const type = errorLabel(error)
     outcome = { ...labels, 'error.type': type }
-    span.setAttribute('error.type', type)
-    span.recordException(error as Error)
-    span.setStatus({ code: SpanStatusCode.ERROR, message: String((error as Error)?.message) })
+    failed(span, error)
     throw error
   } finally {
     span.end()
     durations.record((clock.monotonicNow() - startedAt) / 1000, outcome)
     messages.add(count, outcome)
   }
+}
+
+function failed(span: Span, error: unknown): void {
+  span.setAttribute('error.type', errorLabel(error))
+  span.recordException(error as Error)
+  span.setStatus({ code: SpanStatusCode.ERROR, message: String((error as Error)?.message) })
 }
 
 /** Seconds, as the conventions advise. */
@@ -236,6 +259,7 @@ function processAttributes({ records, isBatch, clientId, group }: ProcessTrace):
   }
 }
 
+export type { RequestTrace, ServerTelemetry } from '../backend/server-telemetry.ts'
 export type {
   PollTrace,
   ProcessTrace,
@@ -243,3 +267,5 @@ export type {
   Telemetry,
   TraceHeaders,
 } from '../client/telemetry.ts'
+export type { OpenTelemetryOptions } from './options.ts'
+export { openTelemetryServer } from './server.ts'

@@ -57,8 +57,8 @@ test('docs/errors.md says what the code says (UPDATE_DOCS=1 writes it)', () => {
   })
   const text = `# Errors
 
-Every error is a \`KafkaError\`: \`code\`, \`retriable\` (the same call may succeed later), \`outcome\` (\`failed\`: it did not happen; \`unknown\`: it may have)
-and \`cause\`.
+Every error is a \`KafkaError\`: \`code\`, \`retriable\` (the same call may succeed later), \`outcome\`
+(\`failed\`: it did not happen; \`unknown\`: it may have) and \`cause\`.
 
 ## From the client itself
 
@@ -70,10 +70,35 @@ and \`cause\`.
 | \`ABORTED\` | AbortedError, KafkaError | an AbortSignal ended the call; \`unknown\` once a record was under way |
 | \`TRANSACTION_TIMED_OUT\` | TimeoutError | a transaction took longer than its \`timeout\`, and was aborted |
 | \`BUFFER_FULL\` | TimeoutError | \`bufferMemory\` stayed used up for \`deliveryTimeout\` |
+| \`TOKEN_NOT_AVAILABLE\` | KafkaError | \`sasl.token\` threw, so there was nothing to connect with |
 | \`TLS_CERTIFICATE_REFUSED\` | UnauthorizedError | the broker's certificate is not trusted, or is another name's |
 | \`DATA_FOLDER_LOCKED\` | DataFolderLockedError | another process has the data folder |
+| \`STREAM_PROCESSING_FAILED\` | StreamProcessingError | a callback of a stream threw; an error of ours keeps its own code. \`topic\`, \`partition\`, \`offset\`, \`operator\` and \`cause\` say where and what |
+| \`TOPOLOGY_CHANGED\` | TopologyChangedError | a stream application that was changed would lose its state, or take it for what it is not |
+| \`STREAM_STATE_WITHOUT_OFFSETS\` | ConfigError | a stream application has state, but its group's offsets are gone, so it would count everything again |
+| \`STORE_MOVED\` | StoreMovedError | a store was asked for a key whose task another process has now |
+| \`STREAM_NOT_RUNNING\`, \`STREAM_CLOSED\`, \`STREAM_STOPPED\` | ClosedError | a stream application was asked before it ran, or after it had ended; a test driver after an error |
 | \`UNSUPPORTED_DATA_FORMAT\` | CorruptDataError | the data folder was written by another version |
-| \`STORAGE_FULL\`, \`STORAGE_IO\`, \`STORAGE_DENIED\`, \`STORAGE_NOT_FOUND\`, \`STORAGE_CLOSED\` | StorageError | the disk refused |
+| \`STORAGE_FULL\`, \`STORAGE_READ_ONLY\`, \`STORAGE_IO\`, \`STORAGE_DENIED\`, \`STORAGE_NOT_FOUND\`, \`STORAGE_CLOSED\`, \`STORAGE_TOO_MANY_FILES\` | StorageError | the disk refused |
+
+Over HTTP these come with a status, as problems (RFC 9457):
+
+| code | status | when |
+|---|---|---|
+| \`ROUTE_NOT_FOUND\`, \`METHOD_NOT_ALLOWED\` | 404, 405 | there is no such route, or not with this method |
+| \`INVALID_REQUEST\`, \`INVALID_JSON\`, \`INVALID_CURSOR\` | 400 | what was sent cannot be read; where the mistake is, the problem says |
+| \`UNSUPPORTED_MEDIA_TYPE\`, \`NOT_ACCEPTABLE\` | 415, 406 | the body is of a type, or the answer was wanted in one, that there is not |
+| \`HOST_NOT_ALLOWED\` | 421 | the request is for another host (\`allowedHosts\`) |
+| \`ORIGIN_NOT_ALLOWED\` | 403 | a web page of another origin asks for a change (\`corsOrigins\`) |
+| \`BODY_TIMED_OUT\` | 408 | a body stopped coming |
+| \`OFFSET_NOT_AS_EXPECTED\` | 412 | the partition does not end where \`expectedOffset\` says |
+| \`IDEMPOTENCY_KEY_REUSED\` | 422 | an \`Idempotency-Key\` came with another request before |
+| \`TOO_MANY_IDEMPOTENCY_KEYS\`, \`TOO_MANY_STREAMS\`, \`TOO_MANY_OPEN_RECORDS\`, \`SERVER_BUSY\` | 503, 429, 409, 503 | a limit with a name was reached |
+| \`RECORD_NOT_FOUND\` | 404 | there is no record at that offset |
+| \`CURSOR_OF_ANOTHER_TOPIC\` | 410 | the topic was deleted and made anew |
+| \`LEASE_OVER\` | 410 | the lease has run out |
+| \`GATEWAY_NOT_TRUSTED\` | 502 | the cluster behind a gateway does not let it keep what it must remember (\`gateways\`) |
+| \`INTERNAL_ERROR\` | 500 | what was not expected; the log says more |
 
 A \`BatchError\` of \`sendBatch\` has the code of its first failure, and each record's result.
 

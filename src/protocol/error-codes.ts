@@ -23,7 +23,7 @@ import {
 type Row = readonly [code: number, name: string, retriable: boolean, meaning: string]
 
 /** Every code but 0, which is no error. */
-export const errorTable: readonly Row[] = [
+export const errorTable = [
   [
     -1,
     'UNKNOWN_SERVER_ERROR',
@@ -233,7 +233,13 @@ export const errorTable: readonly Row[] = [
   [131, 'STREAMS_INVALID_TOPOLOGY_EPOCH', false, "the topology's epoch is not valid"],
   [132, 'STREAMS_TOPOLOGY_FENCED', false, 'the topology has been replaced'],
   [133, 'SHARE_SESSION_LIMIT_REACHED', true, 'the broker has as many share sessions as it may'],
-]
+] as const satisfies readonly Row[]
+
+/** Kafka's name of an error. */
+export type ErrorName = (typeof errorTable)[number][1]
+
+/** How something ended: with an error, or without. */
+export type Outcome = ErrorName | 'NONE'
 
 type ErrorKind = new (message: string, options?: KafkaErrorOptions) => KafkaError
 
@@ -279,12 +285,15 @@ const unknownOutcomes: ReadonlySet<string> = new Set([
   'REQUEST_TIMED_OUT',
   'NETWORK_EXCEPTION',
   'NOT_ENOUGH_REPLICAS_AFTER_APPEND',
-  // The append may have succeeded and its sync failed.
+  // The append may have succeeded and its sync failed, unless the message says that nothing was written.
   'KAFKA_STORAGE_ERROR',
 ])
 
-const byCode = new Map(errorTable.map((row) => [row[0], row]))
-const byName = new Map(errorTable.map((row) => [row[1], row]))
+/** In the message of what a broker of ours certainly did not do, though the code leaves that open. */
+export const nothingWritten = 'nothing was written'
+
+const byCode = new Map<number, Row>(errorTable.map((row) => [row[0], row]))
+const byName = new Map<string, Row>(errorTable.map((row) => [row[1], row]))
 
 /** What an error was about, for its message. */
 export interface ErrorDetail {
@@ -301,8 +310,13 @@ export function errorName(code: number): string {
   return code === 0 ? 'NONE' : (byCode.get(code)?.[1] ?? `ERROR_${code}`)
 }
 
-/** The number of a name; that of UNKNOWN_SERVER_ERROR for a name that is not Kafka's. */
-export function errorCode(name: string): number {
+/** The number of a name. */
+export function errorCode(name: Outcome): number {
+  return codeOfName(name)
+}
+
+/** The number of a name that came from elsewhere; that of UNKNOWN_SERVER_ERROR for one that is not Kafka's. */
+export function codeOfName(name: string): number {
   return name === 'NONE' ? 0 : (byName.get(name)?.[0] ?? -1)
 }
 
@@ -316,7 +330,8 @@ export function errorFrom(code: number, detail: ErrorDetail = {}): KafkaError {
     `the broker answered with error ${code}`,
   ]
   const Kind = kinds[name] ?? KafkaError
-  const outcome = unknownOutcomes.has(name) ? 'unknown' : 'failed'
+  const isCertain = !unknownOutcomes.has(name) || detail.message?.includes(nothingWritten)
+  const outcome = isCertain ? 'failed' : 'unknown'
   const place = describePlace(detail)
   const text = detail.message ? detail.message : `${meaning} (${name})`
   return new Kind(place && !text.includes(place) ? `${place}: ${text}` : text, {

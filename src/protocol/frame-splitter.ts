@@ -5,17 +5,18 @@
 import { allocateBytes, emptyBytes, plainBytes } from '../core/bytes.ts'
 import { CorruptDataError } from '../core/errors.ts'
 
-const lengthBytes = 4
+/** Of the length before each frame. */
+export const lengthBytes = 4
 
 export class FrameSplitter {
-  readonly #frameBytesMax: number
+  readonly #socketRequestMaxBytes: number
   /** The first `#pendingBytes` hold the frame that has begun, its length field included. */
   #pending: Uint8Array = emptyBytes
   #pendingBytes = 0
 
-  /** `frameBytesMax`: the longest frame that is taken, its length field not counted. */
-  constructor(frameBytesMax: number) {
-    this.#frameBytesMax = frameBytesMax
+  /** `socketRequestMaxBytes`: the longest frame that is taken, its length field not counted. */
+  constructor(socketRequestMaxBytes: number) {
+    this.#socketRequestMaxBytes = socketRequestMaxBytes
   }
 
   /** Bytes received of a frame that is not complete. */
@@ -73,12 +74,16 @@ export class FrameSplitter {
   }
 
   #sizeAt(bytes: Uint8Array, at: number): number {
-    const size =
-      (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
-    if (size >= 0 && size <= this.#frameBytesMax) return size
+    const size = frameLengthAt(bytes, at)
+    if (size >= 0 && size <= this.#socketRequestMaxBytes) return size
     throw new CorruptDataError(
-      `A frame of ${size} bytes was announced; at most ${this.#frameBytesMax} are taken: the peer does not speak Kafka's protocol, or the limit is too low`,
+      `A frame of ${size} bytes was announced; at most ${this.#socketRequestMaxBytes} are taken: the peer does not speak Kafka's protocol, or the limit is too low`,
       { code: 'CORRUPT_MESSAGE' },
     )
   }
+}
+
+/** The length that a frame announces at `at`; negative when it is none. */
+export function frameLengthAt(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
 }

@@ -1,99 +1,159 @@
 /**
- * One client's connection: frames in, requests to the broker, answers out in the order of the requests.
+ * One client's connection: bytes in, requests to the broker, answers out in the order of the requests.
  *
- *   bytes ─ FrameSplitter ─ waiting frames ─ #begin ─ broker.handle ─ answers (in order) ─ socket
+ *   bytes ─ RequestReader ─ waiting requests ─ #begin ─ broker.handle ─ answers (in order) ─ AnswerSender ─ socket
+ *              │ admit                                      │ FetchMemory                       │
+ *              └────────────────────────── MemoryBudget of the server ──────────────────────────┘
  *
  * Requests that are pipelined are begun in order and worked on together, so that many produces share one sync. What
- * bounds the memory of a connection: `inFlightRequestsMax` requests are worked on; a request that may have a large
- * answer (a fetch) is begun only once all earlier answers are with the socket; none is begun while more than
- * `unsentBytesMax` wait for a slow reader. Whatever is not begun stops the reading, and so the sender.
+ * bounds a connection: `maxInFlightRequests` requests are worked on; one that may have a large answer is begun only once
+ * all earlier answers have left; none is begun while more than `maxUnsentBytes` wait for a slow reader, or, when memory is
+ * short, while anything is under way. Whatever is not begun stops the reading, and so the sender. What bounds all
+ * connections together: the memory budget.
  *
  * A request that cannot be decoded, or that no answer could express, ends the connection; the log says why.
  */
 import type { Socket } from 'node:net'
-import { servedApi } from '../broker/api-table.ts'
-import type { Broker } from '../broker/broker.ts'
-import type { RequestContext } from '../broker/request-context.ts'
-import type { Endpoint } from '../broker/services.ts'
-import { ClosedError, KafkaError } from '../core/errors.ts'
+import {
+  encodeAnswer,
+  isApiVersions,
+  noteSoftware,
+  readRequest,
+} from '../backend/answer-encoding.ts'
+import type { Backend } from '../backend/backend.ts'
+import type { RequestContext } from '../backend/request-context.ts'
+import type { Session } from '../backend/session.ts'
+import { ClosedError } from '../core/errors.ts'
 import { Fifo } from '../core/fifo.ts'
 import type { Runtime, Timer } from '../core/runtime.ts'
-import type { Api } from '../protocol/api.ts'
-import { ByteReader } from '../protocol/byte-reader.ts'
-import { errorFrom } from '../protocol/error-codes.ts'
-import {
-  decodeRequestBody,
-  decodeRequestHeader,
-  encodeResponseFrame,
-  type RequestHeader,
-} from '../protocol/frame.ts'
-import { FrameSplitter } from '../protocol/frame-splitter.ts'
-import {
-  apiVersions,
-  createApiVersionsRequest,
-} from '../protocol/messages/generated/api-versions.ts'
+import { nextTurn } from '../core/turn.ts'
+import type { RequestHeader } from '../protocol/frame.ts'
+import type { ApiVersionsRequest } from '../protocol/messages/generated/api-versions.ts'
 import { fetch } from '../protocol/messages/generated/fetch.ts'
-import {
-  type ProduceRequest,
-  type ProduceResponse,
-  produce,
-} from '../protocol/messages/generated/produce.ts'
+import { joinGroup } from '../protocol/messages/generated/join-group.ts'
+import { produce } from '../protocol/messages/generated/produce.ts'
+import { saslAuthenticate } from '../protocol/messages/generated/sasl-authenticate.ts'
+import { syncGroup } from '../protocol/messages/generated/sync-group.ts'
+import { AnswerSender } from './answer-sender.ts'
+import { FetchMemory } from './fetch-memory.ts'
 import { answerToHttp, foreignProtocol } from './foreign-protocol.ts'
+import { IdleWatch } from './idle-watch.ts'
+import { largeAnswers } from './large-answers.ts'
+import type { MemoryBudget } from './memory-budget.ts'
+import { type ReceivedRequest, RequestIntake } from './request-intake.ts'
 import type { ConnectionLimits } from './server-config.ts'
+import type { ListenerMetrics } from './server-metrics.ts'
 
 export interface ConnectionOptions {
   readonly socket: Socket
-  readonly broker: Pick<Broker, 'handle'>
+  readonly backend: Backend
   readonly runtime: Runtime
   readonly limits: ConnectionLimits
-  readonly advertised: Endpoint
+  readonly budget: MemoryBudget
+  readonly metrics: ListenerMetrics
+  readonly session: Session
+  /** The client is a stranger until it has shown who it is. */
+  readonly mustAuthenticate: boolean
   readonly onEnd: () => void
-}
-
-interface Frame {
-  readonly header: RequestHeader
-  readonly api: Api<unknown, unknown>
-  readonly reader: ByteReader
 }
 
 /** Parts are none when there is nothing to send. After one that failed nothing can be sent: clients count answers. */
 interface Answer {
   state: 'pending' | 'ready' | 'failed'
   parts: readonly Uint8Array[]
+  /** How long nothing is heard once it is sent, milliseconds. */
+  throttleMs: number
+  readonly memory: FetchMemory | undefined
 }
+
+/** An answer that has left within this is followed by one of twice the size, if that is wanted; milliseconds. */
+const fastMs = 500
+/** One that took longer, by one of half the size. */
+const slowMs = 1000
+
+/** A session that was ended is over by then, whatever is under way; milliseconds. */
+const sessionEndMs = 500
+
+/** So much is read of a connection before others have their turn. */
+const burstBytesMax = 256 * 1024
+
+/** Requests that may wait for long, and hold nothing meanwhile: what their handlers keep is theirs to bound. */
+const waitingApis: ReadonlySet<number> = new Set([fetch.key, joinGroup.key, syncGroup.key])
 
 export class KafkaConnection {
   readonly #options: ConnectionOptions
   readonly #socket: Socket
-  readonly #splitter: FrameSplitter
-  readonly #host: string
+  readonly #intake: RequestIntake
+  readonly #sender: AnswerSender
   /** `host:port` of the client, for the log. */
   readonly #peer: string
   readonly #gone = new AbortController()
-  /** Frames that were read and are not begun. */
-  readonly #waiting = new Fifo<Frame>()
   /** Requests that are worked on, and answers that wait for an earlier one, in order. */
   readonly #answers = new Fifo<Answer>()
-  #isCorked = false
+  /** Of the one fetch that is worked on. */
+  #fetchMemory: FetchMemory | undefined
+  /** Largest answer to a fetch: it grows with how fast answers leave. */
+  #answerBytesMax: number
   #isReading = true
+  /** What comes next waits until it is known whose it is. */
+  #isAuthenticating = false
+  /** Bytes that were read since the last rest. */
+  #burstBytes = 0
+  #isResting = false
   #sawBytes = false
   /** No bytes are taken any more; the connection ends when the last answer is sent. */
   #isFinishing = false
-  #lastActiveAt: number
-  #timer: Timer
+  readonly #idle: IdleWatch
+  /** Set while the last answers are waited for. */
+  #closeTimer: Timer | undefined
+  /** Set while the client is to be silent. */
+  #muteTimer: Timer | undefined
+  #mutedUntil = 0
 
   constructor(options: ConnectionOptions) {
     const { socket, runtime, limits } = options
     this.#options = options
     this.#socket = socket
-    this.#splitter = new FrameSplitter(limits.frameBytesMax)
-    this.#host = socket.remoteAddress ?? 'unknown'
-    this.#peer = `${this.#host}:${socket.remotePort}`
-    this.#lastActiveAt = runtime.monotonicNow()
-    this.#timer = this.#watchIdleness(limits.idleTimeout)
+    const { budget, metrics } = options
+    this.#answerBytesMax = limits.maxUnsentBytes
+    this.#intake = new RequestIntake({
+      ...options,
+      isWorking: () => this.#answers.length > 0,
+      onNews: () => this.#proceed(),
+      onRefused: (error) => this.#refuse(error),
+      onLimit: (message, fields) => this.#cutOff(message, fields),
+    })
+    this.#sender = new AnswerSender({
+      socket,
+      budget,
+      metrics,
+      now: () => runtime.monotonicNow(),
+      drop: () => {
+        metrics.reached('slowConnectionGrace')
+        const { unsentBytes } = this.#sender
+        this.#cutOff(
+          'a connection is closed: it does not read its answers, and others wait for the memory',
+          { unsentBytes },
+        )
+      },
+      onProgress: () => {
+        this.#idle.touch()
+        this.#proceed()
+      },
+    })
+    this.#peer = `${options.session.clientAddress}:${socket.remotePort}`
+    this.#idle = new IdleWatch({
+      runtime,
+      timeoutMs: limits.connectionsMaxIdle,
+      isBusy: () => this.#answers.length > 0,
+      onIdle: (idleMs) => {
+        this.#log('debug', 'an idle connection is closed', { idleMs: Math.round(idleMs) })
+        socket.destroy()
+      },
+    })
+    options.session.onEnd((reason) => this.#endSession(reason))
     socket.setNoDelay(true)
     socket.on('data', (chunk: Uint8Array) => this.#receive(chunk))
-    socket.on('drain', () => this.#proceed())
     socket.on('end', () => this.#endOfInput())
     socket.on('error', (error) => this.#log('debug', 'a connection failed', { err: error }))
     socket.on('close', () => this.#closed())
@@ -101,26 +161,34 @@ export class KafkaConnection {
 
   /** Begins no further request; sends the answers of those in flight, then ends. Idempotent. */
   finish(): void {
-    this.#waiting.drain()
+    this.#intake.dropWaiting()
+    this.#fetchMemory?.close()
     this.#finishSoon()
   }
 
   #receive(chunk: Uint8Array): void {
-    this.#lastActiveAt = this.#options.runtime.monotonicNow()
+    this.#idle.touch()
+    this.#options.metrics.receivedBytes.value += chunk.length
     if (this.#isFinishing) return
     if (!this.#sawBytes) {
       this.#sawBytes = true
       const foreign = foreignProtocol(chunk)
       if (foreign) return this.#turnAway(foreign)
     }
-    try {
-      this.#splitter.push(chunk, (frame) => this.#waiting.push(readFrame(frame)))
-    } catch (error) {
-      // Whatever came before is still served.
+    this.#intake.receive(chunk)
+    this.#burstBytes += chunk.length
+    if (this.#burstBytes >= burstBytesMax) this.#rest()
+  }
+
+  /** Others are heard in between: the operating system would give us megabytes of one connection at a time. */
+  #rest(): void {
+    this.#burstBytes = 0
+    this.#isResting = true
+    this.#stopReading()
+    void nextTurn().then(() => {
+      this.#isResting = false
       this.#proceed()
-      return this.#refuse(error)
-    }
-    this.#proceed()
+    })
   }
 
   #turnAway(protocol: 'HTTP' | 'TLS'): void {
@@ -135,93 +203,158 @@ export class KafkaConnection {
 
   /** Begins what may begin, and stops or resumes reading accordingly. */
   #proceed(): void {
-    while (this.#waiting.length > 0 && this.#mayBegin(this.#waiting.peek()!)) {
-      this.#begin(this.#waiting.shift()!)
-    }
-    if (this.#waiting.length > 0) this.#stopReading()
+    const intake = this.#intake
+    while (intake.length > 0 && this.#mayBegin(intake.peek()!)) this.#begin(intake.take()!)
+    if (intake.length > 0) this.#stopReading()
     else if (this.#isFinishing) this.#endWhenAnswered()
-    else this.#resumeReading()
+    else if (intake.isBlocked) this.#stopReading()
+    else if (!this.#muteTimer && !this.#isResting) this.#resumeReading()
   }
 
-  #mayBegin({ api }: Frame): boolean {
-    const { inFlightRequestsMax, unsentBytesMax } = this.#options.limits
-    if (this.#answers.length >= inFlightRequestsMax) return false
-    if (this.#socket.writableLength > unsentBytesMax) return false
-    return api.key !== fetch.key || this.#answers.length === 0
+  #mayBegin({ served: { api } }: ReceivedRequest): boolean {
+    if (this.#muteTimer || this.#isAuthenticating) return false
+    const { limits, budget } = this.#options
+    const { unsentBytes } = this.#sender
+    const isBusy = this.#answers.length > 0 || unsentBytes > 0
+    if (isBusy && (largeAnswers.has(api.key) || budget.isShort)) return false
+    return this.#answers.length < limits.maxInFlightRequests && unsentBytes <= limits.maxUnsentBytes
   }
 
-  #begin({ header, api, reader }: Frame): void {
-    const { broker, advertised } = this.#options
+  #begin(received: ReceivedRequest): void {
+    const { backend, session } = this.#options
+    const { header, served, reader } = received
+    const { api } = served
     const { apiVersion: version, clientId } = header
     let request: unknown
     try {
-      request = readRequest(api, version, reader)
+      request = readRequest(served, version, reader)
     } catch (error) {
+      this.#intake.release(received)
       return this.#refuse(error, header)
     }
-    const answer: Answer = { state: 'pending', parts: [] }
+    const isKept = api.key === produce.key || (received.claim && !waitingApis.has(api.key))
+    if (!isKept) this.#intake.release(received)
+    session.clientId = clientId
+    if (isApiVersions(api)) noteSoftware(session, request as ApiVersionsRequest)
+    const isSasl = api.key === saslAuthenticate.key
+    if (isSasl) this.#isAuthenticating = true
+    const memory = api.key === fetch.key ? this.#openFetchMemory() : undefined
+    const answer: Answer = { state: 'pending', parts: [], throttleMs: 0, memory }
     this.#answers.push(answer)
     const context: RequestContext = {
       version,
       clientId,
-      principal: 'User:ANONYMOUS',
-      host: this.#host,
+      session,
+      requestId: header.correlationId,
       signal: this.#gone.signal,
-      advertised,
+      ...(memory && { answerMemory: memory }),
     }
-    broker
+    let isAnswered = false
+    backend
       .handle(api, request, context)
-      .then((response) => {
+      .then(({ response, throttleMs }) => {
         answer.parts = encodeAnswer(api, header, request, response)
+        answer.throttleMs = throttleMs
         answer.state = 'ready'
+        isAnswered = true
       })
       .catch((error: unknown) => {
         answer.state = 'failed'
+        memory?.release()
         this.#refuse(error, header)
       })
-      .then(() => this.#sendAnswers())
+      .then(() => {
+        if (isKept) this.#intake.release(received)
+        if (isSasl) this.#isAuthenticating = false
+        this.#sendAnswers()
+        const isStranger = this.#options.mustAuthenticate && session.authentication === 'none'
+        if (isAnswered && isStranger) this.#intake.answeredStranger()
+        else if (isAnswered) this.#intake.answered()
+      })
+  }
+
+  #openFetchMemory(): FetchMemory {
+    this.#fetchMemory = new FetchMemory({
+      budget: this.#options.budget,
+      bytesMax: this.#answerBytesMax,
+      onExpired: (waitedMs) => {
+        this.#options.metrics.reached('memoryWaitTimeout')
+        this.#log('warn', 'a fetch is answered without records: it waited too long for memory', {
+          waitedMs: Math.round(waitedMs),
+        })
+      },
+    })
+    if (this.#isFinishing) this.#fetchMemory.close()
+    return this.#fetchMemory
   }
 
   #sendAnswers(): void {
-    this.#lastActiveAt = this.#options.runtime.monotonicNow()
+    this.#idle.touch()
     for (let next = this.#answers.peek(); next; next = this.#answers.peek()) {
       if (next.state === 'pending') break
-      if (next.state === 'failed') this.#answers.drain()
-      else this.#send(this.#answers.shift()!.parts)
+      if (next.state === 'failed') for (const { memory } of this.#answers.drain()) memory?.release()
+      else {
+        this.#answers.shift()
+        this.#send(next)
+        if (next.throttleMs > 0) this.#mute(next.throttleMs)
+      }
     }
     this.#proceed()
   }
 
-  /** Answers that are ready in the same turn travel together. */
-  #send(parts: readonly Uint8Array[]): void {
-    if (this.#socket.destroyed || this.#socket.writableEnded) return
-    if (!this.#isCorked) {
-      this.#isCorked = true
-      this.#socket.cork()
-      process.nextTick(() => {
-        this.#isCorked = false
-        this.#socket.uncork()
-      })
+  #send({ parts, memory }: Answer): void {
+    if (!memory) return this.#sender.send(parts, 0)
+    const held = memory.heldBytes
+    this.#sender.send(parts, held, (sentInMs) => this.#pace(held, sentInMs))
+    memory.release()
+  }
+
+  /** The next answer is as large as can be expected to leave soon. */
+  #pace(bytes: number, sentInMs: number): void {
+    const { maxUnsentBytes } = this.#options.limits
+    const max = this.#answerBytesMax
+    if (sentInMs > slowMs) this.#answerBytesMax = Math.max(maxUnsentBytes, Math.floor(max / 2))
+    else if (sentInMs < fastMs && bytes > max / 4) this.#answerBytesMax = Math.min(2 * max, 2 ** 31)
+  }
+
+  /** Begins nothing for so long, and so reads nothing (KIP-219); the client has been told, and most wait by themselves. */
+  #mute(pauseMs: number): void {
+    const { runtime } = this.#options
+    const endsAt = runtime.monotonicNow() + pauseMs
+    if (endsAt <= this.#mutedUntil || this.#isFinishing) return
+    this.#mutedUntil = endsAt
+    this.#muteTimer?.cancel()
+    const unmute = () => {
+      this.#muteTimer = undefined
+      this.#proceed()
     }
-    for (const part of parts) this.#socket.write(part)
+    this.#muteTimer = runtime.setTimer(pauseMs, unmute, { background: true })
+    this.#stopReading()
+  }
+
+  #unmute(): void {
+    this.#muteTimer?.cancel()
+    this.#muteTimer = undefined
   }
 
   #stopReading(): void {
     if (!this.#isReading) return
     this.#isReading = false
+    this.#intake.pause()
     this.#socket.pause()
   }
 
   #resumeReading(): void {
     if (this.#isReading) return
     this.#isReading = true
+    this.#intake.resume()
     this.#socket.resume()
   }
 
   /** The client sends no more. It may still want its answers, but waits for no more data to come. */
   #endOfInput(): void {
-    if (this.#splitter.pendingBytes > 0 && !this.#isFinishing) {
-      const pendingBytes = this.#splitter.pendingBytes
+    const { pendingBytes } = this.#intake
+    if (pendingBytes > 0 && !this.#isFinishing) {
       this.#log('debug', 'a connection ended in the middle of a request', { pendingBytes })
     }
     this.#gone.abort()
@@ -237,106 +370,69 @@ export class KafkaConnection {
       err: error,
     })
     this.#gone.abort()
-    this.#waiting.drain()
+    this.#intake.dropWaiting()
     this.#finishSoon()
+  }
+
+  /** It is waited for no longer. */
+  #cutOff(message: string, fields: object): void {
+    this.#log('warn', message, fields)
+    this.#isFinishing = true
+    this.#releaseAll()
+    this.#socket.destroy()
   }
 
   #finishSoon(): void {
     if (!this.#isFinishing) {
       this.#isFinishing = true
+      this.#unmute()
+      this.#intake.stop()
       const { runtime, limits } = this.#options
-      this.#timer.cancel()
+      this.#idle.end()
       // A client that does not take its answers is not waited for.
-      this.#timer = runtime.setTimer(limits.closeTimeout, () => this.#socket.destroy(), {
-        background: true,
-      })
+      const giveUp = () => this.#socket.destroy()
+      this.#closeTimer = runtime.setTimer(limits.closeTimeout, giveUp, { background: true })
       // What still comes is read and dropped, so that the other end of the stream is noticed.
       this.#resumeReading()
     }
     this.#endWhenAnswered()
   }
 
-  #endWhenAnswered(): void {
-    if (this.#waiting.length === 0 && this.#answers.length === 0) this.#socket.destroySoon()
+  /** Its credential is gone, or was never good: what is answered already still leaves, and nothing else. */
+  #endSession(reason: string): void {
+    this.#log('info', 'a connection is closed', { reason })
+    this.#gone.abort()
+    this.#intake.dropWaiting()
+    const { runtime } = this.#options
+    runtime.setTimer(sessionEndMs, () => this.#socket.destroy(), { background: true })
+    this.#finishSoon()
   }
 
-  #watchIdleness(waitMs: number): Timer {
-    const { runtime, limits } = this.#options
-    const look = () => {
-      const idleMs = this.#answers.length > 0 ? 0 : runtime.monotonicNow() - this.#lastActiveAt
-      if (idleMs < limits.idleTimeout) {
-        this.#timer = this.#watchIdleness(limits.idleTimeout - idleMs)
-      } else {
-        this.#log('debug', 'an idle connection is closed', { idleMs: Math.round(idleMs) })
-        this.#socket.destroy()
-      }
-    }
-    return runtime.setTimer(waitMs, look, { background: true })
+  #endWhenAnswered(): void {
+    const isAnswered = this.#intake.length === 0 && this.#answers.length === 0
+    if (isAnswered && this.#sender.isIdle) this.#socket.destroySoon()
   }
 
   #closed(): void {
     this.#isFinishing = true
-    this.#timer.cancel()
-    this.#waiting.drain()
-    this.#answers.drain()
+    this.#idle.end()
+    this.#closeTimer?.cancel()
+    this.#unmute()
     this.#gone.abort()
+    this.#releaseAll()
     this.#options.onEnd()
   }
 
-  #log(level: 'debug' | 'warn', message: string, fields: object = {}): void {
+  /** Requests that are worked on let go of theirs when they are done. */
+  #releaseAll(): void {
+    this.#intake.stop()
+    this.#intake.dropWaiting()
+    this.#fetchMemory?.close()
+    for (const { memory } of this.#answers.drain()) memory?.release()
+    this.#sender.end()
+  }
+
+  #log(level: 'debug' | 'info' | 'warn', message: string, fields: object = {}): void {
     this.#options.runtime.logger[level]({ peer: this.#peer, ...fields }, message)
   }
-}
-
-/** Throws what cannot be answered. */
-function readFrame(frame: Uint8Array): Frame {
-  const reader = new ByteReader(frame)
-  const header = decodeRequestHeader(reader)
-  const served = servedApi(header.apiKey)
-  if (!served) throw notServed(`API key ${header.apiKey}`, header)
-  return { header, api: served.api, reader }
-}
-
-function readRequest(api: Api<unknown, unknown>, version: number, reader: ByteReader): unknown {
-  if (version >= api.minVersion && version <= api.maxVersion) {
-    return decodeRequestBody(api, version, reader)
-  }
-  if (isApiVersions(api)) return createApiVersionsRequest()
-  throw notServed(`${api.name} (v${api.minVersion} to v${api.maxVersion} are)`, {
-    apiVersion: version,
-  })
-}
-
-/** Throws `KafkaError` when nothing must be sent but the client has to learn of a failure. */
-function encodeAnswer(
-  api: Api<unknown, unknown>,
-  { apiVersion, correlationId }: RequestHeader,
-  request: unknown,
-  response: unknown,
-): readonly Uint8Array[] {
-  if (api.key === produce.key && (request as ProduceRequest).acks === 0) {
-    return noAnswer(response as ProduceResponse)
-  }
-  // In a version that is too new, ApiVersions is answered in the oldest: the client learns what is served (KIP-511).
-  const version = isApiVersions(api) && apiVersion > api.maxVersion ? 0 : apiVersion
-  return encodeResponseFrame(api, version, correlationId, response)
-}
-
-/** With acks=0 the end of the connection is the only way to tell a producer that it should look for the leader again. */
-function noAnswer({ responses }: ProduceResponse): readonly Uint8Array[] {
-  for (const { partitionResponses } of responses) {
-    const failed = partitionResponses.find(({ errorCode }) => errorCode !== 0)
-    if (failed) throw errorFrom(failed.errorCode, { message: failed.errorMessage })
-  }
-  return []
-}
-
-function isApiVersions(api: Api<unknown, unknown>): boolean {
-  return api.key === apiVersions.key
-}
-
-function notServed(what: string, { apiVersion }: { apiVersion: number }): KafkaError {
-  return new KafkaError(`${what} is not served in version ${apiVersion}`, {
-    code: 'UNSUPPORTED_VERSION',
-  })
 }

@@ -2,18 +2,34 @@
  * The Kafka listener: accepts TCP or TLS connections, up to a limit, and ends them in good order.
  */
 import { createServer, type Server, type Socket } from 'node:net'
-import { createServer as createTlsServer } from 'node:tls'
-import type { Broker } from '../broker/broker.ts'
-import type { Endpoint } from '../broker/services.ts'
+import { createServer as createTlsServer, Server as TlsServer } from 'node:tls'
+import type { Backend } from '../backend/backend.ts'
+import type { Endpoint } from '../backend/endpoint.ts'
+import type { Guard } from '../backend/guard.ts'
+import { Session } from '../backend/session.ts'
 import { KafkaError } from '../core/errors.ts'
 import type { Runtime } from '../core/runtime.ts'
+import { identityOf } from './client-certificate.ts'
+import type { Door } from './door.ts'
+import { FileShortage } from './file-shortage.ts'
 import { KafkaConnection } from './kafka-connection.ts'
-import type { ConnectionLimits, TlsConfig } from './server-config.ts'
+import type { TlsConfig } from './listener-config.ts'
+import type { MemoryBudget } from './memory-budget.ts'
+import type { ConnectionLimits } from './server-config.ts'
+import type { ListenerMetrics } from './server-metrics.ts'
+import { secureOptions } from './tls-context.ts'
 
 export interface ListenerOptions {
-  readonly broker: Pick<Broker, 'handle'>
+  readonly name: string
+  readonly backend: Backend
+  /** Ends sessions whose credential is gone; undefined: there is no access control. */
+  readonly guard?: Guard | undefined
+  /** Nothing but ApiVersions and SASL is answered before it is known who asks. */
+  readonly mustAuthenticate?: boolean
   readonly runtime: Runtime
   readonly limits: ConnectionLimits
+  readonly budget: MemoryBudget
+  readonly metrics: ListenerMetrics
   readonly tls: TlsConfig | undefined
   readonly host: string
   readonly port: number
@@ -21,18 +37,29 @@ export interface ListenerOptions {
   readonly advertised: (port: number) => Endpoint
 }
 
-export class KafkaListener {
+export class KafkaListener implements Door {
+  readonly kind = 'kafka'
   readonly #options: ListenerOptions
+  #tls: TlsConfig | undefined
   readonly #server: Server
   readonly #connections = new Set<KafkaConnection>()
+  readonly #fileShortage: FileShortage
+  /** The one that is listened at, also after the end. */
+  #port: number
   #advertised: Endpoint
   #onEmpty: (() => void) | undefined
   #isFinishing = false
+  /** Connections so far. */
+  #accepted = 0
 
   private constructor(options: ListenerOptions) {
     this.#options = options
+    this.#tls = options.tls
+    this.#port = options.port
     this.#advertised = options.advertised(options.port)
+    this.#fileShortage = new FileShortage(options.runtime)
     this.#server = this.#createServer()
+    this.#server.on('connection', (socket) => this.#fileShortage.accepted(socket))
   }
 
   /** Resolves once connections are accepted. Rejects with `KafkaError` when the port cannot be had. */
@@ -43,17 +70,35 @@ export class KafkaListener {
   }
 
   get port(): number {
-    const address = this.#server.address()
-    return typeof address === 'object' && address ? address.port : this.#options.port
+    return this.#port
   }
 
   get advertised(): Endpoint {
     return this.#advertised
   }
 
+  get host(): string {
+    return this.#options.host
+  }
+
+  get url(): string {
+    const { host, port } = this.#advertised
+    const address = host.includes(':') ? `[${host}]` : host
+    return `${this.#options.tls ? 'kafka+tls' : 'kafka'}://${address}:${port}`
+  }
+
+  get name(): string {
+    return this.#options.name
+  }
+
   /** Connections that are open now. */
   get connections(): number {
     return this.#connections.size
+  }
+
+  renewCertificate(tls: TlsConfig): void {
+    if (this.#server instanceof TlsServer) this.#server.setSecureContext(secureOptions(tls))
+    this.#tls = tls
   }
 
   /** Takes no further connection and no further request. */
@@ -77,11 +122,8 @@ export class KafkaListener {
     const { tls, runtime } = this.#options
     // A client may end its side and still want its answers.
     if (!tls) return createServer({ allowHalfOpen: true }, (socket) => this.#accept(socket))
-    const { cert, key, ca } = tls
-    const clientCertificates = ca === undefined ? {} : { ca: pem(ca), requestCert: true }
-    const server = createTlsServer(
-      { cert: pem(cert), key: pem(key), ...clientCertificates, allowHalfOpen: true },
-      (socket) => this.#accept(socket),
+    const server = createTlsServer({ ...secureOptions(tls), allowHalfOpen: true }, (socket) =>
+      this.#accept(socket),
     )
     server.on('tlsClientError', (error, socket) => {
       const peer = `${socket.remoteAddress}:${socket.remotePort}`
@@ -94,42 +136,61 @@ export class KafkaListener {
   }
 
   #listen(): Promise<void> {
-    const { host, port, advertised, runtime } = this.#options
+    const { name, host, port, advertised, runtime } = this.#options
     return new Promise((resolve, reject) => {
-      const onError = (error: Error) => reject(cannotListen(host, port, error))
+      const onError = (error: Error) => reject(cannotListen(name, host, port, error))
       this.#server.once('error', onError)
       this.#server.listen({ host, port }, () => {
         this.#server.off('error', onError)
         this.#server.on('error', (error) => {
-          runtime.logger.error({ err: error }, 'the listener failed to accept a connection')
+          if (!this.#fileShortage.failed(error))
+            runtime.logger.error({ err: error }, 'the listener failed to accept a connection')
         })
-        this.#advertised = advertised(this.port)
+        const address = this.#server.address()
+        if (typeof address === 'object' && address) this.#port = address.port
+        this.#advertised = advertised(this.#port)
         resolve()
       })
     })
   }
 
   #accept(socket: Socket): void {
-    const { broker, runtime, limits } = this.#options
-    if (this.#isFinishing || this.#connections.size >= limits.connectionsMax) {
+    const { name, backend, runtime, limits, budget, metrics } = this.#options
+    const tls = this.#tls
+    if (this.#isFinishing || this.#connections.size >= limits.maxConnections) {
       socket.on('error', () => undefined)
       socket.destroy()
       if (!this.#isFinishing) {
-        const { connectionsMax } = limits
+        const { maxConnections } = limits
+        metrics.turnedAway.value++
         runtime.logger.warn(
-          { peer: socket.remoteAddress, connectionsMax },
-          'a connection was turned away: there are connectionsMax already',
+          { peer: socket.remoteAddress, maxConnections },
+          'a connection was turned away: there are maxConnections already',
         )
       }
       return
     }
+    metrics.accepted.value++
+    const session = new Session({
+      ...identityOf(socket, tls),
+      id: `${name}-${++this.#accepted}`,
+      listener: name,
+      isTls: tls !== undefined,
+      clientAddress: socket.remoteAddress ?? 'unknown',
+      advertised: this.#advertised,
+    })
+    const unwatch = this.#options.guard?.watch(session)
     const connection = new KafkaConnection({
+      metrics,
       socket,
-      broker,
+      backend,
       runtime,
       limits,
-      advertised: this.#advertised,
+      budget,
+      session,
+      mustAuthenticate: this.#options.mustAuthenticate ?? false,
       onEnd: () => {
+        unwatch?.()
         this.#connections.delete(connection)
         if (this.#connections.size === 0) this.#onEmpty?.()
       },
@@ -138,11 +199,7 @@ export class KafkaListener {
   }
 }
 
-function pem(value: string | Uint8Array): string | Buffer {
-  return typeof value === 'string' ? value : Buffer.from(value)
-}
-
-function cannotListen(host: string, port: number, cause: Error): KafkaError {
+export function cannotListen(name: string, host: string, port: number, cause: Error): KafkaError {
   const code = (cause as NodeJS.ErrnoException).code
   const reasons: { readonly [code: string]: string } = {
     EADDRINUSE: 'another process listens there; choose another port, or 0 for a free one',
@@ -151,7 +208,7 @@ function cannotListen(host: string, port: number, cause: Error): KafkaError {
     ENOTFOUND: 'the host name is not known',
   }
   return new KafkaError(
-    `Cannot listen at ${host}:${port}: ${reasons[code ?? ''] ?? cause.message}`,
+    `Cannot listen at ${host}:${port} (listener '${name}'): ${reasons[code ?? ''] ?? cause.message}`,
     {
       code: 'LISTEN_FAILED',
       cause,

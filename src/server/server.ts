@@ -1,95 +1,297 @@
 /**
- * `kafka-do serve` from code: a broker on a data folder, behind a Kafka listener.
+ * `kafka-do serve` from code: a broker on a data folder, behind its listeners.
  *
  * Closing: no new connections and requests; long polls are answered; requests in flight finish and their answers are
  * sent; the logs are synced and the folder is marked as clean.
  */
+
 import { hostname } from 'node:os'
-import { Broker } from '../broker/broker.ts'
-import type { Endpoint } from '../broker/services.ts'
-import type { FileSystem } from '../storage/file-system.ts'
-import { createMemoryFileSystem } from '../storage/memory-file-system.ts'
-import { createNodeFileSystem } from '../storage/node-file-system.ts'
+import type { AccessGuard } from '../access/access-guard.ts'
+import { OpenGuard } from '../access/open-guard.ts'
+import type { Endpoint } from '../backend/endpoint.ts'
+import type { KeyAdmin } from '../backend/guard.ts'
+import type { BackupResult } from '../backup/backup-folder.ts'
+import type { BackupOptions } from '../backup/backup-options.ts'
+import { ConfigError, KafkaError } from '../core/errors.ts'
+import type { Metric } from '../core/metrics.ts'
+import type { HttpApi } from '../http/handler.ts'
+import { createGuard, type FirstKey, makeFirstKey } from './access-setup.ts'
+import { type Door, type ListenerStatus, statusOf } from './door.ts'
+import type { DoorParts } from './http-door.ts'
 import { KafkaListener } from './kafka-listener.ts'
+import type { ResolvedListener } from './listener-config.ts'
+import type { Management } from './management/management.ts'
+import { MemoryBudget } from './memory-budget.ts'
+import { applyReload, type LiveConfig, type Reloaded } from './reload.ts'
+import { openServed, type Served } from './served.ts'
 import {
   type ResolvedServerConfig,
   resolveServerConfig,
   type ServerConfig,
 } from './server-config.ts'
+import { ServerMetrics } from './server-metrics.ts'
+import { maskPassword } from './upstream.ts'
 
 /** A running server. */
 export interface Server {
-  /** The port that is listened at. */
+  /** The port of the first listener. */
   readonly port: number
-  /** For clients on this machine or where the advertised address leads: `kafka://host:port` or `kafka+tls://host:port`. */
+  /**
+   * Of the first listener, for clients on this machine or where the advertised address leads: `kafka://host:port`,
+   * `kafka+tls://host:port`, or where there is only HTTP `http://host:port`.
+   */
   readonly url: string
+  /** Of the first listener for HTTP: `http://host:port` or `https://host:port`. Undefined: there is none. */
+  readonly httpUrl: string | undefined
+  /** Of the first listener for health checks and metrics: `http://host:port`. Undefined: there is none. */
+  readonly managementUrl: string | undefined
+  /** All ways in, in the order of the config. */
+  readonly listeners: readonly ListenerStatus[]
+  /** Empty as long as a gateway has not reached its cluster. */
   readonly clusterId: string
-  /** Connections that are open now. */
+  /** Connections that are open now, at all listeners. */
   readonly connections: number
-  /** Finishes what is in flight, then lets go of everything. Idempotent. Throws `StorageError` when the logs could not be synced. */
+  /** Makes and manages API keys; undefined without access control. */
+  readonly keys: KeyAdmin | undefined
+  /** The API key that was made at this start, as there was none: it may do everything. Undefined: there were keys. */
+  readonly firstKey: FirstKey | undefined
+  /** What has been counted since the start, and how the server stands, for an exporter such as prom-client. */
+  metrics(): Metric[]
+  /**
+   * Copies all that is stored at this moment, while everything goes on; `kafka-do restore` makes a data folder of it. When it
+   * rejects, the backup before is whole. Throws `ConfigError`, also where the data is another cluster's (`upstream`),
+   * `DataFolderLockedError` while another backup is written there, and `StorageError`.
+   * @example
+   * await server.backup({ to: '/backups/events' })
+   */
+  backup(options: BackupOptions): Promise<BackupResult>
+  /**
+   * Takes what can be taken of another config while the server runs: certificates, and limits that are looked up each time.
+   * The config is whole, as for `createServer`. Throws `ConfigError` for one that is wrong; then nothing has changed.
+   * @example server.reload({ ...config, tls: { cert: renewed, key } }).needRestart // []
+   */
+  reload(config: ServerConfig): Reloaded
+  /** Goes on for `drainDelay`, finishes what is in flight, then lets go of everything. Idempotent. Throws `StorageError` when the logs could not be synced. */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
 
 /**
  * Opens the data folder and listens. Throws `ConfigError`, `DataFolderLockedError`, `CorruptDataError`, `StorageError`,
- * and `KafkaError` LISTEN_FAILED when the port cannot be had.
+ * and `KafkaError` LISTEN_FAILED when a port cannot be had.
  * @example
  * const server = await createServer({ data: './data', port: 9092 })
  * const kafka = new Client(server.url)
  */
 export async function createServer(config?: ServerConfig): Promise<Server> {
   const resolved = resolveServerConfig(config)
-  const { runtime, tls, host, port } = resolved
-  // Known once the port is; no request comes before.
-  let endpoint: Endpoint = { host, port }
-  const broker = await Broker.open({
-    fileSystem: fileSystemAt(resolved.data),
-    runtime,
-    ...(resolved.broker && { config: resolved.broker }),
-    advertised: () => endpoint,
+  const { runtime, listeners } = resolved
+  const live: LiveConfig = { ...resolved }
+  const guard = await createGuard(resolved, runtime)
+  const hall = guard ?? new OpenGuard(resolved.gateways)
+  const metrics = new ServerMetrics()
+  const budget = new MemoryBudget(runtime, resolved)
+  const doors: Door[] = []
+  // First, so that a start that takes its time is seen.
+  const management = await openManagement(resolved, { live, metrics, budget, doors })
+  const served = await openServed({
+    ...{ ...resolved, guard: hall, urlName: 'ServerConfig.upstream' },
+  }).catch(async (error: unknown) => {
+    await closeManagement(management, doors)
+    throw error
   })
-  let listener: KafkaListener
+  const apis: HttpApi[] = []
+  let firstKey: FirstKey | undefined
   try {
-    listener = await KafkaListener.open({
-      broker,
-      runtime,
-      limits: resolved,
-      tls,
-      host,
-      port,
-      advertised: (listened) => advertisedEndpoint(resolved, listened),
-    })
+    if (guard) {
+      await guard.open(served.connectionOfServer())
+      firstKey = await makeFirstKey(guard, folderOf(resolved.data), runtime)
+    }
+    for (const listener of listeners) {
+      if (listener.kind === 'management') continue
+      const shared: DoorParts = {
+        ...{ ...listener, runtime, budget, limits: live, metrics: metrics.of(listener.name) },
+        httpMetrics: metrics.http,
+        advertised: (listened: number) => advertisedEndpoint(listener, listened),
+      }
+      if (listener.kind === 'kafka') {
+        const backend = await served.nodes.any()
+        const mustAuthenticate = guard !== undefined && !resolved.allowAnonymous
+        doors.push(
+          await KafkaListener.open({
+            ...shared,
+            backend,
+            guard,
+            mustAuthenticate,
+          }),
+        )
+      } else {
+        const { createHttpApi, openHttpDoor } = await import('./http-door.ts')
+        const api = createHttpApi(resolved, served, { guard, hall }, shared)
+        apis.push(api)
+        doors.push(await openHttpDoor(resolved, api, shared))
+      }
+    }
   } catch (error) {
-    await broker.close()
+    await closeAll({ doors, apis, guard, served, management })
     throw error
   }
-  endpoint = listener.advertised
-  return new RunningServer(broker, listener, tls !== undefined)
+  const order = listeners.map(({ name }) => name)
+  doors.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name))
+  const kafka = doors.find(({ kind }) => kind === 'kafka')
+  if (resolved.upstream !== undefined) for (const api of apis) warnIfNotTrusted(api, resolved)
+  management?.serving(served, kafka instanceof KafkaListener ? kafka.advertised : undefined)
+  const parts = { served, doors, apis, metrics, budget, guard, firstKey, management }
+  return new RunningServer({ ...parts, config: resolved, live })
+}
+
+/** Undefined: there is no listener of that kind. */
+async function openManagement(
+  { runtime, listeners }: ResolvedServerConfig,
+  {
+    live,
+    metrics,
+    budget,
+    doors,
+  }: Pick<ServerParts, 'metrics' | 'budget' | 'live'> & { readonly doors: Door[] },
+): Promise<Management | undefined> {
+  const own = listeners.filter(({ kind }) => kind === 'management')
+  if (own.length === 0) return undefined
+  const { Management } = await import('./management/management.ts')
+  const management = new Management({
+    runtime,
+    metrics: () => metrics.read(doors, budget),
+    maxMetricSeries: () => live.maxMetricSeries,
+  })
+  try {
+    for (const listener of own)
+      doors.push(await management.openDoor(listener, metrics.of(listener.name)))
+  } catch (error) {
+    await closeManagement(management, doors)
+    throw error
+  }
+  return management
+}
+
+async function closeManagement(
+  management: Management | undefined,
+  doors: readonly Door[],
+): Promise<void> {
+  await management?.closed()
+  const own = doors.filter(({ kind }) => kind === 'management')
+  await Promise.all(own.map((door) => door.ended()))
+}
+
+/** A gateway says at its start what it cannot do, not to the first caller who needs it. */
+function warnIfNotTrusted(api: HttpApi, { runtime, upstream }: ResolvedServerConfig): void {
+  api.checkState().catch((error: unknown) => {
+    // One that cannot be reached has been told of, and may be there later.
+    if (!(error instanceof KafkaError) || error.code !== 'GATEWAY_NOT_TRUSTED') return
+    runtime.logger.warn(
+      { err: error, upstream: upstream && maskPassword(upstream) },
+      'idempotency keys, pulls, acks and tickets will be refused',
+    )
+  })
+}
+
+interface ServerParts {
+  readonly served: Served
+  readonly doors: readonly Door[]
+  readonly apis: readonly HttpApi[]
+  readonly metrics: ServerMetrics
+  readonly budget: MemoryBudget
+  readonly guard: AccessGuard | undefined
+  readonly firstKey: FirstKey | undefined
+  readonly management: Management | undefined
+  readonly config: ResolvedServerConfig
+  readonly live: LiveConfig
 }
 
 class RunningServer implements Server {
-  readonly port: number
-  readonly url: string
-  readonly #broker: Broker
-  readonly #listener: KafkaListener
+  readonly #served: Served
+  readonly #doors: readonly Door[]
+  readonly #apis: readonly HttpApi[]
+  readonly #metrics: ServerMetrics
+  readonly #budget: MemoryBudget
+  readonly #guard: AccessGuard | undefined
+  readonly firstKey: FirstKey | undefined
+  readonly #management: Management | undefined
+  readonly #live: LiveConfig
+  #config: ResolvedServerConfig
   #closing: Promise<void> | undefined
 
-  constructor(broker: Broker, listener: KafkaListener, hasTls: boolean) {
-    this.#broker = broker
-    this.#listener = listener
-    this.port = listener.port
-    const { host, port } = listener.advertised
-    const address = host.includes(':') ? `[${host}]` : host
-    this.url = `${hasTls ? 'kafka+tls' : 'kafka'}://${address}:${port}`
+  constructor(parts: ServerParts) {
+    const { served, doors, apis, metrics, budget, guard, firstKey } = parts
+    this.#management = parts.management
+    this.#live = parts.live
+    this.#config = parts.config
+    this.#guard = guard
+    this.firstKey = firstKey
+    this.#budget = budget
+    this.#served = served
+    this.#doors = doors
+    this.#apis = apis
+    this.#metrics = metrics
+  }
+
+  get port(): number {
+    return this.#first.port
+  }
+
+  get url(): string {
+    return this.#first.url
+  }
+
+  get managementUrl(): string | undefined {
+    return this.#doors.find(({ kind }) => kind === 'management')?.url
+  }
+
+  /** That clients use. */
+  get #first(): Door {
+    return this.#doors.find(({ kind }) => kind !== 'management')!
+  }
+
+  get httpUrl(): string | undefined {
+    return this.#doors.find(({ kind }) => kind === 'http')?.url
+  }
+
+  get listeners(): readonly ListenerStatus[] {
+    return this.#doors.map(statusOf)
   }
 
   get clusterId(): string {
-    return this.#broker.clusterId
+    return this.#served.clusterId
+  }
+
+  get keys(): KeyAdmin | undefined {
+    return this.#guard?.keys
   }
 
   get connections(): number {
-    return this.#listener.connections
+    return this.#doors.reduce((sum, { connections }) => sum + connections, 0)
+  }
+
+  metrics(): Metric[] {
+    return [...this.#metrics.read(this.#doors, this.#budget), ...this.#served.metrics()]
+  }
+
+  async backup(options: BackupOptions): Promise<BackupResult> {
+    const backend = await this.#served.nodes.any()
+    if (!backend.backup)
+      throw new ConfigError(
+        'There is nothing to back up here: the events are in the cluster that upstream names',
+        { code: 'INVALID_CONFIG' },
+      )
+    const { backUp } = await import('../backup/backup-to.ts')
+    return backUp((request) => backend.backup!(request), options, true)
+  }
+
+  reload(config: ServerConfig): Reloaded {
+    const wanted = resolveServerConfig(config)
+    const parts = { live: this.#live, doors: this.#doors }
+    const { reloaded, running } = applyReload(this.#config, wanted, parts)
+    this.#config = running
+    return reloaded
   }
 
   close(): Promise<void> {
@@ -97,27 +299,62 @@ class RunningServer implements Server {
     return this.#closing
   }
 
+  async #close(): Promise<void> {
+    const { runtime } = this.#config
+    if (this.#management) this.#management.health.phase = 'draining'
+    const { drainDelay } = this.#live
+    if (drainDelay > 0) {
+      await new Promise<void>((resolve) => {
+        runtime.setTimer(drainDelay, resolve)
+      })
+    }
+    await closeAll({
+      ...{ doors: this.#doors, apis: this.#apis, management: this.#management },
+      ...{ guard: this.#guard, served: this.#served },
+    })
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
+}
 
-  async #close(): Promise<void> {
-    this.#listener.stopAccepting()
+/** No door takes anything new before what serves finishes what is in flight; then the answers leave. */
+async function closeAll({
+  doors,
+  apis,
+  guard,
+  served: { nodes },
+  management,
+}: Pick<ServerParts, 'doors' | 'apis' | 'guard' | 'served' | 'management'>): Promise<void> {
+  const serving = doors.filter(({ kind }) => kind !== 'management')
+  for (const door of serving) door.stopAccepting()
+  try {
+    await Promise.all(apis.map((api) => api.close()))
+    await guard?.close()
     try {
-      await this.#broker.close()
+      await nodes.close()
     } finally {
-      await this.#listener.ended()
+      await Promise.all(serving.map((door) => door.ended()))
     }
+  } finally {
+    await closeManagement(management, doors)
   }
 }
 
-function fileSystemAt(data: string): FileSystem {
-  return data === 'memory:' ? createMemoryFileSystem() : createNodeFileSystem(data)
+/** Undefined: the data is in memory. */
+function folderOf(data: string): string | undefined {
+  return data === 'memory:' ? undefined : data
 }
 
 /** Nobody can connect to a wildcard address. */
-function advertisedEndpoint(config: ResolvedServerConfig, listenedPort: number): Endpoint {
-  const isWildcard = config.host === '0.0.0.0' || config.host === '::'
-  const host = config.advertisedHost ?? (isWildcard ? hostname() : config.host)
-  return { host, port: config.advertisedPort ?? listenedPort }
+function advertisedEndpoint(
+  { host, advertised }: ResolvedListener,
+  listenedPort: number,
+): Endpoint {
+  const isWildcard = host === '0.0.0.0' || host === '::'
+  return {
+    host: advertised?.host ?? (isWildcard ? hostname() : host),
+    port: advertised?.port ?? listenedPort,
+  }
 }

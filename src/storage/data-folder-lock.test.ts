@@ -1,4 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import {
   mkdirSync,
   mkdtempSync,
@@ -12,7 +13,8 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { Worker } from 'node:worker_threads'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { DataFolderLockedError, StorageError } from '../core/errors.ts'
 import { acquireLock } from './data-folder-lock.ts'
@@ -30,6 +32,47 @@ afterEach(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL')
 })
 afterAll(() => rmSync(scratch, { recursive: true, force: true }))
+
+describe('a worker thread', () => {
+  const holding = `
+    const { parentPort, workerData } = require('node:worker_threads')
+    import(workerData.module).then(({ acquireLock }) => {
+      acquireLock(workerData.folder)
+      parentPort.postMessage('held')
+      parentPort.once('message', () => parentPort.close())
+    })`
+  beforeAll(compile)
+  const module = pathToFileURL(join(compiled, 'storage/data-folder-lock.js')).href
+
+  async function holder(): Promise<Worker> {
+    const worker = new Worker(holding, { eval: true, workerData: { module, folder } })
+    await once(worker, 'message')
+    return worker
+  }
+
+  test('that was terminated holds nothing any more', async () => {
+    const worker = await holder()
+    expect(() => acquireLock(folder)).toThrow(DataFolderLockedError)
+    await worker.terminate()
+    acquireLock(folder).release()
+  })
+
+  test('that has ended holds nothing any more', async () => {
+    const worker = await holder()
+    worker.postMessage('end')
+    await once(worker, 'exit')
+    acquireLock(folder).release()
+    expect(readdirSync(folder)).toEqual([])
+  })
+
+  test('finds what its process holds in use', async () => {
+    const lock = acquireLock(folder)
+    const worker = new Worker(holding, { eval: true, workerData: { module, folder } })
+    const [error] = await once(worker, 'error')
+    expect(String(error)).toContain('in use by another broker of this process')
+    lock.release()
+  })
+})
 
 describe('within one process', () => {
   test('a second broker is refused until the first lets go', () => {

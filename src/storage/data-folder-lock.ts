@@ -30,6 +30,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { isMainThread } from 'node:worker_threads'
 import { DataFolderLockedError, StorageError } from '../core/errors.ts'
 import type { Lock } from './file-system.ts'
 import {
@@ -70,34 +71,69 @@ export function acquireLock(root: string): Lock {
     return heldLock(folder, path, content)
   } catch (error) {
     if (error instanceof DataFolderLockedError) throw error
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new StorageError(
-      `Cannot lock the data folder ${root}: ${reason}. Check that the folder can be written to and that its disk is not full`,
-      { code: codeOf(error) === 'ENOSPC' ? 'STORAGE_FULL' : 'STORAGE_DENIED', cause: error },
-    )
+    throw notLocked(root, error)
   }
+}
+
+const noSpace = ['ENOSPC', 'EDQUOT']
+
+function notLocked(root: string, cause: unknown): StorageError {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  const about = `Cannot lock the data folder ${root}`
+  if (codeOf(cause) === 'EROFS')
+    return new StorageError(`${about}: its disk is read-only (${reason})`, {
+      code: 'STORAGE_READ_ONLY',
+      cause,
+    })
+  if (noSpace.includes(codeOf(cause)))
+    return new StorageError(`${about}: its disk is full; free some space (${reason})`, {
+      code: 'STORAGE_FULL',
+      cause,
+    })
+  return new StorageError(`${about}: ${reason}. Check that the folder can be written to`, {
+    code: 'STORAGE_DENIED',
+    cause,
+  })
 }
 
 function heldLock(folder: string, path: string, content: string): Lock {
   let isReleased = false
-  return {
+  const lock = {
     release() {
       if (isReleased) return
       isReleased = true
+      process.off('exit', lock.release)
       heldHere.delete(folder)
       // Somebody may have removed the lock by hand and taken the folder since.
-      if (read(path)?.text === content) rmSync(path, { force: true })
+      if (read(path)?.text === content) removeReleased(path, content)
     },
+  }
+  // The process of a worker thread lives on when the thread ends, so the lock would look held.
+  if (!isMainThread) process.on('exit', lock.release)
+  return lock
+}
+
+/** Locks that this process gave back and could not remove: its disk had become read-only. */
+const leftHere = new Set<string>()
+
+function removeReleased(path: string, content: string): void {
+  try {
+    rmSync(path, { force: true })
+  } catch {
+    leftHere.add(content)
   }
 }
 
 /** Makes the lock at `path`; returns its content. */
 function take(folder: string, path: string): string {
+  const present = read(path)
+  // Before anything is written: on a full disk this, too, must be known.
+  if (present?.holder && isHeld(present)) throw locked(folder, describeHolder(present.holder, path))
   const holder = currentHolder()
   const content = JSON.stringify(holder)
   const own = join(folder, `.lock.new-${holder.token}`)
-  writeFileSync(own, content, { flag: 'wx' })
   try {
+    writeFileSync(own, content, { flag: 'wx' })
     for (let tries = 0; tries < triesMax; tries++) {
       if (tryCreate(path, own, content)) return content
       const found = read(path)
@@ -141,8 +177,12 @@ function tryReplace(folder: string, path: string, stale: FoundLock, own: string)
 }
 
 /** `own` was written just now: its time is that of the file system, whose clock may be another machine's. */
-function isInUse({ holder }: FoundLock, path: string, own: string): boolean {
-  return holder ? isAlive(holder) : modifiedMs(own) - modifiedMs(path) < youngMs
+function isInUse(found: FoundLock, path: string, own: string): boolean {
+  return found.holder ? isHeld(found) : modifiedMs(own) - modifiedMs(path) < youngMs
+}
+
+function isHeld({ text, holder }: FoundLock): boolean {
+  return holder !== undefined && !leftHere.has(text) && isAlive(holder)
 }
 
 /** What contenders that were killed left beside the lock. Only the holder tidies up. */

@@ -1,9 +1,12 @@
 /**
- * Who holds a data folder, as its lock file says, and whether that process still lives.
+ * Who holds a data folder, as its lock file says, and whether that thread of that process still lives.
  *
  * A process is known by its id, the boot of the machine and its start time, so a reused process id deceives nobody. One on
  * another host, or in another container of this host, cannot be judged from here and counts as alive. A container that
  * is started again keeps its host name and gets a new process namespace: its former self counts as dead.
+ *
+ * A worker thread that was terminated has released nothing, while its process lives on. Where the system tells of threads (Linux), it is
+ * known by the id and start time of its own; elsewhere it counts as alive for as long as its process does.
  */
 import { randomUUID } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
@@ -20,6 +23,9 @@ export interface LockHolder {
   readonly processNamespace: string
   /** In clock ticks since boot. */
   readonly startedAt: string
+  /** The system's id of the thread, and its start; empty where the system does not tell. */
+  readonly thread: string
+  readonly threadStartedAt: string
   /** When the lock was made, ISO 8601. For people. */
   readonly since: string
 }
@@ -29,6 +35,7 @@ const hostNamespace = 'pid:[4026531836]'
 
 export function currentHolder(): LockHolder {
   const { pid } = process
+  const thread = currentThread()
   return {
     version: 1,
     token: randomUUID(),
@@ -36,7 +43,9 @@ export function currentHolder(): LockHolder {
     host: hostname(),
     bootId: bootId(),
     processNamespace: processNamespace(),
-    startedAt: startOf(pid),
+    startedAt: startOf(`${pid}`),
+    thread,
+    threadStartedAt: thread && startOf(`${pid}/task/${thread}`),
     since: new Date().toISOString(),
   }
 }
@@ -70,8 +79,9 @@ export function isAlive(holder: LockHolder): boolean {
   }
   // A killed process stays in the table until its parent takes note.
   if (stateOf(holder.pid) === 'Z') return false
-  const startedAt = startOf(holder.pid)
-  return !holder.startedAt || !startedAt || holder.startedAt === startedAt
+  const startedAt = startOf(`${holder.pid}`)
+  if (holder.startedAt && startedAt && holder.startedAt !== startedAt) return false
+  return !startedAt || !isThreadGone(holder)
 }
 
 /** For an error message: who it is, and which file to remove where nobody can be certain. */
@@ -85,6 +95,11 @@ export function describeHolder(holder: LockHolder | undefined, path: string): st
     return `process ${pid} of another container on this host since ${since}. ${ifGone}`
   if (pid === process.pid) return `another broker of this process (${pid}) since ${since}`
   return `process ${pid} since ${since}${holder.startedAt ? '' : `. ${ifGone}`}`
+}
+
+/** Locks of versions before this one name no thread. */
+function isThreadGone({ pid, thread, threadStartedAt }: LockHolder): boolean {
+  return !!thread && !!threadStartedAt && startOf(`${pid}/task/${thread}`) !== threadStartedAt
 }
 
 function isInOtherContainer(holder: LockHolder): boolean {
@@ -104,19 +119,28 @@ function processNamespace(): string {
   }
 }
 
-/** Start time of a process: field 22 of /proc/PID/stat. */
-function startOf(pid: number): string {
-  return statOf(pid)[19] ?? ''
+/** The system's id of the thread that asks. */
+function currentThread(): string {
+  try {
+    return /\d+$/.exec(readlinkSync('/proc/thread-self'))?.[0] ?? ''
+  } catch {
+    return ''
+  }
+}
+
+/** Start time of a process (`PID`) or a thread (`PID/task/ID`): field 22 of its stat in /proc. */
+function startOf(what: string): string {
+  return statOf(what)[19] ?? ''
 }
 
 /** `Z` for a process that has ended but whose parent has not taken note yet. */
 function stateOf(pid: number): string {
-  return statOf(pid)[0] ?? ''
+  return statOf(`${pid}`)[0] ?? ''
 }
 
-/** The fields of /proc/PID/stat from the third on; the name before them is in brackets and may hold anything. */
-function statOf(pid: number): string[] {
-  const stat = readOr(`/proc/${pid}/stat`)
+/** The fields of a stat in /proc from the third on; the name before them is in brackets and may hold anything. */
+function statOf(what: string): string[] {
+  const stat = readOr(`/proc/${what}/stat`)
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
 }
 

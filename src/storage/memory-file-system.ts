@@ -1,7 +1,7 @@
 /** Files in memory, for `memory:` and tests: everything is as durable as it will ever be at once, so syncs cost nothing. */
 import { allocateBytes } from '../core/bytes.ts'
 import { DataFolderLockedError, StorageError } from '../core/errors.ts'
-import type { File, FileSystem, Lock } from './file-system.ts'
+import type { File, FileSystem, Lock, Space } from './file-system.ts'
 
 const chunkBytes = 256 * 1024
 const firstBytes = 1024
@@ -10,79 +10,89 @@ export function createMemoryFileSystem(): FileSystem {
   return new MemoryFileSystem()
 }
 
+/** A tree, so that looking into one folder costs the same however many there are. */
+class Folder {
+  readonly entries = new Map<string, Folder | Content>()
+}
+
 class MemoryFileSystem implements FileSystem {
   readonly description = 'memory:'
-  readonly #files = new Map<string, Content>()
-  readonly #folders = new Set<string>([''])
+  readonly #root = new Folder()
   #isLocked = false
 
   open(path: string, options: { create?: boolean } = {}): File {
-    if (this.#folders.has(path)) throw inTheWay('open', path)
-    let content = this.#files.get(path)
-    if (!content) {
-      if (!options.create || !this.#folders.has(parentOf(path))) throw notFound(path)
-      content = new Content()
-      this.#files.set(path, content)
-    }
+    const found = this.#find(path)
+    if (found instanceof Folder) throw inTheWay('open', path)
+    if (found) return new MemoryFile(path, found)
+    const parent = this.#find(parentOf(path))
+    if (!options.create || !(parent instanceof Folder)) throw notFound(path)
+    const content = new Content()
+    parent.entries.set(nameOf(path), content)
     return new MemoryFile(path, content)
   }
 
   stat(path: string): { size: number; isDirectory: boolean; modifiedMs: number } | undefined {
-    const content = this.#files.get(path)
-    if (content) return { size: content.size, isDirectory: false, modifiedMs: 0 }
-    return this.#folders.has(path) ? { size: 0, isDirectory: true, modifiedMs: 0 } : undefined
+    const found = this.#find(path)
+    if (!found) return undefined
+    const isDirectory = found instanceof Folder
+    return { size: isDirectory ? 0 : found.size, isDirectory, modifiedMs: 0 }
   }
 
   list(path: string): string[] {
-    const names: string[] = []
-    for (const other of [...this.#files.keys(), ...this.#folders]) {
-      if (other !== '' && parentOf(other) === path)
-        names.push(other.slice(path === '' ? 0 : path.length + 1))
-    }
-    return names.sort()
+    const found = this.#find(path)
+    return found instanceof Folder ? [...found.entries.keys()].sort() : []
   }
 
   makeDirectory(path: string): void {
-    for (let folder = path; folder !== ''; folder = parentOf(folder)) {
-      if (this.#files.has(folder)) throw inTheWay('create', path)
+    let folder = this.#root
+    for (const name of partsOf(path)) {
+      const found = folder.entries.get(name)
+      if (found instanceof Content) throw inTheWay('create', path)
+      const next = found ?? new Folder()
+      folder.entries.set(name, next)
+      folder = next
     }
-    for (let folder = path; folder !== ''; folder = parentOf(folder)) this.#folders.add(folder)
   }
 
   rename(from: string, to: string): void {
-    const content = this.#files.get(from)
-    if (!this.#folders.has(parentOf(to))) throw notFound(to)
-    if (content) {
-      if (this.#folders.has(to)) throw inTheWay('rename', from)
-      this.#files.delete(from)
-      this.#files.set(to, content)
-      return
-    }
-    if (!this.#folders.has(from)) throw notFound(from)
-    if (this.#files.has(to) || this.list(to).length > 0) throw inTheWay('rename', from)
-    for (const [path, moved] of [...this.#files]) {
-      if (!isInside(path, from)) continue
-      this.#files.delete(path)
-      this.#files.set(to + path.slice(from.length), moved)
-    }
-    for (const folder of [...this.#folders]) {
-      if (folder !== from && !isInside(folder, from)) continue
-      this.#folders.delete(folder)
-      this.#folders.add(to + folder.slice(from.length))
-    }
+    const moved = this.#find(from)
+    const parent = this.#find(parentOf(to))
+    if (!(parent instanceof Folder)) throw notFound(to)
+    if (!moved) throw notFound(from)
+    const there = this.#find(to)
+    const isReplaced =
+      moved instanceof Folder
+        ? there === undefined || (there instanceof Folder && there.entries.size === 0)
+        : !(there instanceof Folder)
+    if (!isReplaced) throw inTheWay('rename', from)
+    this.#folderOf(from)?.entries.delete(nameOf(from))
+    parent.entries.set(nameOf(to), moved)
   }
 
   remove(path: string): void {
-    this.#files.delete(path)
-    for (const other of [...this.#files.keys()])
-      if (isInside(other, path)) this.#files.delete(other)
-    for (const folder of [...this.#folders]) {
-      if (folder !== '' && (folder === path || isInside(folder, path))) this.#folders.delete(folder)
+    if (path !== '') this.#folderOf(path)?.entries.delete(nameOf(path))
+  }
+
+  #find(path: string): Folder | Content | undefined {
+    let found: Folder | Content | undefined = this.#root
+    for (const name of partsOf(path)) {
+      if (!(found instanceof Folder)) return undefined
+      found = found.entries.get(name)
     }
+    return found
+  }
+
+  #folderOf(path: string): Folder | undefined {
+    const found = this.#find(parentOf(path))
+    return found instanceof Folder ? found : undefined
   }
 
   async syncDirectory(path: string): Promise<void> {
-    if (!this.#folders.has(path)) throw notFound(path)
+    if (!(this.#find(path) instanceof Folder)) throw notFound(path)
+  }
+
+  space(): Space | undefined {
+    return undefined
   }
 
   lock(): Lock {
@@ -192,6 +202,10 @@ class MemoryFile implements File {
     this.#checkOpen()
   }
 
+  syncNow(): void {
+    this.#checkOpen()
+  }
+
   close(): void {
     this.#isClosed = true
   }
@@ -205,8 +219,12 @@ function parentOf(path: string): string {
   return path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : ''
 }
 
-function isInside(path: string, folder: string): boolean {
-  return path.startsWith(`${folder}/`)
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1)
+}
+
+function partsOf(path: string): string[] {
+  return path === '' ? [] : path.split('/')
 }
 
 function inTheWay(action: string, path: string): StorageError {

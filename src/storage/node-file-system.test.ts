@@ -51,7 +51,7 @@ describe.runIf(process.platform === 'linux')('what the system refuses', () => {
     expect(() => file.write(new Uint8Array(4096), 0)).toThrow(
       expect.objectContaining({
         code: 'STORAGE_FULL',
-        message: expect.stringMatching(/disk is full; free space.*ENOSPC/),
+        message: expect.stringMatching(/disk is full; delete topics.*ENOSPC/),
       }),
     )
     file.close()

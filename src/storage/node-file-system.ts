@@ -3,9 +3,11 @@
  * run on the thread pool. Closing waits for what is in flight.
  */
 import {
+  close,
   closeSync,
   existsSync,
   fdatasync,
+  fdatasyncSync,
   fstatSync,
   fsync,
   ftruncateSync,
@@ -15,34 +17,64 @@ import {
   readdirSync,
   readSync,
   renameSync,
+  rm,
   rmSync,
+  statfsSync,
   statSync,
   writeSync,
 } from 'node:fs'
+import { devNull } from 'node:os'
 import { join } from 'node:path'
 import { allocateBytes } from '../core/bytes.ts'
 import { StorageError } from '../core/errors.ts'
 import { acquireLock } from './data-folder-lock.ts'
-import type { File, FileSystem, Lock, StorageErrorCode } from './file-system.ts'
+import type { File, FileSystem, Lock, Space, StorageErrorCode } from './file-system.ts'
+import { openFilesLimit } from './process-limit.ts'
+
+/** To free the space of such a file takes the system some milliseconds. */
+const largeBytes = 8 * 1024 * 1024
+
+export interface NodeFileSystemOptions {
+  /** What is created may be read by its owner alone. Default: by whom the process's umask says. */
+  readonly isPrivate?: boolean
+  /** Files are opened for reading alone, so the permission to write is not needed. Default false. */
+  readonly isReadOnly?: boolean
+}
 
 /** A file system below `root`, which is created when something is first put there. */
-export function createNodeFileSystem(root: string): FileSystem {
-  return new NodeFileSystem(root)
+export function createNodeFileSystem(
+  root: string,
+  options: NodeFileSystemOptions = {},
+): FileSystem {
+  return new NodeFileSystem(root, options)
 }
 
 class NodeFileSystem implements FileSystem {
   readonly description: string
+  readonly openFilesLimit: number
+  readonly #isPrivate: boolean
+  readonly #isReadOnly: boolean
 
-  constructor(root: string) {
+  constructor(root: string, { isPrivate = false, isReadOnly = false }: NodeFileSystemOptions) {
     this.description = root
+    this.#isPrivate = isPrivate
+    this.#isReadOnly = isReadOnly
+    this.openFilesLimit = openFilesLimit()
   }
 
   open(path: string, options: { create?: boolean } = {}): File {
     const full = this.#full(path)
     return guarded(path, 'open', () => {
+      if (this.#isReadOnly) {
+        const descriptor = openSync(full, 'r')
+        return new NodeFile(path, descriptor, fstatSync(descriptor).size, openedForReading(path))
+      }
       const isThere = existsSync(full)
-      const descriptor = openSync(full, isThere || !options.create ? 'r+' : 'wx+')
-      return new NodeFile(path, descriptor, fstatSync(descriptor).size)
+      const [descriptor, readOnly] =
+        isThere || !options.create
+          ? openThere(full)
+          : created(full, this.#isPrivate ? 0o600 : 0o666)
+      return new NodeFile(path, descriptor, fstatSync(descriptor).size, readOnly)
     })
   }
 
@@ -61,7 +93,8 @@ class NodeFileSystem implements FileSystem {
   }
 
   makeDirectory(path: string): void {
-    guarded(path, 'create', () => mkdirSync(this.#full(path), { recursive: true }))
+    const mode = this.#isPrivate ? 0o700 : 0o777
+    guarded(path, 'create', () => mkdirSync(this.#full(path), { recursive: true, mode }))
   }
 
   rename(from: string, to: string): void {
@@ -70,6 +103,13 @@ class NodeFileSystem implements FileSystem {
 
   remove(path: string): void {
     guarded(path, 'remove', () => rmSync(this.#full(path), { recursive: true, force: true }))
+  }
+
+  discard(path: string): void {
+    const doomed = `${path}.deleted`
+    this.rename(path, doomed)
+    // Whatever keeps it there: who opens the folder next removes it.
+    rm(this.#full(doomed), { force: true }, () => undefined)
   }
 
   async syncDirectory(path: string): Promise<void> {
@@ -83,8 +123,30 @@ class NodeFileSystem implements FileSystem {
     }
   }
 
+  space(): Space | undefined {
+    try {
+      const { bavail, blocks, bsize } = statfsSync(this.description)
+      return { freeBytes: bavail * bsize, totalBytes: blocks * bsize }
+    } catch {
+      // A runtime without it, or a folder that is not there yet.
+      return { freeBytes: undefined, totalBytes: undefined }
+    }
+  }
+
   lock(): Lock {
+    if (this.#isPrivate) this.makeDirectory('')
     return acquireLock(this.description)
+  }
+
+  holdOpen(): { release(): void } {
+    try {
+      const descriptor = guarded(devNull, 'open', () => openSync(devNull, 'r'))
+      return { release: () => closeSync(descriptor) }
+    } catch (error) {
+      if (error instanceof StorageError && error.code === 'STORAGE_TOO_MANY_FILES') throw error
+      // Deno lets a process read only what it was told: then there are no spare files.
+      return { release: () => undefined }
+    }
   }
 
   #full(path: string): string {
@@ -92,15 +154,38 @@ class NodeFileSystem implements FileSystem {
   }
 }
 
+type Opened = [descriptor: number, readOnly: StorageError | undefined]
+
+function created(full: string, mode: number): Opened {
+  return [openSync(full, 'wx+', mode), undefined]
+}
+
+/** For reading and writing; of a disk that has become read-only, what is there can still be read. */
+function openThere(full: string): Opened {
+  try {
+    return [openSync(full, 'r+'), undefined]
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EROFS') throw error
+    return [openSync(full, 'r'), storageError(full, 'write to', error)]
+  }
+}
+
+function openedForReading(path: string): StorageError {
+  return new StorageError(`'${path}' was opened for reading`, { code: 'STORAGE_READ_ONLY' })
+}
+
 class NodeFile implements File {
   readonly path: string
   readonly #descriptor: number
+  /** What a write meets on a disk that is read-only. */
+  readonly #readOnly: StorageError | undefined
   #size: number
   #inFlight = 0
   #isClosed = false
 
-  constructor(path: string, descriptor: number, size: number) {
+  constructor(path: string, descriptor: number, size: number, readOnly: StorageError | undefined) {
     this.path = path
+    this.#readOnly = readOnly
     this.#descriptor = descriptor
     this.#size = size
   }
@@ -111,6 +196,7 @@ class NodeFile implements File {
 
   write(bytes: Uint8Array, position: number): void {
     this.#checkOpen()
+    if (this.#readOnly) throw this.#readOnly
     guarded(this.path, 'write to', () => {
       for (let written = 0; written < bytes.length; ) {
         const count = writeSync(
@@ -164,6 +250,7 @@ class NodeFile implements File {
 
   truncate(size: number): void {
     this.#checkOpen()
+    if (this.#readOnly) throw this.#readOnly
     guarded(this.path, 'truncate', () => ftruncateSync(this.#descriptor, size))
     this.#size = size
   }
@@ -178,6 +265,11 @@ class NodeFile implements File {
     }
   }
 
+  syncNow(): void {
+    this.#checkOpen()
+    guarded(this.path, 'sync', () => fdatasyncSync(this.#descriptor))
+  }
+
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
@@ -189,6 +281,8 @@ class NodeFile implements File {
   }
 
   #closeDescriptor(): void {
+    // The last one to close a file that has been removed waits for its space to be freed.
+    if (this.#size >= largeBytes) return close(this.#descriptor, () => undefined)
     guarded(this.path, 'close', () => closeSync(this.#descriptor))
   }
 
@@ -228,15 +322,25 @@ interface Meaning {
 const isMissing: Meaning = { code: 'STORAGE_NOT_FOUND', advice: 'it is not there' }
 const isFull: Meaning = {
   code: 'STORAGE_FULL',
-  advice: 'the disk is full; free space, or lower retention.ms or retention.bytes of large topics',
+  advice:
+    'the disk is full; delete topics or records, lower retention.ms or retention.bytes of large topics, or free space otherwise',
+}
+const isReadOnly: Meaning = {
+  code: 'STORAGE_READ_ONLY',
+  advice:
+    "the disk is read-only; find out why in the system's log (a disk that fails is made so), then mount it for writing",
+}
+const isTooLong: Meaning = {
+  code: 'STORAGE_DENIED',
+  advice: 'the file may not grow further; raise the limit (ulimit -f) or lower segment.bytes',
 }
 const isDenied: Meaning = {
   code: 'STORAGE_DENIED',
   advice: 'permission is missing; check the owner and mode of the data folder',
 }
 const isLimited: Meaning = {
-  code: 'STORAGE_DENIED',
-  advice: 'too many files are open; raise the limit (ulimit -n) or have fewer partitions',
+  code: 'STORAGE_TOO_MANY_FILES',
+  advice: 'the process has as many files open as it may; raise the limit (ulimit -n)',
 }
 const isInTheWay: Meaning = {
   code: 'STORAGE_DENIED',
@@ -251,10 +355,10 @@ const meanings: { readonly [errno: string]: Meaning } = {
   ENOENT: isMissing,
   ENOSPC: isFull,
   EDQUOT: isFull,
-  EFBIG: isFull,
+  EFBIG: isTooLong,
   EACCES: isDenied,
   EPERM: isDenied,
-  EROFS: isDenied,
+  EROFS: isReadOnly,
   EMFILE: isLimited,
   ENFILE: isLimited,
   EISDIR: isInTheWay,

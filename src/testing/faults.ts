@@ -2,14 +2,21 @@
  * Faults between client and broker, for tests: the way is slow or breaks, or the broker refuses. A fault concerns the
  * exchanges of one kind, from the nth on, so many times.
  */
+import { servedApis } from '../broker/api-table.ts'
 import type { Connection, ExchangeOptions } from '../connection/connection.ts'
 import { delay } from '../core/backoff.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { DisconnectedError } from '../core/errors.ts'
-import { invalid, readInteger } from '../core/options.ts'
+import {
+  integer,
+  invalid,
+  type OptionsOf,
+  type OptionTable,
+  resolveOptions,
+} from '../core/options.ts'
 import type { Runtime } from '../core/runtime.ts'
 import type { Api } from '../protocol/api.ts'
-import { errorCode, errorFrom, errorTable } from '../protocol/error-codes.ts'
+import { codeOfName, errorFrom, errorTable } from '../protocol/error-codes.ts'
 import {
   createProduceResponse,
   createProduceResponsePartitionProduceResponse,
@@ -30,11 +37,18 @@ const operations: { readonly [name: string]: readonly string[] } = {
 
 /** Which request a fault is for. */
 export interface FaultOptions {
-  /** The first exchange that is concerned, counted from now; default 1: the next. */
+  /** The first exchange that is concerned, counted from now; 1: the next. 1 or more; default 1. */
   nth?: number | undefined
-  /** How many exchanges in a row; default 1. */
+  /** How many exchanges in a row. 1 or more; default 1. */
   times?: number | undefined
 }
+
+export const faultOptions: OptionTable<{ nth: number; times: number }> = {
+  nth: integer(1, {
+    min: 1,
+  }),
+  times: integer(1, { min: 1 }),
+} satisfies OptionsOf<FaultOptions>
 
 interface Fault {
   readonly apis: readonly string[]
@@ -102,6 +116,7 @@ export class Faults {
     return {
       url: inner.url,
       exchange: (api, request, options) => this.#exchange(inner, api, request, options),
+      releaseLane: (lane) => inner.releaseLane(lane),
       close: () => inner.close(),
     }
   }
@@ -143,20 +158,19 @@ export class Faults {
 
   #add(
     operation: string,
-    { nth = 1, times = 1 }: FaultOptions,
+    options: FaultOptions,
     how: Pick<Fault, 'before' | 'answer' | 'after'>,
   ): void {
-    this.#faults.push({
-      apis: operations[operation] ?? [apiNamed(operation)],
-      skip: readInteger(nth, 'FaultOptions.nth', { min: 1 }) - 1,
-      left: readInteger(times, 'FaultOptions.times', { min: 1 }),
-      ...how,
-    })
+    const { nth, times } = resolveOptions('FaultOptions', faultOptions, options)
+    const apis = Object.hasOwn(operations, operation)
+      ? operations[operation]!
+      : [apiNamed(operation)]
+    this.#faults.push({ apis, skip: nth - 1, left: times, ...how })
   }
 }
 
 function apiNamed(name: string): string {
-  if (/^[A-Z][A-Za-z]+$/.test(name)) return name
+  if (servedApis.some(({ api }) => api.name === name)) return name
   throw invalid(
     `There is no operation '${name}'; known are ${Object.keys(operations).join(', ')}, and Kafka's API names such as 'ListOffsets'`,
   )
@@ -164,7 +178,7 @@ function apiNamed(name: string): string {
 
 /** A produce is refused as brokers do it, partition by partition; other refusals are thrown. */
 function refusal(api: Api<never, unknown>, request: unknown, error: string): unknown {
-  const code = errorCode(error)
+  const code = codeOfName(error)
   if (api.key !== produce.key) throw errorFrom(code)
   return createProduceResponse({
     responses: (request as ProduceRequest).topicData.map(({ name, topicId, partitionData }) =>

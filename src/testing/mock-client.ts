@@ -2,14 +2,20 @@
  * A client for tests: the real one, on a broker in memory, so that tests meet what production meets: partitions, groups,
  * transactions, errors. With a look at what was stored, a clock to move, and faults to inject.
  */
-import { Broker } from '../broker/broker.ts'
-import type { BrokerConfigInput } from '../broker/config.ts'
+import { type BrokerConfigInput, brokerOption } from '../broker/config.ts'
+import { checkGroupName } from '../client/admin/group-requests.ts'
 import { BaseClient } from '../client/client.ts'
-import { type ClientConfig, resolveClientConfig } from '../client/config.ts'
-import type { Message } from '../client/producer/producer.ts'
+import {
+  type ClientConfig,
+  resolveClientConfig,
+  resolveGivenBrokerConfig,
+} from '../client/config.ts'
+import type { Message } from '../client/producer/send-options.ts'
 import { type Topic, toTopic } from '../client/topic.ts'
 import type { Connection } from '../connection/connection.ts'
 import { EmbeddedConnection } from '../connection/embedded.ts'
+import { ComposedClient } from '../entry/client.ts'
+import { openInMemory } from '../entry/shared-brokers.ts'
 import {
   createDescribeGroupsRequest,
   describeGroups,
@@ -19,7 +25,6 @@ import {
   createLeaveGroupRequestMemberIdentity,
   leaveGroup,
 } from '../protocol/messages/generated/leave-group.ts'
-import { createMemoryFileSystem } from '../storage/memory-file-system.ts'
 import { Faults } from './faults.ts'
 import { readTopic, type StoredMessage } from './read-topic.ts'
 import { TestClock } from './test-clock.ts'
@@ -31,11 +36,14 @@ export interface MockClientConfig
   broker?: BrokerConfigInput | undefined
 }
 
+/** What it takes besides a client's options. */
+export const mockBrokerOptions = { broker: brokerOption }
+
 /**
  * The real client on a broker in memory, with a clock to move and faults to inject. Nothing is shared between two of
  * them.
  */
-export class MockClient extends BaseClient {
+export class MockClient extends ComposedClient {
   /** What time it is for client and broker. */
   readonly clock: TestClock
   /** What goes wrong between them. */
@@ -44,15 +52,18 @@ export class MockClient extends BaseClient {
 
   /** Throws `ConfigError`. Each has a broker of its own, which is gone when it is closed. */
   constructor(config: MockClientConfig = {}) {
-    const { broker, logger, ...options } = config
-    const clock = new TestClock(logger)
-    const resolved = resolveClientConfig({ ...options, url: 'memory:', runtime: clock }, {})
-    const faults = new Faults(clock)
-    const fileSystem = createMemoryFileSystem()
-    const connection = new EmbeddedConnection('memory:', resolved.clientId, clock, () =>
-      Broker.open({ fileSystem, runtime: clock, ...(broker && { config: broker }) }),
+    const { broker, ...resolved } = resolveGivenBrokerConfig(
+      'MockClientConfig',
+      config,
+      mockBrokerOptions,
+      (logger) => new TestClock(logger),
     )
-    super(resolved, faults.wrap(connection))
+    const clock = resolved.runtime
+    const faults = new Faults(clock)
+    const connection = new EmbeddedConnection('memory:', resolved.clientId, clock, () =>
+      openInMemory(clock, broker),
+    )
+    super({ config: resolved, connection: faults.wrap(connection) })
     this.clock = clock
     this.faults = faults
     this.#connection = connection
@@ -68,6 +79,7 @@ export class MockClient extends BaseClient {
     const seeder = new BaseClient(config, {
       url: 'memory:',
       exchange: (api, request, options) => this.#connection.exchange(api, request, options),
+      releaseLane: () => undefined,
       close: () => Promise.resolve(),
     })
     await seeder.producer(topic).sendBatch(values as readonly (Input | Message<Input, K>)[])
@@ -83,6 +95,7 @@ export class MockClient extends BaseClient {
 
   /** Throws all members out of a group: they join again, and the partitions are shared out anew. */
   async rebalance(group: string): Promise<void> {
+    checkGroupName(group)
     const request = createDescribeGroupsRequest({ groups: [group] })
     const [described] = (await this.#connection.exchange(describeGroups, request)).groups
     const members = described?.members.map(({ memberId }) =>

@@ -1,8 +1,13 @@
 /** Everything that a topic holds now, for assertions. */
 import { FetchedRecords } from '../client/consumer/fetched-records.ts'
+import { dateOf } from '../client/consumer/record.ts'
+import {
+  type RawHeaders,
+  type RecordHeaders,
+  readableHeaders,
+} from '../client/consumer/record-headers.ts'
 import type { Topic } from '../client/topic.ts'
 import type { Connection } from '../connection/connection.ts'
-import { decodeUtf8 } from '../core/bytes.ts'
 import { loadCodec } from '../protocol/compression/codec.ts'
 import { errorFrom } from '../protocol/error-codes.ts'
 import {
@@ -31,7 +36,10 @@ export interface StoredMessage<V = unknown, K = string> {
   readonly offset: bigint
   readonly key: K | null
   readonly value: V | null
-  readonly headers: { readonly [name: string]: string }
+  /** As text: as of a consumer's records. */
+  readonly headers: RecordHeaders
+  /** As they are stored. Not enumerable: what is compared with a message need not have it. */
+  readonly rawHeaders: RawHeaders
   readonly timestamp: Date
 }
 
@@ -103,18 +111,18 @@ function toMessage<V, K>(
   const cursor = records.cursor!
   const key = cursor.keyBytes()
   const value = cursor.valueBytes()
-  const headers = cursor.hasHeaders
-    ? [...cursor.headers()].map(([name, content]) => [name, content ? decodeUtf8(content) : ''])
-    : []
-  return {
+  const rawHeaders = cursor.hasHeaders ? cursor.headers() : []
+  const message = {
     topic: topic.name,
     partition,
     offset: cursor.offset,
     key: key && topic.key.deserialize(key),
     value: value && topic.value.deserialize(value),
-    headers: Object.fromEntries(headers) as { [name: string]: string },
-    timestamp: new Date(cursor.timestampMs),
+    headers: readableHeaders(rawHeaders),
+    timestamp: dateOf(cursor.timestampMs),
   }
+  Object.defineProperty(message, 'rawHeaders', { value: rawHeaders })
+  return message as typeof message & { readonly rawHeaders: RawHeaders }
 }
 
 async function offsetAt(

@@ -1,6 +1,12 @@
 /** A file system in front of another, whose writes and syncs a test can watch, make fail or hold up. */
 import { StorageError } from '../../src/core/errors.ts'
-import type { File, FileSystem, Lock, StorageErrorCode } from '../../src/storage/file-system.ts'
+import type {
+  File,
+  FileSystem,
+  Lock,
+  Space,
+  StorageErrorCode,
+} from '../../src/storage/file-system.ts'
 
 export class FaultyFileSystem implements FileSystem {
   readonly description = 'faulty:'
@@ -68,6 +74,10 @@ export class FaultyFileSystem implements FileSystem {
     await this.#inner.syncDirectory(path)
   }
 
+  space(): Space | undefined {
+    return this.#inner.space()
+  }
+
   lock(): Lock {
     return this.#inner.lock()
   }
@@ -123,6 +133,10 @@ class FaultyFile implements File {
   async sync(): Promise<void> {
     await this.#owner.beforeSync(this.path)
     await this.#inner.sync()
+  }
+
+  syncNow(): void {
+    this.#inner.syncNow()
   }
 
   close(): void {

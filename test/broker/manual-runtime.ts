@@ -4,6 +4,7 @@ import { type Logger, type Runtime, silentLogger, type Timer } from '../../src/c
 export class ManualRuntime implements Runtime {
   readonly logger: Logger
   #nowMs = 1_700_000_000_000
+  #jumpedMs = 0
   #ids = 0
   #timers = new Map<number, { dueAt: number; fn: () => void }>()
   #nextTimer = 0
@@ -13,11 +14,16 @@ export class ManualRuntime implements Runtime {
   }
 
   now(): number {
-    return this.#nowMs
+    return this.#nowMs + this.#jumpedMs
   }
 
   monotonicNow(): number {
     return this.#nowMs
+  }
+
+  /** Sets the wall clock ahead, or back. */
+  jump(ms: number): void {
+    this.#jumpedMs += ms
   }
 
   setTimer(delayMs: number, fn: () => void): Timer {
@@ -50,6 +56,11 @@ export class ManualRuntime implements Runtime {
       next[1].fn()
     }
     this.#nowMs = end
+  }
+
+  /** Moves the clock while nothing runs, as on a busy machine: what is due is late. */
+  stall(ms: number): void {
+    this.#nowMs += ms
   }
 
   get pendingTimers(): number {

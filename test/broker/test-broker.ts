@@ -1,6 +1,7 @@
 /** A broker for tests, and short ways to say the requests that most tests need. */
+
+import type { RequestContext } from '../../src/backend/request-context.ts'
 import { Broker, type BrokerOptions } from '../../src/broker/broker.ts'
-import type { RequestContext } from '../../src/broker/request-context.ts'
 import type { Api } from '../../src/protocol/api.ts'
 import { ByteReader } from '../../src/protocol/byte-reader.ts'
 import { ByteWriter } from '../../src/protocol/byte-writer.ts'
@@ -18,6 +19,12 @@ import {
   type FetchResponsePartitionData,
   fetch,
 } from '../../src/protocol/messages/generated/fetch.ts'
+import {
+  createIncrementalAlterConfigsRequest,
+  createIncrementalAlterConfigsRequestAlterableConfig,
+  createIncrementalAlterConfigsRequestAlterConfigsResource,
+  incrementalAlterConfigs,
+} from '../../src/protocol/messages/generated/incremental-alter-configs.ts'
 import {
   createListOffsetsRequest,
   createListOffsetsRequestListOffsetsPartition,
@@ -48,12 +55,13 @@ import {
   type ProduceResponsePartitionProduceResponse,
   produce,
 } from '../../src/protocol/messages/generated/produce.ts'
-import { BatchBuilder } from '../../src/protocol/records/batch-builder.ts'
+import { BatchBuilder, type BuildOptions } from '../../src/protocol/records/batch-builder.ts'
 import { readBatches } from '../../src/protocol/records/record-batch.ts'
 import { RecordCursor } from '../../src/protocol/records/record-reader.ts'
 import { createMemoryFileSystem } from '../../src/storage/memory-file-system.ts'
 import { FaultyFileSystem } from './faulty-file-system.ts'
 import { ManualRuntime } from './manual-runtime.ts'
+import { testContext } from './test-session.ts'
 
 export interface TestBroker {
   readonly broker: Broker
@@ -64,8 +72,6 @@ export interface TestBroker {
   /** Closes the broker and opens another on the same files. */
   restart(): Promise<TestBroker>
 }
-
-const testContext = { clientId: 'test', principal: 'User:test', host: 'localhost' }
 
 export async function openTestBroker(
   options: Partial<BrokerOptions> & { runtime?: ManualRuntime; fileSystem?: FaultyFileSystem } = {},
@@ -78,11 +84,14 @@ export async function openTestBroker(
     runtime,
     fileSystem,
     async ask(api, request, context = {}) {
-      const version = context.version ?? broker.highestVersion(api)
+      const version = context.version ?? broker.servedApi(api.key)!.accepted.maxVersion
       const writer = new ByteWriter()
       api.encodeRequest(writer, request, version)
       const received = api.decodeRequest(new ByteReader(writer.finish()), version)
-      const response = await broker.handle(api, received, { ...testContext, ...context, version })
+      const { response } = await broker.handle(api, received, {
+        ...testContext(version),
+        ...context,
+      })
       const answer = new ByteWriter()
       api.encodeResponse(answer, response, version)
       return api.decodeResponse(new ByteReader(answer.finish()), version)
@@ -131,6 +140,33 @@ export function batch(...values: string[]): Uint8Array {
   const builder = new BatchBuilder()
   for (const value of values) builder.append(1_700_000_000_000, null, value)
   return builder.build()
+}
+
+/** A batch of one record for each key. */
+export function createBatch(
+  keys: readonly (string | null)[],
+  options: BuildOptions = {},
+): Uint8Array {
+  const builder = new BatchBuilder()
+  for (const key of keys) builder.append(1_700_000_000_000, key, 'v')
+  return builder.build(options)
+}
+
+/** Sets one config of a topic. */
+export async function setTopicConfig(
+  { ask }: TestBroker,
+  resourceName: string,
+  name: string,
+  value: string,
+): Promise<void> {
+  const resource = createIncrementalAlterConfigsRequestAlterConfigsResource({
+    resourceType: 2,
+    resourceName,
+    configs: [createIncrementalAlterConfigsRequestAlterableConfig({ name, value })],
+  })
+  const request = createIncrementalAlterConfigsRequest({ resources: [resource] })
+  const [answer] = (await ask(incrementalAlterConfigs, request)).responses
+  if (answer!.errorCode !== 0) throw new Error(errorName(answer!.errorCode))
 }
 
 export interface ProduceOptions {

@@ -8,7 +8,8 @@ import {
   PartitionNotFoundError,
   TopicNotFoundError,
 } from '../../src/index.ts'
-import { testOfOurBroker, until, useCluster } from './test-cluster.ts'
+import { until } from '../until.ts'
+import { testOfOurBroker, useCluster } from './test-cluster.ts'
 
 const cluster = useCluster()
 let kafka: Client
@@ -27,7 +28,7 @@ const hourMs = 3_600_000
 
 /** `count` records in each partition, an hour of event time apart. */
 async function withRecords(count: number, partitions = 1): Promise<void> {
-  await kafka.admin.createTopic('orders', { partitions, retentionMs: -1 })
+  await kafka.admin.createTopic('orders', { partitions, retention: -1 })
   for (let partition = 0; partition < partitions; partition++) await produce(count, { partition })
 }
 
@@ -80,7 +81,7 @@ describe('alterTopic', () => {
     await expect
       .poll(async () => deleting().then(String, (error) => error.code))
       .toBe('POLICY_VIOLATION')
-    await alter({ retentionMs: '1 hour', configs: { 'cleanup.policy': null } })
+    await alter({ retention: '1 hour', configs: { 'cleanup.policy': null } })
     await expect.poll(async () => deleting().then(() => 'done', String)).toBe('done')
   })
 
@@ -89,8 +90,8 @@ describe('alterTopic', () => {
     expect(await codeOf(alter({ configs: { 'no.such.config': 1 } }))).toBe('INVALID_CONFIG')
     expect(await codeOf(alter({ configs: { 'segment.ms': 'x' } }))).toBe('INVALID_CONFIG')
     await expect(alter({ partitions: 3 })).rejects.toThrow(ConfigError)
-    await expect(alter({ retentionMs: 'x' })).rejects.toThrow(ConfigError)
-    const missing = kafka.admin.alterTopic('nowhere', { retentionMs: -1 })
+    await expect(alter({ retention: 'x' })).rejects.toThrow(ConfigError)
+    const missing = kafka.admin.alterTopic('nowhere', { retention: -1 })
     await expect(missing).rejects.toThrow(TopicNotFoundError)
   })
 })
@@ -99,14 +100,14 @@ describe('describeTopic', () => {
   test('tells how long records are kept, and what is set', async () => {
     await kafka.admin.createTopic('orders', {
       partitions: 2,
-      retentionMs: '7d',
+      retention: '7d',
       configs: { 'cleanup.policy': 'compact' },
     })
     const week = 7 * 24 * 60 * 60 * 1000
     const { partitions, retentionMs, configs } = await kafka.admin.describeTopic('orders')
     expect({ partitions, retentionMs }).toEqual({ partitions: 2, retentionMs: week })
     expect(configs).toMatchObject({ 'retention.ms': String(week), 'cleanup.policy': 'compact' })
-    await kafka.admin.alterTopic('orders', { retentionMs: null })
+    await kafka.admin.alterTopic('orders', { retention: null })
     const altered = await kafka.admin.describeTopic('orders')
     expect(altered.configs).not.toHaveProperty(['retention.ms'])
     expect(altered.retentionMs).toBe(week)
@@ -200,9 +201,9 @@ describe('listGroups', () => {
     const stop = await stay('orders', atWork)
     const listed = await kafka.admin.listGroups()
     expect(listed.filter((one) => one.group.startsWith(group))).toEqual([
-      { group: atWork, state: 'Stable', protocolType: 'consumer' },
-      { group: left, state: 'Empty', protocolType: 'consumer' },
-      { group: only, state: 'Empty', protocolType: '' },
+      { group: atWork, state: 'Stable', protocolType: 'consumer', memberCount: 1 },
+      { group: left, state: 'Empty', protocolType: 'consumer', memberCount: 0 },
+      { group: only, state: 'Empty', protocolType: '', memberCount: 0 },
     ])
     expect(listed.map((one) => one.group)).toEqual(listed.map((one) => one.group).sort())
     await stop()
@@ -260,7 +261,8 @@ describe('describeGroup', () => {
         { ...before, partition: 0 },
         { ...before, partition: 1 },
       ],
-      lag: 4n,
+      totalLag: 4n,
+      memberCount: 0,
     })
   })
 
@@ -278,9 +280,9 @@ describe('describeGroup', () => {
   test('an offset past the end lags by nothing', async () => {
     await withRecords(5)
     await kafka.admin.resetOffsets(group, 'orders', Offset.latest)
-    const { partitions, lag } = await kafka.admin.describeGroup(group)
+    const { partitions, totalLag } = await kafka.admin.describeGroup(group)
     expect(partitions).toMatchObject([{ lag: 0n }])
-    expect(lag).toBe(0n)
+    expect(totalLag).toBe(0n)
   })
 
   test('a group that does not exist', async () => {
@@ -391,4 +393,112 @@ test('a closed client administrates nothing', async () => {
   const { admin } = kafka
   await kafka.close()
   expect(await codeOf(admin.listGroups())).toBe('CLIENT_CLOSED')
+})
+
+describe('where places are', () => {
+  test('by time, at the beginning and at the end, in each partition', async () => {
+    await withRecords(3, 2)
+    const at = async (offset: Offset) =>
+      (await kafka.admin.listOffsets('orders', offset)).map(({ partition, offset: found }) => [
+        partition,
+        found,
+      ])
+    expect(await at(Offset.earliest)).toEqual([
+      [0, 0n],
+      [1, 0n],
+    ])
+    expect(await at(Offset.latest)).toEqual([
+      [0, 3n],
+      [1, 3n],
+    ])
+    expect(await at(Offset.timestamp(firstMs + hourMs))).toEqual([
+      [0, 1n],
+      [1, 1n],
+    ])
+    expect(await at(Offset.timestamp(firstMs + 9 * hourMs))).toEqual([
+      [0, 3n],
+      [1, 3n],
+    ])
+    expect(JSON.stringify(await kafka.admin.listOffsets('orders', Offset.latest))).toBe(
+      '[{"partition":0,"offset":"3"},{"partition":1,"offset":"3"}]',
+    )
+    await expect(kafka.admin.listOffsets('missing', Offset.latest)).rejects.toThrow(
+      TopicNotFoundError,
+    )
+    await expect(kafka.admin.listOffsets('orders', 'latest' as never)).rejects.toThrow(ConfigError)
+    await expect(
+      kafka.admin.listOffsets('orders', Offset.latest, { isolation: 'none' as never }),
+    ).rejects.toThrow(/read_committed/)
+  })
+})
+
+describe('transactions', () => {
+  test('are told of while they are open, and the end of what is committed is before them', async () => {
+    await kafka.admin.createTopic('payments', { partitions: 2 })
+    const id = `pay-${group}`
+    await kafka.transaction('payments', { id }, async (tx) => {
+      await tx.send(1, { partition: 1 })
+      const open = await kafka.admin.describeTransaction(id)
+      expect(open).toMatchObject({
+        transactionalId: id,
+        state: 'Ongoing',
+        partitions: [{ topic: 'payments', partition: 1 }],
+      })
+      expect(open.startedAtMs).toBeGreaterThan(firstMs)
+      const found = (await kafka.admin.listTransactions()).find((one) => one.transactionalId === id)
+      expect(found).toMatchObject({ state: 'Ongoing', producerId: open.producerId })
+      const committed = await kafka.admin.listOffsets('payments', Offset.latest, {
+        isolation: 'read_committed',
+      })
+      expect(committed.map(({ offset }) => offset)).toEqual([0n, 0n])
+      const all = await kafka.admin.listOffsets('payments', Offset.latest)
+      expect(all.map(({ offset }) => offset)).toEqual([0n, 1n])
+    })
+    const state = async () => (await kafka.admin.describeTransaction(id)).state
+    await expect.poll(state, { timeout: 20_000 }).toBe('CompleteCommit')
+    const done = await kafka.admin.describeTransaction(id)
+    expect([done.startedAtMs, done.partitions]).toEqual([undefined, []])
+    await expect(kafka.admin.describeTransaction(`${id}-not`)).rejects.toMatchObject({
+      code: 'TRANSACTIONAL_ID_NOT_FOUND',
+    })
+    await expect(kafka.admin.describeTransaction('')).rejects.toThrow(ConfigError)
+  })
+})
+
+describe('rights and quotas', () => {
+  test('what cannot be is refused before anything is asked', async () => {
+    const right = { principal: 'User:a', type: 'topic', name: 'x', operation: 'read' } as const
+    for (const acls of [
+      [],
+      'x',
+      [{ ...right, principal: 'a' }],
+      [{ ...right, type: 'topics' }],
+      [{ ...right, operation: undefined }],
+      [{ ...right, hosts: '*' }],
+    ])
+      await expect(kafka.admin.createAcls(acls as never)).rejects.toThrow(ConfigError)
+    await expect(kafka.admin.listAcls({ nmae: 'x' } as never)).rejects.toThrow(
+      /Did you mean 'name'/,
+    )
+    await expect(kafka.admin.deleteAcls({ pattern: 'any' as never })).rejects.toThrow(/literal/)
+    for (const [entity, changes] of [
+      [{}, { producer_byte_rate: 1 }],
+      [{ user: '' }, { producer_byte_rate: 1 }],
+      [{ users: 'a' }, { producer_byte_rate: 1 }],
+      [{ user: 'a' }, {}],
+      [{ user: 'a' }, { producer_byte_rate: -1 }],
+    ])
+      await expect(kafka.admin.alterQuotas(entity as never, changes as never)).rejects.toThrow(
+        ConfigError,
+      )
+    await expect(kafka.admin.createKey({ name: 'x' } as never)).rejects.toThrow(/scopes/)
+    await expect(
+      kafka.admin.createKey({ name: 'x', scopes: ['admin'], expires: 1 } as never),
+    ).rejects.toThrow(ConfigError)
+    await expect(kafka.admin.rotateKey('')).rejects.toThrow(ConfigError)
+  })
+
+  test('keys are of kafka-do serve with access control', async () => {
+    await expect(kafka.admin.listKeys()).rejects.toMatchObject({ code: 'SECURITY_DISABLED' })
+  })
 })

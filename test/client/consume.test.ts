@@ -2,13 +2,14 @@ import { describe, expect, test } from 'vitest'
 import {
   type BrokerConfigInput,
   type Client,
+  type ConsumerRecord,
   Offset,
-  type Record,
   SerializationError,
   string,
   topic,
 } from '../../src/index.ts'
-import { testOfOurBroker, until, useCluster } from './test-cluster.ts'
+import { until } from '../until.ts'
+import { testOfOurBroker, useCluster } from './test-cluster.ts'
 
 const cluster = useCluster()
 let kafka: Client
@@ -70,7 +71,7 @@ describe('a consumer without a group', () => {
     await kafka.producer<string>('uneven').sendBatch(much, { partition: 0 })
     await kafka.produce('late', 'x')
     // Whoever waited for the one that is empty would wait for a whole poll.
-    const patient = { fetchMaxWaitMs: '50s', partitionFetchMaxBytes: 200_000 } as const
+    const patient = { fetchMaxWait: '50s', maxPartitionFetchBytes: 200_000 } as const
     const records = await kafka.consumer(['uneven', 'late'], patient).take(101).toArray()
     expect(records.filter(({ topic }) => topic === 'uneven').map(({ value }) => value)).toEqual(
       much,
@@ -224,10 +225,10 @@ describe('a group', () => {
 
   test('close lets the handler finish and commits what it handled', async () => {
     await withNumbers(2)
-    const started: Record<number>[] = []
+    const started: ConsumerRecord<number>[] = []
     let finish = () => {}
     const running = kafka.consume<number>('numbers', { group: 'g', ...quick }, (record) => {
-      started.push(record as Record<number>)
+      started.push(record as ConsumerRecord<number>)
       return new Promise<void>((resolve) => {
         finish = resolve
       })

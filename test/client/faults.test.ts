@@ -14,6 +14,7 @@ import { SimulatedDisk } from '../simulation/simulated-disk.ts'
 import { UnreliableConnection } from './unreliable-connection.ts'
 
 const runtime = createRuntime()
+const tooLarge = { code: 'MESSAGE_TOO_LARGE' }
 let opened: BaseClient[] = []
 afterEach(async () => {
   await Promise.allSettled(opened.map((client) => client.close()))
@@ -37,7 +38,7 @@ describe('a full disk', () => {
   test('fails what does not fit with an error that says so, loses nothing, and goes on once there is space', async () => {
     const disk = new SimulatedDisk({ random: new SeededRandom(1) })
     const kafka = open(disk)
-    const producer = kafka.producer<string>('orders', { retryBackoffMs: 1 })
+    const producer = kafka.producer<string>('orders', { retryBackoff: 1 })
     const stored: string[] = []
     for (let n = 0; n < 5; n++) {
       await producer.send(`before ${n}`)
@@ -60,7 +61,7 @@ describe('a disk that fails to sync', () => {
     const kafka = open(disk)
     await kafka.produce('orders', 'safe')
     disk.failNext('sync', /orders-0.*log$/, 'STORAGE_IO')
-    const producer = kafka.producer<string>('orders', { retries: 1, retryBackoffMs: 1 })
+    const producer = kafka.producer<string>('orders', { retries: 1, retryBackoff: 1 })
     const failure = producer.send('in doubt')
     await expect(failure).rejects.toThrow(StorageError)
     await expect(failure).rejects.toMatchObject({ outcome: 'unknown' })
@@ -110,7 +111,7 @@ describe('a connection that breaks', () => {
         return lossy
       })
       // Small batches, so that five are under way at once.
-      const producer = kafka.producer<number>('numbers', { batchSize: 1024, retryBackoffMs: 1 })
+      const producer = kafka.producer<number>('numbers', { batchSize: 1024, retryBackoff: 1 })
       await producer.sendBatch(Array.from({ length: count }, (_, n) => n))
       const sends: Promise<unknown>[] = []
       for (let n = count; n < 2 * count; n++) {
@@ -129,6 +130,44 @@ describe('a connection that breaks', () => {
       )
       const { offsets } = await kafka.admin.describeTopic('numbers')
       expect(Number(offsets[0]!.latest)).toBe(2 * count)
+    },
+  )
+
+  test.each(Array.from({ length: 12 }, (_, n) => n + 1))(
+    'never doubles, loses or reorders what has to be split (seed %i)',
+    async (seed) => {
+      const random = new SeededRandom(seed)
+      const kafka = open(createMemoryFileSystem(), (connection) => {
+        const mishaps = ['request lost', 'answer lost', 'not sent'] as const
+        return new UnreliableConnection(connection, {
+          random,
+          share: 0.2,
+          mishaps,
+          apis: ['Produce', 'InitProducerId'],
+        })
+      })
+      const limit = 2000
+      await kafka.admin.createTopic('small', { configs: { 'max.message.bytes': limit } })
+      const producer = kafka.producer<string>('small', { batchSize: 8192, retryBackoff: 1 })
+      const sends: Promise<unknown>[] = []
+      const expected: string[] = []
+      for (let n = 0; n < 300; n++) {
+        const isTooLarge = random.chance(0.02)
+        const value = `${n}:${'.'.repeat(isTooLarge ? limit : random.below(900))}`
+        if (!isTooLarge) expected.push(value)
+        sends.push(
+          producer.send(value).then(
+            () => expect(isTooLarge).toBe(false),
+            (error: unknown) => expect([error, isTooLarge]).toMatchObject([tooLarge, true]),
+          ),
+        )
+        if (random.chance(0.05)) await sends[random.below(sends.length)]
+      }
+      await Promise.all(sends)
+      const records = await kafka.consumer<string>('small').take(expected.length).toArray()
+      expect(records.map(({ value }) => value)).toEqual(expected)
+      const { offsets } = await kafka.admin.describeTopic('small')
+      expect(Number(offsets[0]!.latest)).toBe(expected.length)
     },
   )
 })

@@ -82,7 +82,7 @@ describe('a mistake', () => {
     [
       'a time that is none',
       { timestamp: 'now' },
-      /timestamp must be a valid Date or whole epoch milliseconds \(0 or more\); got "now"/,
+      /timestamp must be a valid Date or whole epoch milliseconds \(0 to 8.64e15\); got "now"/,
     ],
   ])('in the options of a send: %s', async (_, options, message) => {
     const expected = ['ConfigError', 'INVALID_CONFIG', message] as const
@@ -127,7 +127,7 @@ describe('a mistake', () => {
       ],
     )
     await expectError(() => kafka.admin.deleteTopic('nope'), expected)
-    await expectError(() => kafka.admin.alterTopic('nope', { retentionMs: '1h' }), expected)
+    await expectError(() => kafka.admin.alterTopic('nope', { retention: '1h' }), expected)
   })
 
   test('a topic that is there', async () => {
@@ -251,10 +251,9 @@ describe('a mistake', () => {
     test.each<[string, RegExp]>([
       [
         'redis://x',
-        /'redis:\/\/x' cannot be used: give file:.\/folder \(embedded, durable\), memory: .*, kafka:\/\/host:9092 or kafka\+tls:\/\/host:9092$/,
+        /'redis:\/\/x' cannot be used: give file:.\/folder \(embedded, durable\), memory: .*, kafka:\/\/host:9092, kafka\+tls:\/\/host:9092, http:\/\/host:8080 or https:\/\/host$/,
       ],
       ['kafak://x', /'kafak:\/\/x' cannot be used/],
-      ['https://x', /The HTTP service is not there yet/],
       ['kafka://', /kafka:\/\//],
       ['kafka://host:port', /port/],
       ['kafka://alice:secret@host:99999', /99999/],
@@ -273,7 +272,7 @@ describe('a mistake', () => {
     })
 
     async function failureAt(port: number): Promise<string> {
-      await using client = new Client({ url: `kafka://127.0.0.1:${port}`, timeout: 500 })
+      await using client = new Client({ url: `kafka://127.0.0.1:${port}`, timeout: 2000 })
       return client.produce('orders', 1).then(String, (error: Error) => error.message)
     }
 

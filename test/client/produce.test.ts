@@ -95,7 +95,7 @@ describe('producer', () => {
   })
 
   test('waits for a linger only when told to', async () => {
-    const producer = open().producer('lingering', { lingerMs: '1 min' })
+    const producer = open().producer('lingering', { linger: '1 min' })
     const sent = producer.send(1)
     await producer.flush()
     expect((await sent).offset).toBe(0n)

@@ -1,12 +1,13 @@
 /** Members that come and go over a slow way to the broker, where answers overtake each other: nothing is lost, or handled twice. */
 import { expect, test } from 'vitest'
+import { amount } from '../amount.ts'
 import { SeededRandom } from '../simulation/random.ts'
 import { openSlowClient, turns } from './slow-connection.ts'
 
 const partitions = 6
 
 test.each(['cooperative-sticky', 'range', 'roundrobin'] as const)('%s', async (assignor) => {
-  for (let seed = 0; seed < 60; seed++) {
+  for (let seed = 0; seed < amount(8, 200); seed++) {
     const random = new SeededRandom(seed)
     const { kafka, close } = openSlowClient(random)
     await kafka.admin.createTopic('numbers', { partitions })
@@ -22,7 +23,7 @@ test.each(['cooperative-sticky', 'range', 'roundrobin'] as const)('%s', async (a
           heartbeatInterval: 40,
           autoCommitInterval: 10,
           signal: stop.signal,
-          onRevoked: (given, isLost) => isLost && lost.push(JSON.stringify(given)),
+          onLost: (given) => lost.push(JSON.stringify(given)),
         },
         ({ value }) => void seen.push(value),
       )

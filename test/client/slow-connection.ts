@@ -38,6 +38,10 @@ class SlowConnection implements Connection {
     }
   }
 
+  releaseLane(lane: string): void {
+    this.#inner.releaseLane(lane)
+  }
+
   close(): Promise<void> {
     return this.#inner.close()
   }

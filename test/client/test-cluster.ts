@@ -1,12 +1,19 @@
 /**
- * The cluster that the client's suite runs on: the same tests over three connections. The vitest project says which:
- * `embedded` (a broker in this process), `served` (ours, over TCP) or `apache` (a real Apache Kafka, over TCP).
+ * The cluster that the client's suite runs on: the same tests over every connection. The vitest project says which:
+ * `embedded` (a broker in this process), `served` (ours, over TCP), `http` (ours, over HTTP), `gateway` (ours, over HTTP through our gateway), `apache` (a real Apache Kafka,
+ * over TCP) or `apache-gateway` (the same, over HTTP through our gateway).
  */
 import { afterEach, beforeEach, inject, test } from 'vitest'
 import { type BrokerConfigInput, Client, type ClientConfig } from '../../src/index.ts'
 import { createServer, type Server } from '../../src/server/server.ts'
 
-export type ConnectionName = 'embedded' | 'served' | 'apache'
+export type ConnectionName =
+  | 'embedded'
+  | 'served'
+  | 'http'
+  | 'gateway'
+  | 'apache'
+  | 'apache-gateway'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -18,16 +25,15 @@ declare module 'vitest' {
 
 export const connectionName: ConnectionName = inject('connection') ?? 'embedded'
 export const isServed = connectionName !== 'embedded'
+const isGateway = connectionName === 'gateway' || connectionName === 'apache-gateway'
+export const isHttp = connectionName === 'http' || isGateway
+export const isApache = connectionName === 'apache' || connectionName === 'apache-gateway'
 
 /** For tests that set up the broker in a way that only ours can be. */
-export const testOfOurBroker: typeof test =
-  connectionName === 'apache'
-    ? (((name: string, ...rest: [() => void]) =>
-        test.skip(
-          `${name} (not with Apache Kafka: it sets up our broker)`,
-          ...rest,
-        )) as typeof test)
-    : test
+export const testOfOurBroker: typeof test = isApache
+  ? (((name: string, ...rest: [() => void]) =>
+      test.skip(`${name} (not with Apache Kafka: it sets up our broker)`, ...rest)) as typeof test)
+  : test
 
 export interface TestCluster {
   /** A client of the cluster; closed after the test. In `embedded` each has a cluster of its own. */
@@ -42,13 +48,16 @@ export function useCluster(): TestCluster {
   let opened: { close(): Promise<void> }[] = []
 
   beforeEach(async () => {
-    if (connectionName === 'served') server = await createServer({ data: 'memory:', port: 0 })
+    if (isServed && !isApache) server = await openServer()
+    if (connectionName === 'apache-gateway')
+      server = await createServer({ upstream: inject('apacheUrl'), httpPort: 0 })
   })
   afterEach(async () => {
     await Promise.allSettled(opened.reverse().map((part) => part.close()))
     opened = []
     await server?.close()
-    if (connectionName === 'apache') await clear(inject('apacheUrl'))
+    server = undefined
+    if (isApache) await clear(inject('apacheUrl'))
   })
 
   const track = <T extends { close(): Promise<void> }>(part: T): T => {
@@ -57,25 +66,45 @@ export function useCluster(): TestCluster {
   }
   const url = () => {
     if (connectionName === 'apache') return inject('apacheUrl')
-    return server?.url ?? 'memory:'
+    return server ? urlOf(server) : 'memory:'
   }
   return {
     open: (config = {}) => track(new Client({ ...config, url: url() })),
     async openBroker(broker) {
       if (!isServed) return track(new Client({ url: 'memory:', broker }))
-      const own = track(await createServer({ data: 'memory:', port: 0, broker }))
-      return track(new Client({ url: own.url }))
+      const own = track(await openServer(broker))
+      return track(new Client({ url: urlOf(own) }))
     },
   }
 }
 
-/** Resolves when `isTrue` holds, asked after each turn of the event loop. */
-export async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await new Promise((resolve) => setImmediate(resolve))
+async function openServer(broker?: BrokerConfigInput): Promise<Server> {
+  const hasHttp = connectionName === 'http'
+  const server = await createServer({
+    data: 'memory:',
+    port: 0,
+    ...(hasHttp && { httpPort: 0 }),
+    broker,
+  })
+  if (!isGateway) return server
+  const gateway = await createServer({ upstream: server.url, httpPort: 0 })
+  const closeGateway = gateway.close.bind(gateway)
+  const close = () => closeGateway().finally(() => server.close())
+  return Object.assign(gateway, { close })
 }
+
+function urlOf(server: Server): string {
+  return isHttp ? server.httpUrl! : server.url
+}
+
+let clearings = 0
 
 async function clear(apacheUrl: string): Promise<void> {
   await using kafka = new Client(apacheUrl)
-  const topics = await kafka.admin.listTopics()
-  await Promise.all(topics.map(({ name }) => kafka.admin.deleteTopic(name)))
+  // A broker lists a topic a moment after the controller has made it; once it lists this one, it lists all before.
+  const last = `last-${process.pid}-${clearings++}`
+  await kafka.admin.createTopic(last)
+  let names: string[] = []
+  while (!names.includes(last)) names = (await kafka.admin.listTopics()).map(({ name }) => name)
+  await Promise.all(names.map((name) => kafka.admin.deleteTopic(name)))
 }

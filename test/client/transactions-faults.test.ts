@@ -1,5 +1,7 @@
 /** Transactions when requests and answers are lost or late: each is all or nothing, and its outcome is what was said. */
+
 import { afterEach, describe, expect, test } from 'vitest'
+import type { Backend } from '../../src/backend/backend.ts'
 import { Broker } from '../../src/broker/broker.ts'
 import { BaseClient } from '../../src/client/client.ts'
 import { resolveClientConfig } from '../../src/client/config.ts'
@@ -8,6 +10,7 @@ import { EmbeddedConnection } from '../../src/connection/embedded.ts'
 import { createRuntime } from '../../src/core/runtime.ts'
 import { type ClientConfig, KafkaError, Offset } from '../../src/index.ts'
 import { createMemoryFileSystem } from '../../src/storage/memory-file-system.ts'
+import { amount } from '../amount.ts'
 import { SeededRandom } from '../simulation/random.ts'
 import {
   FeaturelessConnection,
@@ -41,9 +44,10 @@ async function openWorld(
   options: { config?: ClientConfig; isOldProtocol?: boolean } = {},
 ): Promise<World> {
   const broker = await Broker.open({ fileSystem: createMemoryFileSystem(), runtime })
-  const lease = {
-    highestVersion: broker.highestVersion.bind(broker),
-    handle: broker.handle.bind(broker),
+  const lease: Backend = {
+    apis: broker.apis,
+    servedApi: (key) => broker.servedApi(key),
+    handle: (api, request, context) => broker.handle(api, request, context),
     close: () => Promise.resolve(),
   }
   const connect = (): Connection =>
@@ -113,7 +117,7 @@ async function runTransactions(
   const lane = async (id: string | undefined) => {
     while (next < count) {
       const n = next++
-      const config = { timeout, retryBackoffMs: 1, ...(id && { id }) }
+      const config = { timeout, retryBackoff: 1, ...(id && { id }) }
       const places = [0, 0, 0]
       const targets = Array.from({ length: 1 + random.below(8) }, () => random.below(3))
       const isFailing = random.chance(0.15)
@@ -156,7 +160,7 @@ function check(outcomes: readonly Outcome[], partitions: readonly Sent[][]): voi
 }
 
 const allMishaps: readonly Mishap[] = ['not sent', 'request lost', 'answer lost', 'late']
-const seeds = Array.from({ length: 12 }, (_, i) => i + 1)
+const seeds = Array.from({ length: amount(3, 60) }, (_, i) => i + 1)
 
 describe('requests and answers that are lost or late', () => {
   test.each(seeds)('seed %i: with time enough all is settled', async (seed) => {

@@ -73,6 +73,10 @@ export class UnreliableConnection implements Connection {
     await this.#last.get(api)!()
   }
 
+  releaseLane(lane: string): void {
+    this.#inner.releaseLane(lane)
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#late)
     await this.#inner.close()
@@ -107,6 +111,10 @@ export class FeaturelessConnection implements Connection {
   ): Promise<R> {
     const answer = await this.#inner.exchange(api, request, options)
     return api.name === 'ApiVersions' ? { ...answer, finalizedFeatures: [] } : answer
+  }
+
+  releaseLane(lane: string): void {
+    this.#inner.releaseLane(lane)
   }
 
   close(): Promise<void> {

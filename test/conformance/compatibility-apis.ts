@@ -29,15 +29,20 @@ export function readKafkaApis(): KafkaApis {
 /** Why an API, or versions of it, are not served. */
 const reasons: readonly { readonly reason: string; readonly apis: readonly string[] }[] = [
   {
-    reason: 'Not yet: users, passwords and rights',
+    reason: 'Answered where there is access control (`--access keys`)',
     apis: [
-      ...['SaslHandshake', 'SaslAuthenticate', 'DescribeAcls', 'CreateAcls', 'DeleteAcls'],
+      ...['SaslHandshake', 'SaslAuthenticate'],
       ...['DescribeUserScramCredentials', 'AlterUserScramCredentials'],
+      ...['DescribeClientQuotas', 'AlterClientQuotas'],
+    ],
+  },
+  {
+    reason: 'No delegation tokens',
+    apis: [
       ...['CreateDelegationToken', 'RenewDelegationToken', 'ExpireDelegationToken'],
       'DescribeDelegationToken',
     ],
   },
-  { reason: 'Not yet: quotas', apis: ['DescribeClientQuotas', 'AlterClientQuotas'] },
   {
     reason: 'Not yet: the KIP-848 group protocol; clients fall back to the classic one',
     apis: ['ConsumerGroupHeartbeat', 'ConsumerGroupDescribe'],

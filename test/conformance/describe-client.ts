@@ -13,6 +13,8 @@ declare module 'vitest' {
 }
 
 const require = createRequire(import.meta.url)
+/** Clients that want a newer Node.js than ours are installed apart. */
+const requireApart = createRequire(new URL('./platformatic/package.json', import.meta.url))
 
 /** @param version Default: that of the npm package which the client's name is. */
 export function describeClient(
@@ -25,7 +27,8 @@ export function describeClient(
 
 function packageVersion(name: string): string {
   // Not every package exports its package.json.
-  const entry = require.resolve(name)
+  const from = name.startsWith('@platformatic/') ? requireApart : require
+  const entry = from.resolve(name)
   const folder = entry.slice(0, entry.lastIndexOf(`node_modules/${name}/`))
   const { version } = require(`${folder}node_modules/${name}/package.json`) as { version: string }
   return version

@@ -79,7 +79,7 @@ test('a consumer in a long poll closes at once', async () => {
   const broker = await fakeBroker()
   const kafka = clientOf(broker)
   await kafka.produce('t', 'x')
-  const consumer = kafka.consumer('t', { fetchMaxWaitMs: '60s' })
+  const consumer = kafka.consumer('t', { fetchMaxWait: '60s' })
   const reading = (async () => {
     for await (const _ of consumer) await broker.until(() => broker.requests(fetch).length >= 2)
   })()

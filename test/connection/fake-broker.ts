@@ -28,6 +28,7 @@ import { type ProduceRequest, produce } from '../../src/protocol/messages/genera
 import { saslAuthenticate } from '../../src/protocol/messages/generated/sasl-authenticate.ts'
 import { saslHandshake } from '../../src/protocol/messages/generated/sasl-handshake.ts'
 import { createMemoryFileSystem } from '../../src/storage/memory-file-system.ts'
+import { testSession } from '../broker/test-session.ts'
 
 /** What a script gives instead of an answer: none is sent, and later requests are answered before it. */
 export const silence = { kind: 'silence' } as const
@@ -167,10 +168,8 @@ export class FakeBroker {
     const request = isKnown ? decodeRequestBody(api, apiVersion, reader) : undefined
     const context = {
       version: apiVersion,
-      clientId: clientId ?? '',
-      principal: 'User:ANONYMOUS',
-      host: '127.0.0.1',
-      advertised: { host: '127.0.0.1', port: this.port },
+      clientId,
+      session: testSession({ advertised: { host: '127.0.0.1', port: this.port } }),
     }
     return {
       key: apiKey,
@@ -183,7 +182,7 @@ export class FakeBroker {
       forward: async () => {
         if (apiKey === apiVersions.key) return this.#versions(apiVersion)
         if (apiVersion > this.#newest(api)) throw new Error(`${api.name} is not served`)
-        return await this.#broker.handle(api, request, context)
+        return (await this.#broker.handle(api, request, context)).response
       },
       send: (response) => {
         const { errorCode } = response as { errorCode?: number }

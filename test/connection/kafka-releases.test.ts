@@ -1,6 +1,6 @@
 /** Our client with the brokers of earlier Kafka releases: as far as they can, they do all that newer ones do. */
 import { describe, expect, test } from 'vitest'
-import { type Client, Offset, type Record } from '../../src/index.ts'
+import { type Client, type ConsumerRecord, Offset } from '../../src/index.ts'
 import type { FakeBroker } from './fake-broker.ts'
 import { kafkaReleases, oldestVersions } from './kafka-releases.ts'
 import { clientOf, errorOf, fakeBroker } from './tcp-fixture.ts'
@@ -11,9 +11,9 @@ async function read(
   topics: string[],
   group: string | undefined,
   count: number,
-): Promise<Record[]> {
+): Promise<ConsumerRecord[]> {
   const enough = new AbortController()
-  const records: Record[] = []
+  const records: ConsumerRecord[] = []
   const config = { ...(group && { group }), offset: Offset.earliest, signal: enough.signal }
   await kafka.consume(topics, config, (record) => {
     records.push(record)
@@ -22,7 +22,7 @@ async function read(
   return records
 }
 
-const valuesOf = (records: Record[]) => records.map(({ value }) => value).sort()
+const valuesOf = (records: ConsumerRecord[]) => records.map(({ value }) => value).sort()
 
 /** No request may be newer than the broker said. */
 function expectKeptTo(broker: FakeBroker, versions: { readonly [api: string]: number }): void {

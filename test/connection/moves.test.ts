@@ -2,7 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { Offset } from '../../src/index.ts'
-import { errorCode } from '../../src/protocol/error-codes.ts'
+import { type ErrorName, errorCode } from '../../src/protocol/error-codes.ts'
 import { fetch } from '../../src/protocol/messages/generated/fetch.ts'
 import {
   createFindCoordinatorResponseCoordinator,
@@ -22,7 +22,7 @@ import {
 import { type FakeBroker, silence } from './fake-broker.ts'
 import { clientOf, fakeCluster } from './tcp-fixture.ts'
 
-function refusal({ topicData }: ProduceRequest, name: string): ProduceResponse {
+function refusal({ topicData }: ProduceRequest, name: ErrorName): ProduceResponse {
   return createProduceResponse({
     responses: topicData.map(({ name: topic, topicId, partitionData }) =>
       createProduceResponseTopicProduceResponse({
@@ -51,7 +51,7 @@ const numbers = (count: number) => Array.from({ length: count }, (_, n) => n)
 test('a producer follows the leader, with nothing lost, doubled or out of order', async () => {
   const { nodes, leaderId } = await fakeCluster(2)
   const kafka = clientOf(nodes[0]!)
-  const producer = kafka.producer<number>('t', { retryBackoffMs: 1 })
+  const producer = kafka.producer<number>('t', { retryBackoff: 1 })
   refuseProduce(nodes[1]!)
   await producer.send(0)
   const sent: Promise<unknown>[] = []
@@ -106,7 +106,7 @@ test('five batches are under way at a time, but the first of a producer goes alo
 test('a leader that dies with requests unanswered: each record is stored once, in order', async () => {
   const { nodes, leaderId } = await fakeCluster(2)
   const kafka = clientOf(nodes[0]!, { retryBackoff: 1 })
-  const producer = kafka.producer<number>('t', { retryBackoffMs: 1 })
+  const producer = kafka.producer<number>('t', { retryBackoff: 1 })
   await producer.send(0)
   const sent = [producer.send(1)]
   // The records are stored, and the answer never comes.
@@ -138,7 +138,7 @@ test('a consumer follows the leader', async () => {
   const producer = kafka.producer<number>('t')
   await producer.sendBatch(numbers(10))
   const read: number[] = []
-  for await (const { value } of kafka.consumer<number>('t', { fetchMaxWaitMs: 50 })) {
+  for await (const { value } of kafka.consumer<number>('t', { fetchMaxWait: 50 })) {
     read.push(value)
     if (read.length === 10) {
       leaderId(2)
@@ -171,7 +171,7 @@ test('a consumer goes on when the leader dies', async () => {
   const producer = clientOf(nodes[1]!).producer<number>('t')
   await producer.sendBatch(numbers(10))
   const read: number[] = []
-  for await (const { value } of kafka.consumer<number>('t', { fetchMaxWaitMs: 50 })) {
+  for await (const { value } of kafka.consumer<number>('t', { fetchMaxWait: 50 })) {
     read.push(value)
     if (read.length === 10) {
       leaderId(2)

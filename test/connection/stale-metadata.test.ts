@@ -20,7 +20,7 @@ test.each([undefined, 'g'])(
     const producer = clientOf(broker)
     await producer.produce('t', 0)
     const read: unknown[] = []
-    const config = { ...(group && { group }), fetchMaxWaitMs: 10, autoCommitInterval: 10 }
+    const config = { ...(group && { group }), fetchMaxWait: 10, autoCommitInterval: 10 }
     for await (const { value } of kafka.consumer('t', config)) {
       read.push(value)
       if (read.length === 5) break
@@ -90,4 +90,19 @@ test('a group finds its offset, and commits, although the topic is forgotten mea
   const { partitions } = await kafka.admin.describeGroup('g')
   expect(partitions.map(({ committed }) => committed)).toEqual([2n])
   expect(broker.requests(metadata).length).toBeGreaterThan(0)
+})
+
+test('what a group has committed is asked for anew when the topic has become another of its name', async () => {
+  const broker = await fakeBroker()
+  const [kafka, other] = [clientOf(broker), clientOf(broker)]
+  await kafka.produce('t', 'old')
+  await other.admin.deleteTopic('t')
+  await other.admin.createTopic('t')
+  await other.produce('t', 'new')
+  const run = kafka.stream<string>('t', { app: 'copies' }).to('copies')
+  expect((await other.consumer('copies').take(1).toArray()).map(({ value }) => value)).toEqual([
+    'new',
+  ])
+  expect(run.state).toBe('running')
+  await run.close()
 })

@@ -9,7 +9,9 @@ import { afterAll, expect, test } from 'vitest'
 const root = fileURLToPath(new URL('../../', import.meta.url))
 /** Inside the project, so that its dependencies resolve. */
 const folder = join(root, 'node_modules/.cache/kafka-do/code-blocks')
-const guide = readdirSync(join(root, 'docs/guide')).filter((page) => page !== 'README.md')
+/** Those of commands are run by test/cli/guide.test.ts. */
+const withoutCode = ['README.md', 'command-line.md']
+const guide = readdirSync(join(root, 'docs/guide')).filter((page) => !withoutCode.includes(page))
 const pages = [
   'README.md',
   ...guide.map((page) => `docs/guide/${page}`),
@@ -18,10 +20,11 @@ const pages = [
 ]
 
 /** What blocks of a page may use without saying where it comes from. */
-const prelude = `import { BatchError, Client, Channel, KafkaError, Message, MessageTooLargeError, Offset, TopicNotFoundError, bytes, json, string, topic, withRetry } from 'kafka-do'
+const prelude = `import { BatchError, Client, Channel, KafkaError, Message, MessageTooLargeError, Offset, StreamProcessingError, TopicNotFoundError, Window, bytes, json, keyValueStore, string, topic, withRetry } from 'kafka-do'
+import { createHttpHandler } from 'kafka-do/http'
 import { createServer } from 'kafka-do/server'
-import { MockClient } from 'kafka-do/testing'
-interface Order { orderId: string; amount: number }
+import { MockClient, StreamTestDriver } from 'kafka-do/testing'
+interface Customer { id: string; name: string }
 declare const kafka: Client
 declare const server: import('kafka-do/server').Server
 declare const producer: import('kafka-do').Producer<Order>
@@ -36,6 +39,12 @@ declare function runCodeUnderTest(kafka: Client): Promise<void>
 declare function expect(value: unknown): { toHaveLength(length: number): void }
 export {}
 `
+
+/** What pages mean by an order. */
+function orderOf(page: string): string {
+  const more = /streams|README/.test(page) ? '; customerId: string; region: string' : ''
+  return `interface Order { orderId: string; amount: number${more} }\n`
+}
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -56,12 +65,12 @@ test('every block compiles', { timeout: 120_000 }, async () => {
       const name = `${page.replaceAll(/\W/g, '-')}-${i + 1}.ts`
       const lines = code.split('\n')
       const ownImports = lines.filter((line) =>
-        /^import .* from '(?!kafka-do'|kafka-do\/(server|testing)')/.test(line),
+        /^import .* from '(?!kafka-do'|kafka-do\/(client|http|server|testing)')/.test(line),
       )
       const body = lines.filter((line) => !line.startsWith('import '))
       writeFileSync(
         join(folder, name),
-        `${prelude}${ownImports.join('\n')}\n{\n${body.join('\n')}\n}\n`,
+        `${prelude}${orderOf(page)}${ownImports.join('\n')}\n{\n${body.join('\n')}\n}\n`,
       )
     })
   }
@@ -75,6 +84,7 @@ test('every block compiles', { timeout: 120_000 }, async () => {
     skipLibCheck: true,
     paths: {
       'kafka-do': [join(root, 'dist/index.d.ts')],
+      'kafka-do/http': [join(root, 'dist/server/http.d.ts')],
       'kafka-do/*': [join(root, 'dist/*/index.d.ts')],
     },
   }

@@ -2,19 +2,21 @@
  * Exactly once, end to end: workers copy a topic in transactions while they, and where that is possible their broker, are
  * killed at random moments. In the end each input is in the output once, in the order of its partition.
  */
+
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
 import { Client, Message } from '../../src/index.ts'
+import { amount } from '../amount.ts'
 import { SeededRandom } from '../simulation/random.ts'
 
 export const partitions = 4
 const program = fileURLToPath(new URL('copier.js', import.meta.url))
 
 /** Records in all, each a transaction: EXACTLY_ONCE_RECORDS, default 2,000. */
-export const recordCount = Number(process.env.EXACTLY_ONCE_RECORDS ?? 2000)
+export const recordCount = amount(150, 4000, 'EXACTLY_ONCE_RECORDS')
 const seed = Number(process.env.EXACTLY_ONCE_SEED ?? Date.now() % 1_000_000)
 
 export interface World {
@@ -32,28 +34,34 @@ class Worker {
   done = 0
   #stderr = ''
 
-  constructor(url: string, onEnd: () => void, onExit: () => void) {
+  constructor(url: string, onEnd: () => void, news: () => void) {
     const args = [program, url, 'input', 'output', 'copiers']
     this.child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     this.ended = once(this.child, 'close')
-    this.child.once('exit', onExit)
+    this.child.once('exit', news)
     this.child.stderr!.on('data', (chunk: Buffer) => {
       this.#stderr += chunk
     })
     createInterface({ input: this.child.stdout! }).on('line', (line) => {
-      if (line === 'begin') this.began++
-      else {
+      if (line === 'begin') {
+        this.began++
+        news()
+      } else {
         this.done++
         onEnd()
       }
     })
   }
 
+  get isInTransaction(): boolean {
+    return this.began > this.done
+  }
+
   /** Whether it died in the middle of a transaction. */
   async kill(): Promise<boolean> {
     this.child.kill('SIGKILL')
     await this.ended
-    return this.began > this.done
+    return this.isInTransaction
   }
 
   check(): void {
@@ -87,20 +95,27 @@ export async function runWithKills({ url, workers, killBroker }: World): Promise
   const start = () => new Worker(url, onEnd, news)
   const running = Array.from({ length: workers }, start)
   const isOver = () => running.some(({ child }) => child.exitCode !== null)
-  while (!isOver()) {
-    const killAt = done + 1 + random.below(killEvery * 2)
-    while (done < killAt && !isOver()) {
+  const until = async (condition: () => boolean) => {
+    while (!condition() && !isOver()) {
       await new Promise<void>((resolve) => {
         wake = resolve
       })
     }
+  }
+  while (!isOver()) {
+    const killAt = done + 1 + random.below(killEvery * 2)
+    await until(() => done >= killAt)
     if (isOver()) break
-    if (killBroker && random.chance(0.3)) {
+    if (killBroker && kills.inTransaction > 0 && random.chance(0.3)) {
       kills.broker++
       await killBroker()
       continue
     }
     const index = random.below(running.length)
+    // By chance alone most would die between two transactions.
+    if (kills.inTransaction === 0 || random.chance(0.5))
+      await until(() => running[index]!.isInTransaction)
+    if (isOver()) break
     kills.workers++
     if (await running[index]!.kill()) kills.inTransaction++
     running[index] = start()

@@ -37,7 +37,7 @@ export interface Attack {
 type Make = (random: SeededRandom, options: RequestOptions) => Promise<Omit<Attack, 'name'>>
 
 /** What the tests tell the server to take at most. */
-export const frameBytesMax = 300_000
+export const socketRequestMaxBytes = 300_000
 export const probeId = 0x7ee1bead
 
 /** Asks for nothing that could fail. */
@@ -88,7 +88,7 @@ const attacks: { readonly [name: string]: Make } = {
       -1,
       -(2 ** 31),
       2 ** 31 - 1,
-      frameBytesMax + 1,
+      socketRequestMaxBytes + 1,
       0,
       1,
       body.length - 1,
@@ -136,7 +136,7 @@ const attacks: { readonly [name: string]: Make } = {
     return { ...rest, chunks: pieces, ...(ids && { ids }) }
   },
   'a frame as long as is allowed': async (random) => ({
-    ...reading(framed(new Uint8Array(random.below(frameBytesMax)), frameBytesMax)),
+    ...reading(framed(new Uint8Array(random.below(socketRequestMaxBytes)), socketRequestMaxBytes)),
     finish: pick(random, ['nothing', 'end', 'reset']),
   }),
   'a flood, its answers not read': async (random) => {

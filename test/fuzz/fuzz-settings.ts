@@ -1,15 +1,13 @@
 /**
  * How much is fuzzed, and from where: FUZZ_SEED repeats a run, FUZZ_CASES lengthens it. Every failure names its seed.
  */
-const seedGiven = process.env.FUZZ_SEED
-const casesGiven = process.env.FUZZ_CASES
+import { amount, seedOfTheDay } from '../amount.ts'
 
-/** Another seed every day, so that `npm test` looks elsewhere in time and two runs of one day agree. */
-export const fuzzSeed = seedGiven ? Number(seedGiven) : Math.floor(Date.now() / 86_400_000)
+export const fuzzSeed = amount(1, seedOfTheDay, 'FUZZ_SEED')
 
-/** `npm run fuzz` multiplies what `npm test` does. */
-export function fuzzCases(inNpmTest: number): number {
-  return casesGiven ? Number(casesGiven) : inNpmTest
+/** `npm run test:long` does many times what `npm test` does. */
+export function fuzzCases(inNpmTest: number, atLength = inNpmTest * 50): number {
+  return amount(inNpmTest, atLength, 'FUZZ_CASES')
 }
 
 /** Runs one case; an error of any kind tells how to repeat it. */

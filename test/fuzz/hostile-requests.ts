@@ -6,7 +6,8 @@
  * What is named is a small set, so that whatever the broker rightly remembers of it is bounded.
  */
 import fc from 'fast-check'
-import { type ServedApi, servedApis } from '../../src/broker/api-table.ts'
+import { servedApis } from '../../src/broker/api-table.ts'
+import type { ServedApi } from '../../src/broker/served-api.ts'
 import { ByteWriter } from '../../src/protocol/byte-writer.ts'
 import { everyMessage, type Message } from '../protocol/message-shapes.ts'
 import type { SeededRandom } from '../simulation/random.ts'

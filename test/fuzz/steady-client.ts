@@ -32,7 +32,7 @@ export class SteadyClient {
   }
 
   async start(): Promise<void> {
-    await this.#client.admin.createTopic('steady', { retentionMs: -1 })
+    await this.#client.admin.createTopic('steady', { retention: -1 })
     const config = { offset: Offset.earliest, signal: this.#stop.signal }
     this.#reading = this.#client.consume(steadyTopic, config, ({ value }) => {
       this.#read.push(value)

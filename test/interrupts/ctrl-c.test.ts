@@ -8,9 +8,10 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { Client } from '../../src/index.ts'
 import { createServer } from '../../src/server/server.ts'
+import { amount } from '../amount.ts'
 
 const program = fileURLToPath(new URL('worker.js', import.meta.url))
-const interrupts = 6
+const interrupts = amount(3, 12)
 /** So that a member that just died is not waited for. */
 const broker = { groupMinSessionTimeout: '100ms' }
 

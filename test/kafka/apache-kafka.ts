@@ -23,6 +23,8 @@ export interface ApacheKafkaOptions {
   tls?: boolean | undefined
   /** `transaction.version`, the feature: 0, 1 or 2. Default: the newest. */
   transactionVersion?: number | undefined
+  /** It is one more broker of a cluster whose controller is there. Default: a cluster of its own. */
+  joins?: { readonly nodeId: number; readonly controller: string } | undefined
   /** Options of the JVM. Default: a heap of 512 MiB. */
   jvmArgs?: readonly string[] | undefined
 }
@@ -103,6 +105,11 @@ export class ApacheKafka {
     this.#endpoints = listeners
   }
 
+  /** Of its controller: `127.0.0.1:PORT`. */
+  get controller(): string {
+    return this.#options.joins?.controller ?? this.#endpoints.get('CONTROLLER')!.bootstrap
+  }
+
   /** Process id, for measuring. */
   get pid(): number | undefined {
     return this.#process?.child.pid
@@ -128,13 +135,13 @@ export class ApacheKafka {
     const clusterId = 'a2Fma2EtZG8tdGVzdHMtMQ'
     const { exitCode, stdout, stderr } = await runTool('storage', [
       'format',
-      '--standalone',
+      this.#options.joins ? '--no-initial-controllers' : '--standalone',
       '--cluster-id',
       clusterId,
       '--config',
       this.#configFile,
       ...scram,
-      ...features,
+      ...(this.#options.joins ? [] : features),
     ])
     if (exitCode !== 0) throw new Error(`kafka-storage format failed:\n${stdout}\n${stderr}`)
   }
@@ -190,19 +197,21 @@ export class ApacheKafka {
   }
 
   #properties(): { [name: string]: string | number } {
-    const listeners = [...this.#endpoints].map(([name, { bootstrap }]) => `${name}://${bootstrap}`)
+    const { joins } = this.#options
+    const own = [...this.#endpoints].filter(([name]) => !joins || name !== 'CONTROLLER')
+    const listeners = own.map(([name, { bootstrap }]) => `${name}://${bootstrap}`)
     const protocols = [...this.#endpoints.keys()].map(
       (name) => `${name}:${name === 'CONTROLLER' ? 'PLAINTEXT' : name}`,
     )
     return {
-      'process.roles': 'broker,controller',
-      'node.id': 1,
+      'process.roles': joins ? 'broker' : 'broker,controller',
+      'node.id': joins?.nodeId ?? 1,
       'log.dirs': this.dataFolder,
       listeners: listeners.join(','),
       'advertised.listeners': listeners.filter((l) => !l.startsWith('CONTROLLER')).join(','),
       'listener.security.protocol.map': protocols.join(','),
       'controller.listener.names': 'CONTROLLER',
-      'controller.quorum.bootstrap.servers': this.#endpoints.get('CONTROLLER')!.bootstrap,
+      'controller.quorum.bootstrap.servers': this.controller,
       ...oneNode,
       ...(this.#options.users && saslProperties(this.#options.users)),
       ...(this.certificate && {

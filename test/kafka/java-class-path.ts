@@ -5,29 +5,57 @@
  * The folder appears by rename, whole or not at all, so runs that fetch at the same time do not disturb each other. It
  * keeps the pom that it was made from: another pom (another version) makes it anew.
  */
-import { execFile, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
+import { download, mavenPatience } from '../../scripts/download.js'
 
 export const kafkaVersion = '4.3.1'
 
 /** What Apache Kafka's broker needs. */
 const javaVersionMin = 17
 const cacheFolder = fileURLToPath(new URL('../../node_modules/.cache/kafka-do/', import.meta.url))
-const jarFolder = join(cacheFolder, `apache-kafka-${kafkaVersion}`)
-const run = promisify(execFile)
 
-const dependencies = [
-  // Server, and with it storage, metadata, coordinators and clients; `kafka.Kafka`, StorageTool and ConfigCommand.
-  ['org.apache.kafka', 'kafka_2.13', kafkaVersion],
-  ['org.apache.kafka', 'kafka-tools', kafkaVersion],
-  // The jars log through slf4j, and bring log4j but not the bridge.
-  ['org.apache.logging.log4j', 'log4j-slf4j-impl', '2.25.4'],
-]
+/** Jars that are fetched together, into a folder of this name. */
+interface Jars {
+  readonly name: string
+  readonly dependencies: readonly (readonly [group: string, artifact: string, version: string])[]
+  /** Default: with what each needs in its turn. */
+  readonly isAlone?: boolean
+}
 
-const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0">
+const kafkaJars: Jars = {
+  name: `apache-kafka-${kafkaVersion}`,
+  dependencies: [
+    // Server, and with it storage, metadata, coordinators and clients; `kafka.Kafka`, StorageTool and ConfigCommand.
+    ['org.apache.kafka', 'kafka_2.13', kafkaVersion],
+    ['org.apache.kafka', 'kafka-tools', kafkaVersion],
+    // The jars log through slf4j, and bring log4j but not the bridge.
+    ['org.apache.logging.log4j', 'log4j-slf4j-impl', '2.25.4'],
+  ],
+}
+
+/** What it needs is among those above, but for RocksDB (70 MB), which tests do without. */
+const streamsJars: Jars = {
+  name: `apache-kafka-streams-${kafkaVersion}`,
+  dependencies: [['org.apache.kafka', 'kafka-streams', kafkaVersion]],
+  isAlone: true,
+}
+
+/** Its test driver, which runs topologies in memory without RocksDB, and the JSON that it is given. */
+const driverJars: Jars = {
+  name: `apache-kafka-streams-test-utils-${kafkaVersion}`,
+  dependencies: [['org.apache.kafka', 'kafka-streams-test-utils', kafkaVersion]],
+  isAlone: true,
+}
+
+const exclusions = `<exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions>`
+
+const pomOf = ({
+  dependencies,
+  isAlone,
+}: Jars) => `<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
   <groupId>kafka-do</groupId>
   <artifactId>apache-kafka</artifactId>
@@ -37,7 +65,7 @@ const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0">
 ${dependencies
   .map(
     ([group, artifact, version]) =>
-      `    <dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`,
+      `    <dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version>${isAlone ? exclusions : ''}</dependency>`,
   )
   .join('\n')}
   </dependencies>
@@ -53,51 +81,69 @@ export function javaProgram(name: 'java' | 'javac' | 'keytool'): string {
   return home ? join(home, 'bin', name) : name
 }
 
-let fetched: Promise<string> | undefined
+const fetched = new Map<Jars, Promise<string>>()
 
 /** The class path of Apache Kafka. Takes seconds the first time on a machine, nothing afterwards. */
-export function javaClassPath(...more: readonly string[]): Promise<string> {
-  fetched ??= fetchJars()
-  return fetched.then((folder) => [...more, join(folder, '*')].join(delimiter))
+export async function javaClassPath(...more: readonly string[]): Promise<string> {
+  return [...more, join(await folderOf(kafkaJars), '*')].join(delimiter)
+}
+
+/** What Kafka Streams needs besides. */
+export async function streamsClassPath(): Promise<string> {
+  return join(await folderOf(streamsJars), '*')
+}
+
+/** What its test driver needs besides. */
+export async function streamsDriverClassPath(): Promise<string> {
+  return [await streamsClassPath(), join(await folderOf(driverJars), '*')].join(delimiter)
 }
 
 /** The path of one of its jars, such as `kafka-clients`. */
 export async function kafkaJar(artifact: string): Promise<string> {
-  await javaClassPath()
-  return join(jarFolder, `${artifact}-${kafkaVersion}.jar`)
+  return join(await folderOf(kafkaJars), `${artifact}-${kafkaVersion}.jar`)
 }
 
-async function fetchJars(): Promise<string> {
+function folderOf(jars: Jars): Promise<string> {
+  const folder = fetched.get(jars) ?? fetchJars(jars)
+  fetched.set(jars, folder)
+  return folder
+}
+
+async function fetchJars(jars: Jars): Promise<string> {
   if (missingForJava !== undefined) throw new Error(`this machine lacks ${missingForJava}`)
-  if (await isFetched()) return jarFolder
+  const jarFolder = join(cacheFolder, jars.name)
+  const pom = pomOf(jars)
+  if (await isFetched(jarFolder, pom)) return jarFolder
   await mkdir(cacheFolder, { recursive: true })
   const folder = await mkdtemp(`${jarFolder}.part-`)
   try {
     await writeFile(join(folder, 'pom.xml'), pom)
-    await copyDependencies(folder)
+    await copyDependencies(folder, jars.name)
     // What is there is of another pom, or of another run that was faster.
-    if (!(await isFetched())) await rm(jarFolder, { recursive: true, force: true })
+    if (!(await isFetched(jarFolder, pom))) await rm(jarFolder, { recursive: true, force: true })
     await rename(folder, jarFolder)
   } catch (error) {
-    if (!(await isFetched())) throw error
+    if (!(await isFetched(jarFolder, pom))) throw error
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
   return jarFolder
 }
 
-async function copyDependencies(folder: string): Promise<void> {
+async function copyDependencies(folder: string, name: string): Promise<void> {
   const goal = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies'
   const options = ['-q', '-B', '-f', join(folder, 'pom.xml'), `-DoutputDirectory=${folder}`]
   try {
-    await run('mvn', [...options, '-DincludeScope=runtime', goal])
+    // Some 60 MB. What one attempt has fetched, Maven has for the next.
+    const args = [...mavenPatience, ...options, '-DincludeScope=runtime', goal]
+    await download('mvn', args, { seconds: 150 })
   } catch (error) {
-    const output = (error as { stdout?: string }).stdout ?? ''
-    throw new Error(`mvn could not fetch Apache Kafka ${kafkaVersion}: ${output}`, { cause: error })
+    const { message } = error as Error
+    throw new Error(`could not fetch ${name}: ${message}`, { cause: error })
   }
 }
 
-async function isFetched(): Promise<boolean> {
+async function isFetched(jarFolder: string, pom: string): Promise<boolean> {
   try {
     return (await readFile(join(jarFolder, 'pom.xml'), 'utf8')) === pom
   } catch {

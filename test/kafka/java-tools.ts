@@ -8,6 +8,7 @@ import { type ExitStatus, type GuardedProcess, spawnGuarded } from './guarded-pr
 import { javaClassPath, javaProgram } from './java-class-path.ts'
 
 const tools = {
+  acls: 'org.apache.kafka.tools.AclCommand',
   'broker-api-versions': 'org.apache.kafka.tools.BrokerApiVersionsCommand',
   cluster: 'org.apache.kafka.tools.ClusterTool',
   configs: 'kafka.admin.ConfigCommand',

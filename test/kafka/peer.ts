@@ -34,7 +34,7 @@ export async function openTheirs(kafka: ApacheKafka): Promise<Peer> {
 
 export async function openOurs(): Promise<Peer> {
   const data = await mkdtemp(join(tmpdir(), 'kafka-do-peer-'))
-  const broker = { autoCreateTopics: false, retentionMs: -1 }
+  const broker = { autoCreateTopics: false, retention: -1 }
   const start = () => createServer({ data, port: 0, broker })
   let server = await start()
   let socket = await connect(server.port)

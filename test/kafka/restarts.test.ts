@@ -5,7 +5,7 @@ import {
   KafkaError,
   Message,
   type Outcome,
-  type Record as Received,
+  type ConsumerRecord as Received,
 } from '../../src/index.ts'
 import { type ApacheKafka, startApacheKafka } from './apache-kafka.ts'
 import { describeJava } from './describe-java.ts'

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { saslMechanisms } from '../../src/connection/sasl/mechanism.ts'
+import { passwordMechanisms } from '../../src/connection/sasl/mechanism.ts'
 import { Client, type ClientConfig, KafkaError } from '../../src/index.ts'
 import { type ApacheKafka, type Endpoint, startApacheKafka } from './apache-kafka.ts'
 import { createCertificate } from './certificate.ts'
@@ -61,12 +61,12 @@ describeJava('our client at a secured Apache Kafka', () => {
     return error as KafkaError
   }
 
-  test.each(saslMechanisms)('SASL %s', async (mechanism) => {
+  test.each(passwordMechanisms)('SASL %s', async (mechanism) => {
     const sasl = { mechanism, username: 'alice', password }
     await roundTrip(open(kafka.sasl, { sasl }), `sasl-${mechanism}`)
   })
 
-  test.each(saslMechanisms)('SASL %s over TLS', async (mechanism) => {
+  test.each(passwordMechanisms)('SASL %s over TLS', async (mechanism) => {
     const sasl = { mechanism, username: 'alice', password }
     await roundTrip(open(kafka.saslTls, { sasl, tls: trust() }), `sasl-tls-${mechanism}`)
   })
@@ -81,7 +81,7 @@ describeJava('our client at a secured Apache Kafka', () => {
     await roundTrip(open(kafka.sasl, { url: withUser }), 'from-url')
   })
 
-  test.each(saslMechanisms)('a wrong password with %s is refused', async (mechanism) => {
+  test.each(passwordMechanisms)('a wrong password with %s is refused', async (mechanism) => {
     const sasl = { mechanism, username: 'alice', password: 'wrong' }
     const error = await refusal(kafka.sasl, { sasl })
     expect(error).toMatchObject({

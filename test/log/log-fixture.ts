@@ -5,6 +5,7 @@ import { LogStore } from '../../src/broker/log/log-store.ts'
 import type { PartitionLog } from '../../src/broker/log/partition-log.ts'
 import { type OpenOptions, openPartitionLog } from '../../src/broker/log/recovery.ts'
 import { CacheBudget } from '../../src/broker/log/tail-cache.ts'
+import { Histogram } from '../../src/core/metrics.ts'
 import { BatchBuilder, type BuildOptions } from '../../src/protocol/records/batch-builder.ts'
 import { type BatchHeader, readBatches } from '../../src/protocol/records/record-batch.ts'
 import { RecordCursor } from '../../src/protocol/records/record-reader.ts'
@@ -29,6 +30,7 @@ export function openLog(
     partition: 0,
     config: { ...defaultLogConfig, ...log },
     cacheBudget: new CacheBudget(0),
+    syncs: new Histogram('syncs', 'Syncs').at(),
     isClean: false,
     recoveryPoint: 0n,
     logStartOffset: 0n,

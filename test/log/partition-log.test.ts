@@ -8,6 +8,7 @@ import type { PartitionLog } from '../../src/broker/log/partition-log.ts'
 import { applyRetention } from '../../src/broker/log/retention.ts'
 import { CacheBudget } from '../../src/broker/log/tail-cache.ts'
 import { createMemoryFileSystem } from '../../src/storage/memory-file-system.ts'
+import { amount } from '../amount.ts'
 import { batchOf, headersIn, openLog, recordsIn, startMs } from './log-fixture.ts'
 
 type Step =
@@ -246,7 +247,7 @@ test.each([0, 500, 1_000_000])('with a cache of %i bytes, is a list of records',
       },
     ),
     {
-      numRuns: 250,
+      numRuns: amount(40, 1000),
       ...(process.env.FAST_CHECK_SEED && { seed: Number(process.env.FAST_CHECK_SEED) }),
     },
   )

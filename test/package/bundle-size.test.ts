@@ -8,13 +8,14 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { type OutputChunk, rolldown } from 'rolldown'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { installPackage } from './packed-package.ts'
+import { copyPackage } from './packed-package.ts'
 
 interface Program {
   readonly name: string
   readonly text: string
-  /** Modules of the package that it comes to import at run time. */
+  /** Source files of the package that it comes to import at run time. */
   readonly loads: readonly string[]
+  readonly platform?: 'browser'
 }
 
 const programs: readonly Program[] = [
@@ -26,12 +27,26 @@ const programs: readonly Program[] = [
   {
     name: 'kafka',
     text: `import { Client } from 'kafka-do'\nexport const kafka = new Client('kafka://localhost')\n`,
-    loads: ['connection/tcp/tcp.js'],
+    loads: ['connection/tcp/tcp.ts'],
   },
   {
     name: 'embedded',
     text: `import { Client } from 'kafka-do'\nexport const kafka = new Client('file:./data')\n`,
-    loads: ['broker/broker.js', 'storage/node-file-system.js'],
+    loads: ['broker/broker.ts', 'storage/node-file-system.ts'],
+  },
+  {
+    name: 'streams',
+    text: `import { Client, Window } from 'kafka-do'
+export const kafka = new Client('kafka://localhost')
+kafka.stream('orders').window(Window.tumbling('5m')).groupByKey().count().to('counts')
+`,
+    loads: ['connection/tcp/tcp.ts', 'streams/runtime/start-application.ts'],
+  },
+  {
+    name: 'client over http',
+    text: `import { Client } from 'kafka-do/client'\nexport const kafka = new Client('https://localhost')\n`,
+    loads: ['connection/http/http-connection.ts'],
+    platform: 'browser',
   },
   {
     name: 'MockClient',
@@ -45,7 +60,7 @@ const budgets = JSON.parse(
 let folder = ''
 
 beforeAll(() => {
-  folder = installPackage()
+  folder = copyPackage()
 })
 afterAll(() => {
   if (folder) rmSync(folder, { recursive: true, force: true })
@@ -62,22 +77,36 @@ test.each(programs)('of a program with $name keeps to its budget', async (progra
   expect(kilobytes).toBeLessThan(budgets[program.name]!)
 })
 
-test('takes in no native add-on, and no broker before it is wanted', async () => {
+test('takes in no native add-on, and neither broker nor what runs streams before it is wanted', async () => {
   const chunks = await bundle(programs[1]!)
-  const eager = [...loadedBy({ ...programs[1]!, loads: [] }, chunks)].flatMap(
-    ({ moduleIds }) => moduleIds,
-  )
+  const eager = [...loadedBy({ ...programs[1]!, loads: [] }, chunks)].flatMap(sourcesOf)
+  expect(eager).toContain('client/client.ts')
   expect(
-    eager.filter((id) => /dist\/((broker|storage|server|cli)\/|connection\/tcp\/tcp\.js)/.test(id)),
+    eager.filter((source) =>
+      /^((broker|storage|server|cli|streams\/runtime)\/|connection\/tcp\/tcp\.ts)/.test(source),
+    ),
   ).toEqual([])
   const everything = chunks.flatMap(({ moduleIds }) => moduleIds)
   expect(everything.filter((id) => /node-rs|commander/.test(id))).toEqual([])
 })
 
-async function bundle({ name, text }: Program): Promise<OutputChunk[]> {
+test('in a browser takes in no Node module, no socket and no broker', async () => {
+  const chunks = await bundle(programs.find(({ platform }) => platform === 'browser')!)
+  const everything = chunks.flatMap(sourcesOf)
+  expect(everything).toContain('connection/http/http-connection.ts')
+  expect(
+    everything.filter((source) =>
+      /^(broker|storage|server|http)\/|tcp\/tcp\.ts|node-post/.test(source),
+    ),
+  ).toEqual([])
+  const imported = chunks.flatMap(({ imports, dynamicImports }) => [...imports, ...dynamicImports])
+  expect(imported.filter((name) => name.startsWith('node:'))).toEqual([])
+})
+
+async function bundle({ name, text, platform }: Program): Promise<OutputChunk[]> {
   const input = join(folder, `${name}.mjs`)
   writeFileSync(input, text)
-  const build = await rolldown({ input, platform: 'node', logLevel: 'silent' })
+  const build = await rolldown({ input, platform: platform ?? 'node', logLevel: 'silent' })
   const { output } = await build.generate({ format: 'esm', minify: true })
   await build.close()
   return output.filter((file) => file.type === 'chunk')
@@ -85,11 +114,9 @@ async function bundle({ name, text }: Program): Promise<OutputChunk[]> {
 
 /** The entry's chunk, those that hold what it comes to load, and all that these import. */
 function loadedBy({ loads }: Program, chunks: readonly OutputChunk[]): Set<OutputChunk> {
-  const holding = loads.map((module) => {
-    const chunk = chunks.find(({ moduleIds }) =>
-      moduleIds.some((id) => id.endsWith(`dist/${module}`)),
-    )
-    if (!chunk) throw new Error(`No chunk holds ${module}`)
+  const holding = loads.map((source) => {
+    const chunk = chunks.find((chunk) => sourcesOf(chunk).includes(source))
+    if (!chunk) throw new Error(`No chunk holds ${source}`)
     return chunk
   })
   const loaded = new Set([...chunks.filter(({ isEntry }) => isEntry), ...holding])
@@ -97,4 +124,12 @@ function loadedBy({ loads }: Program, chunks: readonly OutputChunk[]): Set<Outpu
     for (const chunk of chunks) if (imports.includes(chunk.fileName)) loaded.add(chunk)
   }
   return loaded
+}
+
+/** The source files, from `src`, of which the package's files that are in a chunk were made; also where little of them is left. */
+function sourcesOf({ moduleIds }: OutputChunk): string[] {
+  return moduleIds
+    .filter((id) => id.startsWith(join(folder, 'node_modules/kafka-do/dist')))
+    .flatMap((id) => [...readFileSync(id, 'utf8').matchAll(/^\/\/ src\/(.+)$/gm)])
+    .map(([, source]) => source!)
 }

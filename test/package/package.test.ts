@@ -2,9 +2,9 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { installPackage, runIn } from './packed-package.ts'
+import { isLong } from '../amount.ts'
+import { copyPackage, installPackage, installTimeoutMs, runIn } from './packed-package.ts'
 
-const minutes = 60_000
 let folder = ''
 
 const fiveLines = `import { Client } from 'kafka-do'
@@ -21,9 +21,9 @@ function run(command: string, ...args: string[]): string {
   return runIn(folder, command, ...args)
 }
 
-beforeAll(() => {
-  folder = installPackage()
-}, 5 * minutes)
+beforeAll(async () => {
+  folder = await installPackage()
+}, installTimeoutMs)
 afterAll(() => {
   if (folder) rmSync(folder, { recursive: true, force: true })
 })
@@ -56,14 +56,52 @@ test('it brings what runs, its types and its licence, and no tests, sources or m
   const files = readdirSync(installed, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map(({ parentPath, name }) => relative(installed, join(parentPath, name)))
-  const other = files.filter((file) => !/^dist\/.*(?<!\.test|\.contract)\.(js|d\.ts)$/.test(file))
-  expect(other.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'])
+  const isOfConsole = (file: string) => file.startsWith('dist/console/')
+  const ofConsole = files.filter(isOfConsole)
+  expect(ofConsole.filter((file) => !/\.(js|css|svg|txt|html)(\.br|\.gz)?$/.test(file))).toEqual([])
+  expect(ofConsole).toContain('dist/console/licenses.txt')
+  const other = files
+    .filter((file) => !isOfConsole(file))
+    .filter((file) => !/^dist\/.*(?<!\.test|\.contract)\.(js|d\.ts)$/.test(file))
+  expect(other.sort()).toEqual([
+    ...['CHANGELOG.md', 'LICENSE', 'README.md', 'dashboards/kafka-do.json', 'package.json'],
+  ])
+  // The declarations are those of the sources; only what entries share is without.
   const code = files.filter((file) => file.endsWith('.js')).map((file) => file.slice(0, -3))
-  expect(code.filter((file) => !files.includes(`${file}.d.ts`))).toEqual([])
+  const untyped = code.filter((file) => !files.includes(`${file}.d.ts`))
+  const isShared = (file: string) => file.startsWith('dist/chunks/')
+  expect(untyped.filter((file) => !isShared(file) && !isOfConsole(file))).toEqual([])
   const mapped = files.filter((file) =>
     readFileSync(join(installed, file), 'utf8').includes('sourceMapping' + 'URL='),
   )
   expect(mapped).toEqual([])
+})
+
+test('a class is the same one, whichever entry it comes from', () => {
+  writeFileSync(
+    join(folder, 'same.mjs'),
+    `import { ConfigError, KafkaError, Message, string } from 'kafka-do'
+import * as client from 'kafka-do/client'
+import { createHttpHandler } from 'kafka-do/http'
+import { createServer } from 'kafka-do/server'
+import { MockClient } from 'kafka-do/testing'
+console.log(client.KafkaError === KafkaError, client.Message === Message, client.string === string)
+for (const wrong of [createServer, createHttpHandler, (options) => new MockClient(options), (options) => new client.Client(options)]) {
+  const error = await (async () => wrong({ no: 1 }))().catch((error) => error)
+  console.log(error instanceof ConfigError, error instanceof client.ConfigError, error.name)
+}
+const mock = new MockClient()
+await mock.admin.createTopic('orders')
+const error = await mock.admin.createTopic('orders').catch((error) => error)
+console.log(error instanceof KafkaError, error instanceof client.KafkaError, error.code)
+await mock.close()
+`,
+  )
+  expect(run('node', 'same.mjs').trim().split('\n')).toEqual([
+    'true true true',
+    ...Array(4).fill('true true ConfigError'),
+    'true true TOPIC_ALREADY_EXISTS',
+  ])
 })
 
 test('importing it loads no broker, no sockets and no optional package', () => {
@@ -105,10 +143,27 @@ console.log((await kafka.produce('orders', 1)).offset)
   expect(run('node', 'ends.mjs')).toBe('1n\n')
 })
 
+test('a process whose send has failed ends by itself', () => {
+  writeFileSync(
+    join(folder, 'fails.mjs'),
+    `import { Client } from 'kafka-do'
+const kafka = new Client({ url: 'memory:', broker: { autoCreateTopics: false } })
+await kafka.produce('nowhere', 1).catch((error) => console.log(error.name))
+const fails = { serialize: () => { throw new Error('no') }, deserialize: () => 1, name: 'fails' }
+await kafka.admin.createTopic('orders')
+await kafka.produce({ name: 'orders', key: fails, value: fails }, 1).catch((error) => console.log(error.name))
+`,
+  )
+  expect(run('node', 'fails.mjs')).toBe('TopicNotFoundError\nSerializationError\n')
+})
+
 test(
   'without its optional packages it does all but what names the package to install',
-  () => {
-    const bare = installPackage([], ['--omit=optional'])
+  async () => {
+    // What npm makes of it is seen at length.
+    const bare = isLong
+      ? await installPackage({ npmOptions: ['--omit=optional'] })
+      : copyPackage({ hasOptional: false })
     try {
       const program = `import { Client } from 'kafka-do'
 const kafka = new Client('memory:')
@@ -140,5 +195,5 @@ await kafka.close()
       rmSync(bare, { recursive: true, force: true })
     }
   },
-  5 * minutes,
+  installTimeoutMs,
 )

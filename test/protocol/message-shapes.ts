@@ -129,3 +129,49 @@ function structOf(
 function isIn(version: number, range: Range): boolean {
   return range !== null && version >= range[0] && version <= range[1]
 }
+
+/** A request of an API in which everything is there twice and every text has a value of its own. */
+export interface NamedRequest {
+  readonly request: Message
+  /** Where each text or id stands, such as `topics.name`, and what stands there. */
+  readonly texts: readonly (readonly [path: string, value: string])[]
+  /** Paths of all fields that the version has. */
+  readonly paths: ReadonlySet<string>
+}
+
+/** `fixed`: values of fields by their path, in the place of their defaults. */
+export async function namedRequest(
+  apiKeyName: string,
+  version: number,
+  fixed: { readonly [path: string]: unknown } = {},
+): Promise<NamedRequest> {
+  for (const [constant, { file, request }] of Object.entries(shapes)) {
+    const module = (await import(`../../src/protocol/messages/generated/${file}.ts`)) as Module
+    if (!request || (module[constant] as Api<unknown, unknown>).name !== apiKeyName) continue
+    const texts: [string, string][] = []
+    const paths = new Set<string>()
+    const build = (name: string, fields: readonly FieldShape[], prefix: string): Message => {
+      const create = module[`create${name}`] as (fields: Message) => Message
+      const message: Message = {}
+      for (const [property, type, isArray, versions, , structName] of fields) {
+        if (!isIn(version, versions)) continue
+        const path = prefix + property
+        paths.add(path)
+        const one = () => {
+          if (path in fixed) return fixed[path]
+          if (typeof type !== 'string') return build(structName!, type, `${path}.`)
+          if (type !== 'string' && type !== 'uuid') return undefined
+          const value = `${property}-${texts.length}`
+          texts.push([path, value])
+          return value
+        }
+        const isPlain = typeof type === 'string' && !['string', 'uuid'].includes(type)
+        if (isPlain && !(path in fixed)) continue
+        message[property] = isArray ? [one(), one()] : one()
+      }
+      return create(message)
+    }
+    return { request: build(`${apiKeyName}Request`, request.fields, ''), texts, paths }
+  }
+  throw new Error(`There is no shape of ${apiKeyName}`)
+}

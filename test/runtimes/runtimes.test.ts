@@ -30,7 +30,7 @@ let serverUrl = ''
 
 beforeAll(async () => {
   nodeModules = await installRuntimes()
-  folder = installPackage()
+  folder = await installPackage({ versions: 'newest' })
   copyFileSync(program, join(folder, 'smoke-test.mjs'))
   server = spawn(
     process.execPath,

@@ -1,9 +1,8 @@
 /** The JavaScript runtimes that the package must work on, as npm ships them, kept in a cache folder. */
-import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
+import { npmInstall } from '../../scripts/download.js'
 import { cachedFolder } from '../conformance/librdkafka/cache-folder.ts'
 
 export interface Runtime {
@@ -59,7 +58,8 @@ export async function installRuntimes(): Promise<string> {
   const recipe = JSON.stringify({ private: true, dependencies })
   const folder = await cachedFolder('runtimes', recipe, async (folder) => {
     await writeFile(join(folder, 'package.json'), recipe)
-    await promisify(execFile)('npm', ['install', '--no-audit', '--no-fund'], { cwd: folder })
+    // Some 200 MB.
+    await npmInstall(folder, [], { seconds: 150 })
   })
   return join(folder, 'node_modules')
 }

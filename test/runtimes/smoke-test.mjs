@@ -68,7 +68,7 @@ await check('consumer groups', async () => {
     seen.sort((a, b) => a - b),
     Array.from({ length: 30 }, (_, n) => n),
   )
-  same(String((await kafka.admin.describeGroup(group)).lag), '0')
+  same(String((await kafka.admin.describeGroup(group)).totalLag), '0')
   await kafka.produce(jobs, 'next')
   same(await values(jobs, 1, { group }), ['next'])
 })
@@ -92,12 +92,12 @@ await check('transactions', async () => {
     if (++count === 3) break
   }
   same(await values(to, 3, { offset: Offset.earliest }), [10, 20, 30])
-  same(String((await kafka.admin.describeGroup(group)).lag), '0')
+  same(String((await kafka.admin.describeGroup(group)).totalLag), '0')
 })
 
 await check('admin', async () => {
   const name = `admin-${run}`
-  await kafka.admin.createTopic(name, { partitions: 2, retentionMs: 3_600_000 })
+  await kafka.admin.createTopic(name, { partitions: 2, retention: 3_600_000 })
   same((await kafka.admin.describeTopic(name)).partitions, 2)
   await kafka.admin.createPartitions(name, 4)
   same((await kafka.admin.describeTopic(name)).partitions, 4)

@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { npmInstall } from '../../scripts/download.js'
 import { cachedFolder } from '../conformance/librdkafka/cache-folder.ts'
 import { installPackage, root, runIn } from '../package/packed-package.ts'
 
@@ -16,10 +17,10 @@ beforeAll(async () => {
   const recipe = JSON.stringify({ private: true, dependencies: { jest: '30.5.2' } })
   const cached = await cachedFolder('jest', recipe, async (part) => {
     await writeFile(join(part, 'package.json'), recipe)
-    runIn(part, 'npm', 'install', '--no-audit', '--no-fund')
+    await npmInstall(part)
   })
   jest = join(cached, 'node_modules/jest/bin/jest.js')
-  folder = installPackage()
+  folder = await installPackage()
   for (const name of ['checkout.js', 'checkout-suite.js']) {
     copyFileSync(join(samples, name), join(folder, name))
   }
@@ -32,7 +33,7 @@ test('node:test', () => {
   const text = `import { afterEach, beforeEach, test } from 'node:test'\n${suite}checkoutSuite({ test, beforeEach, afterEach })\n`
   writeFileSync(join(folder, 'checkout.node-test.mjs'), text)
   expect(runIn(folder, 'node', '--test', '--test-reporter=tap', 'checkout.node-test.mjs')).toMatch(
-    /# pass 6\n# fail 0/,
+    /# pass 7\n# fail 0/,
   )
 })
 
@@ -45,7 +46,7 @@ test('vitest', () => {
     join(folder, 'vitest.config.mjs'),
     `export default { test: { include: ['checkout.test.mjs'], alias: { vitest: ${JSON.stringify(join(root, 'node_modules/vitest/dist/index.js'))} } } }\n`,
   )
-  expect(runIn(folder, 'node', vitest, 'run', '--reporter=tap')).toMatch(/1\.\.6/)
+  expect(runIn(folder, 'node', vitest, 'run', '--reporter=tap')).toMatch(/1\.\.7/)
 })
 
 test('jest, with ES modules', () => {
@@ -55,5 +56,5 @@ test('jest, with ES modules', () => {
   writeFileSync(join(folder, 'jest.config.json'), JSON.stringify(config))
   const args = ['--experimental-vm-modules', jest, '--config', 'jest.config.json', '--json']
   const result = JSON.parse(runIn(folder, 'node', ...args)) as { numPassedTests: number }
-  expect(result.numPassedTests).toBe(6)
+  expect(result.numPassedTests).toBe(7)
 })

@@ -5,27 +5,19 @@ import {
   apiVersions,
   createApiVersionsRequest,
 } from '../../src/protocol/messages/generated/api-versions.ts'
-import {
-  createFetchRequest,
-  createFetchRequestFetchPartition,
-  createFetchRequestFetchTopic,
-  fetch,
-} from '../../src/protocol/messages/generated/fetch.ts'
+import { fetch } from '../../src/protocol/messages/generated/fetch.ts'
 import {
   createMetadataRequest,
   createMetadataRequestTopic,
   metadata,
 } from '../../src/protocol/messages/generated/metadata.ts'
-import {
-  createProduceRequest,
-  createProduceRequestPartitionProduceData,
-  createProduceRequestTopicProduceData,
-  produce,
-} from '../../src/protocol/messages/generated/produce.ts'
+import { produce } from '../../src/protocol/messages/generated/produce.ts'
 import { createServer, type Server } from '../../src/server/server.ts'
 import type { ServerConfig } from '../../src/server/server-config.ts'
 import { batch } from '../broker/test-broker.ts'
+import { until } from '../until.ts'
 import { RawClient } from './raw-client.ts'
+import { toFetch, toProduce } from './raw-requests.ts'
 
 interface LogLine {
   readonly level: string
@@ -64,41 +56,6 @@ async function connect(options?: { allowHalfOpen?: boolean }): Promise<RawClient
   const client = await RawClient.open(server.port, options)
   clients.push(client)
   return client
-}
-
-function toProduce(acks: number, topic = 't', records = batch('x')) {
-  return createProduceRequest({
-    acks,
-    timeoutMs: 10_000,
-    topicData: [
-      createProduceRequestTopicProduceData({
-        name: topic,
-        partitionData: [createProduceRequestPartitionProduceData({ index: 0, records })],
-      }),
-    ],
-  })
-}
-
-function toFetch(maxWaitMs: number, fetchOffset = 0n, maxBytes = 50_000_000) {
-  return createFetchRequest({
-    replicaId: -1,
-    maxWaitMs,
-    minBytes: 1,
-    maxBytes,
-    sessionEpoch: -1,
-    topics: [
-      createFetchRequestFetchTopic({
-        topic: 't',
-        partitions: [
-          createFetchRequestFetchPartition({
-            partition: 0,
-            fetchOffset,
-            partitionMaxBytes: maxBytes,
-          }),
-        ],
-      }),
-    ],
-  })
 }
 
 const warnings = () => log.filter(({ level }) => level === 'warn').map(({ message }) => message)
@@ -146,12 +103,18 @@ test('ApiVersions in a version that is too new is answered in the oldest, with w
   expect(answer.apiKeys.find(({ apiKey }) => apiKey === apiVersions.key)?.maxVersion).toBe(4)
 })
 
-test.each([
-  ['an API that is not served', 999, 0],
-  ['a version that is not served', metadata.key, 99],
+test.each<[string, number, number, string]>([
+  ['an API that is not served', 36, 0, 'This broker does not serve SaslAuthenticate'],
+  ['an API that nobody knows', 999, 0, 'This broker does not serve the API with key 999'],
+  [
+    'a version that is not served',
+    metadata.key,
+    99,
+    'This broker serves Metadata in versions 0 to 13, not in version 99',
+  ],
 ])(
   '%s ends the connection, after earlier answers, and the log says why',
-  async (_, key, version) => {
+  async (_, key, version, reason) => {
     const client = await serve()
     const good = client.encode(metadata, 9, createMetadataRequest({ topics: [] }))
     const bad = client.encode(metadata, 9, createMetadataRequest({ topics: [] }))
@@ -161,7 +124,7 @@ test.each([
     client.socket.write(Buffer.concat([good, bad]))
     await client.closed()
     expect(client.answered).toEqual([0])
-    expect(String(log.find(({ level }) => level === 'warn')?.fields.err)).toContain('is not served')
+    expect(String(log.find(({ level }) => level === 'warn')?.fields.err)).toContain(reason)
   },
 )
 
@@ -189,7 +152,7 @@ test('acks=0 has no answer; when it fails, the end of the connection is one', as
 })
 
 test('a frame over the limit, or of negative length, ends the connection', async () => {
-  const client = await serve({ frameBytesMax: 2000 })
+  const client = await serve({ socketRequestMaxBytes: 2000 })
   client.socket.write(Buffer.from([0x7f, 0xff, 0xff, 0xff]))
   await client.closed()
   const other = await connect()
@@ -199,11 +162,11 @@ test('a frame over the limit, or of negative length, ends the connection', async
 })
 
 test('more connections than the limit are turned away', async () => {
-  const first = await serve({ connectionsMax: 2 })
+  const first = await serve({ maxConnections: 2 })
   const all = [first, ...(await Promise.all([connect(), connect(), connect()]))]
   const turnedAway = () => all.filter(({ isClosed }) => isClosed).length
   await Promise.race(all.map((client) => client.closed()))
-  while (turnedAway() < 2) await new Promise((resolve) => setImmediate(resolve))
+  await until(() => turnedAway() >= 2)
   expect(warnings().every((message) => message.includes('turned away'))).toBe(true)
   const left = all.find(({ isClosed }) => !isClosed)!
   left.send(metadata, 9, createMetadataRequest({ topics: [] }))
@@ -234,7 +197,7 @@ test('a client that has ended its side still gets its answers', async () => {
 })
 
 test('a client that asks nothing is let go; one that waits for an answer is not', async () => {
-  const idle = await serve({ idleTimeout: 150 })
+  const idle = await serve({ connectionsMaxIdle: 150 })
   const waiting = await connect()
   waiting.send(fetch, 11, toFetch(600))
   await idle.closed()
@@ -244,7 +207,7 @@ test('a client that asks nothing is let go; one that waits for an answer is not'
 })
 
 test('a reader that does not read holds back its own requests, not the memory of the server', async () => {
-  const client = await serve({ unsentBytesMax: 100_000 })
+  const client = await serve({ maxUnsentBytes: 100_000 })
   const record = 'y'.repeat(900_000)
   for (let n = 0; n < 8; n++) client.send(produce, 9, toProduce(1, 't', batch(record)))
   await client.until(8)
@@ -283,9 +246,9 @@ test('a port that is taken, and an address that is not ours, are errors that say
   const taken = createServer({ data: 'memory:', port: server.port })
   await expect(taken).rejects.toThrow(KafkaError)
   await expect(taken).rejects.toThrow(/another process listens there; choose another port/)
-  await expect(createServer({ data: 'memory:', port: 0, host: '192.0.2.1' })).rejects.toThrow(
-    /no such address/,
-  )
+  await expect(
+    createServer({ data: 'memory:', port: 0, host: '192.0.2.1', allowAnonymous: true }),
+  ).rejects.toThrow(/no such address/)
   await expect(createServer({ prot: 1 } as never)).rejects.toThrow(/Did you mean 'port'/)
 })
 

@@ -1,5 +1,6 @@
 /** A Kafka client of single frames on a socket, for tests of the listener. */
 import { connect, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import { concatBytes } from '../../src/core/bytes.ts'
 import type { Api } from '../../src/protocol/api.ts'
 import {
@@ -37,11 +38,17 @@ export class RawClient {
     })
   }
 
-  static open(port: number, options: { allowHalfOpen?: boolean } = {}): Promise<RawClient> {
+  /** With `ca` over TLS. */
+  static open(
+    port: number,
+    { ca, ...options }: { allowHalfOpen?: boolean; ca?: string } = {},
+  ): Promise<RawClient> {
     return new Promise((resolve, reject) => {
-      const socket = connect({ port, host: '127.0.0.1', ...options })
+      const at = { port, host: '127.0.0.1', ...options }
+      const socket = ca === undefined ? connect(at) : connectTls({ ...at, ca })
       socket.once('error', reject)
-      socket.once('connect', () => resolve(new RawClient(socket)))
+      const event = ca === undefined ? 'connect' : 'secureConnect'
+      socket.once(event, () => resolve(new RawClient(socket)))
     })
   }
 

@@ -68,6 +68,7 @@ import {
 } from '../../src/protocol/messages/generated/produce.ts'
 import { readBatches } from '../../src/protocol/records/record-batch.ts'
 import { RecordCursor } from '../../src/protocol/records/record-reader.ts'
+import { testContext } from '../broker/test-session.ts'
 import type { SimulatedDisk } from './simulated-disk.ts'
 
 /** Versions in which topics are named, not identified. */
@@ -279,15 +280,10 @@ export class BrokerClient {
     api: Api<Request, Response>,
     request: Request,
   ): Promise<Response | undefined> {
-    const version = versions.get(api.name) ?? this.#broker.highestVersion(api)
-    const context = {
-      version,
-      clientId: 'simulated',
-      principal: 'User:simulated',
-      host: 'simulated',
-    }
+    const version = versions.get(api.name) ?? this.#broker.servedApi(api.key)!.accepted.maxVersion
+    const context = testContext(version, 'simulated')
     try {
-      const response = await this.#broker.handle(api, request, context)
+      const { response } = await this.#broker.handle(api, request, context)
       return this.#disk.isDead ? undefined : response
     } catch (error) {
       if (!this.#disk.isDead) this.#onProblem(`${api.name} failed: ${String(error)}`)

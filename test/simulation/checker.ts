@@ -78,12 +78,19 @@ export class Checker {
     if (start === undefined || latest === undefined) return undefined
     const records: StoredRecord[] = []
     let end = start
+    /** Where a fetch was answered without records, though with batches. */
+    let emptyAt: bigint | undefined
     for (;;) {
       const fetched = await this.#client.fetch(place, end)
       if (!fetched) return undefined
       if (fetched.error !== 'NONE')
         this.#onProblem(`${placeName(place)} cannot be read at ${end}: ${fetched.error}`)
       if (fetched.nextOffset === end) break
+      if (fetched.records.length === 0) emptyAt ??= end
+      else if (emptyAt !== undefined)
+        this.#onProblem(
+          `a fetch at ${emptyAt} of ${placeName(place)} got empty batches alone, with records behind them`,
+        )
       records.push(...fetched.records)
       end = fetched.nextOffset
     }
@@ -178,27 +185,35 @@ export class Checker {
       last = offset
       lastIds.set(key, id)
     }
-    for (const [key, id] of this.#promisedByKey(place)) {
-      const found = lastIds.get(key)
-      const isRemoved = found === undefined && this.#promises.recordsById.get(id)?.value === null
-      if ((found ?? 0) < id && !isRemoved)
+    const stored = new Set(records.map(({ timestampMs }) => timestampMs))
+    for (const id of this.#promised(place)) {
+      const record = this.#promises.recordsById.get(id)
+      const overtakenBy = record?.key == null ? undefined : lastIds.get(record.key)
+      const isRemoved = overtakenBy === undefined && this.#isGone(place, id)
+      if (!stored.has(id) && !isRemoved && (overtakenBy ?? 0) < id)
         this.#onProblem(
-          `lost: the last record of key ${key} in ${name} is ${found ?? 'none'}, ${id} was promised`,
+          `lost: ${id} of key ${record?.key} in ${name} was promised; the last of its key is ${overtakenBy ?? 'none'}`,
         )
     }
   }
 
-  /** Newest record of each key that was acknowledged or seen. */
-  #promisedByKey(place: Place): Map<string | null, number> {
+  /** Whether it, or what overtook it, may be a tombstone whose time is over. */
+  #isGone(place: Place, id: number): boolean {
+    const key = this.#promises.recordsById.get(id)?.key ?? null
+    if (key === null) return false
+    return this.#promises
+      .of(place)
+      .some(({ records }) =>
+        records.some((record) => record.id >= id && record.key === key && record.value === null),
+      )
+  }
+
+  /** What was acknowledged or seen. */
+  #promised(place: Place): number[] {
     const ids = [...(this.#promises.seen.get(placeName(place))?.values() ?? [])]
     for (const batch of this.#promises.of(place))
       if (isPromised(batch)) ids.push(...batch.records.map(({ id }) => id))
-    const newest = new Map<string | null, number>()
-    for (const id of ids) {
-      const key = this.#promises.recordsById.get(id)?.key ?? null
-      newest.set(key, Math.max(newest.get(key) ?? 0, id))
-    }
-    return newest
+    return ids
   }
 
   /** The indexes, made anew or trusted, lead to what is there. */

@@ -3,6 +3,7 @@
  * what the next one finds: no record that was said to be deleted is back, none other is missing, and a batch that is
  * sent again is not stored a second time.
  */
+
 import { expect, test } from 'vitest'
 import { Broker } from '../../src/broker/broker.ts'
 import {
@@ -12,16 +13,18 @@ import {
   deleteRecords,
 } from '../../src/protocol/messages/generated/delete-records.ts'
 import { BatchBuilder } from '../../src/protocol/records/batch-builder.ts'
+import { amount } from '../amount.ts'
+import { testContext } from '../broker/test-session.ts'
 import { BrokerClient } from './broker-client.ts'
 import type { Death } from './lives.ts'
 import { SeededRandom } from './random.ts'
-import { SimulatedDisk } from './simulated-disk.ts'
+import { diskReserve, SimulatedDisk } from './simulated-disk.ts'
 import { SimulatedRuntime } from './simulated-runtime.ts'
 
 const place = { topic: 'orders', partition: 0 }
 const settings = { 'segment.bytes': '1024', 'retention.ms': '-1' }
-const rounds = 12
-const cleanedMs = 400_000
+const rounds = amount(3, 20)
+const cleanedMs = 20_000
 const producer = { producerId: 7n, producerEpoch: 0 }
 
 /** What the application knows when the broker dies. */
@@ -44,9 +47,8 @@ function batchNumber(n: number): Uint8Array {
 async function deleteBefore(broker: Broker, offset: bigint): Promise<bigint | undefined> {
   const partitions = [createDeleteRecordsRequestDeleteRecordsPartition({ offset })]
   const topics = [createDeleteRecordsRequestDeleteRecordsTopic({ name: place.topic, partitions })]
-  const context = { version: 2, clientId: null, principal: 'User:test', host: 'localhost' }
   const request = createDeleteRecordsRequest({ topics })
-  const response = await broker.handle(deleteRecords, request, context)
+  const { response } = await broker.handle(deleteRecords, request, testContext(2))
   const answer = response.topics[0]!.partitions[0]!
   return answer.errorCode === 0 ? answer.lowWatermark : undefined
 }
@@ -57,7 +59,7 @@ async function work(
   random: SeededRandom,
   known: Knowledge,
 ): Promise<void> {
-  const broker = await Broker.open({ fileSystem: disk, runtime })
+  const broker = await Broker.open({ fileSystem: disk, runtime, config: { diskReserve } })
   const client = new BrokerClient(broker, disk, failTest)
   const created = await client.createTopic(place.topic, 1, settings)
   if (created?.error !== 'NONE') return
@@ -83,7 +85,7 @@ async function check(disk: SimulatedDisk, random: SeededRandom, known: Knowledge
   if (!known.isCreated) return
   const runtime = new SimulatedRuntime({ random })
   const found = async () => {
-    const broker = await Broker.open({ fileSystem: disk, runtime })
+    const broker = await Broker.open({ fileSystem: disk, runtime, config: { diskReserve } })
     const client = new BrokerClient(broker, disk, failTest)
     const earliest = (await client.offsetAt(place, -2n))!
     expect(earliest).toBeGreaterThanOrEqual(known.deleted)

@@ -20,10 +20,11 @@ export type NameChange =
 
 export type DiskNode = FileNode | FolderNode
 
-/** Bytes that grow without being copied each time. */
+/** Bytes that grow without being copied each time, and that copies share until one of them changes. */
 export class Content {
   #buffer: Bytes
   #size: number
+  #isShared = false
 
   constructor(bytes: Bytes = new Uint8Array(0)) {
     this.#buffer = bytes
@@ -34,11 +35,20 @@ export class Content {
     return this.#size
   }
 
+  copy(): Content {
+    const copy = new Content(this.#buffer)
+    copy.#size = this.#size
+    copy.#isShared = true
+    this.#isShared = true
+    return copy
+  }
+
   slice(start = 0, end = this.#size): Bytes {
     return this.#buffer.slice(Math.min(start, this.#size), Math.min(end, this.#size))
   }
 
   flipBit(at: number): void {
+    this.#own()
     if (at < this.#size) this.#buffer[at]! ^= 1
   }
 
@@ -46,6 +56,7 @@ export class Content {
     if (change.type === 'truncate') return this.resize(change.size)
     if (change.bytes.length === 0) return
     this.resize(Math.max(this.#size, change.at + change.bytes.length))
+    this.#own()
     this.#buffer.set(change.bytes, change.at)
   }
 
@@ -55,9 +66,19 @@ export class Content {
       const grown = new Uint8Array(Math.max(size, this.#buffer.length * 2))
       grown.set(this.#buffer.subarray(0, this.#size))
       this.#buffer = grown
+      this.#isShared = false
     }
-    if (size < this.#size) this.#buffer.fill(0, size, this.#size)
+    if (size < this.#size) {
+      this.#own()
+      this.#buffer.fill(0, size, this.#size)
+    }
     this.#size = size
+  }
+
+  #own(): void {
+    if (!this.#isShared) return
+    this.#buffer = this.#buffer.slice()
+    this.#isShared = false
   }
 }
 
@@ -92,10 +113,12 @@ export class FileNode {
   readonly live: Content
   readonly durable: Content
   readonly unsynced = new Unsynced<ContentChange>()
+  /** When it was last changed, where the disk keeps times. */
+  modifiedMs = 0
 
-  constructor(bytes: Bytes = new Uint8Array(0)) {
-    this.live = new Content(bytes)
-    this.durable = new Content(bytes.slice())
+  constructor(content = new Content()) {
+    this.live = content
+    this.durable = content.copy()
   }
 
   change(change: ContentChange): void {
@@ -135,9 +158,11 @@ export function afterPowerFailure(folder: FolderNode, random: SeededRandom): Fol
 }
 
 function fileAfterPowerFailure(file: FileNode, random: SeededRandom): FileNode {
-  const content = new Content(file.durable.slice())
+  const content = file.durable.copy()
   applySurviving(content, file.unsynced.all(), random)
-  return new FileNode(content.slice())
+  const survivor = new FileNode(content)
+  survivor.modifiedMs = file.modifiedMs
+  return survivor
 }
 
 /** Writes back some of the changes, as a device may that was interrupted, or that reported an error. */
@@ -215,9 +240,12 @@ function applyName(names: Map<string, DiskNode>, change: NameChange): void {
   }
 }
 
+/** What a file or folder takes besides its content. */
+export const entryBytes = 64
+
 export function usedBytes(folder: FolderNode): number {
   let sum = 0
   for (const node of folder.live.values())
-    sum += node.kind === 'file' ? node.live.size : usedBytes(node)
+    sum += entryBytes + (node.kind === 'file' ? node.live.size : usedBytes(node))
   return sum
 }

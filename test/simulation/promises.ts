@@ -109,6 +109,18 @@ export class Promises {
     for (const batch of this.batches) if (batch.baseOffset !== undefined) batch.isExposed = false
   }
 
+  /** What is promised by now; it does not change with what comes. */
+  copy(): Promises {
+    const copy = new Promises()
+    copy.batches.push(...this.batches.map((batch) => ({ ...batch })))
+    for (const [id, record] of this.recordsById) copy.recordsById.set(id, record)
+    for (const [place, seen] of this.seen) copy.seen.set(place, new Map(seen))
+    for (const [place, committed] of this.committed) copy.committed.set(place, { ...committed })
+    for (const [name, state] of this.topics) copy.topics.set(name, state)
+    for (const [producer, id] of this.producerIds) copy.producerIds.set(producer, id)
+    return copy
+  }
+
   powerFailed(): void {
     for (const batch of this.batches) if (batch.isExposed) batch.isForgiven = true
   }

@@ -209,9 +209,10 @@ describe('faults', () => {
 
   test('a disk fills up in the middle of a write, and has room again after a removal', async () => {
     const disk = newDisk(1)
-    disk.capacityBytes = 10
-    write(disk.open('a', { create: true }), '12345678')
+    const first = disk.open('a', { create: true })
     const file = disk.open('b', { create: true })
+    disk.leaveFree(10)
+    write(first, '12345678')
     expect(() => write(file, 'abcd')).toThrow(expect.objectContaining({ code: 'STORAGE_FULL' }))
     expect(contentOf(disk, 'b')).toBe('ab')
     disk.remove('a')

@@ -14,7 +14,10 @@
  *   before the effect, or after it but before anybody is told.
  * - A sync that fails may have written some of it; the rest is dropped from what later syncs make durable: trying
  *   again succeeds and proves nothing. The process goes on seeing what it wrote.
- * - The disk can be full (writes are cut short and fail), fail with EIO, and flip bits.
+ * - The disk can be full (writes are cut short and fail; a file or folder takes some space of its own), be read-only, fail
+ *   with EIO, and flip bits.
+ * - The process may have so many files open, and others may take some of them; beyond that an open, a look into a folder
+ *   and a sync of one fail. A file is open until it is closed and nothing of it is under way.
  * - With `syncWorks: false` syncs succeed and do nothing: the negative control of the simulation.
  *
  * Every call that can change the disk counts; `crashAtCall` makes that call, and all later ones of any kind, throw
@@ -22,11 +25,19 @@
  * real time, so equal seeds give equal runs.
  */
 import { DataFolderLockedError, StorageError } from '../../src/core/errors.ts'
-import type { File, FileSystem, Lock, StorageErrorCode } from '../../src/storage/file-system.ts'
+import type {
+  File,
+  FileSystem,
+  Lock,
+  Space,
+  StorageErrorCode,
+} from '../../src/storage/file-system.ts'
 import {
   afterPowerFailure,
   applySurviving,
+  type ContentChange,
   type DiskNode,
+  entryBytes,
   FileNode,
   FolderNode,
   usedBytes,
@@ -49,6 +60,9 @@ export type DiskOperation =
   | 'remove'
   | 'mkdir'
 
+/** What a broker keeps free of it, bytes: on a disk of a few segments, with little to write for its reserve file. */
+export const diskReserve = 8000
+
 export interface SimulatedDiskOptions {
   readonly random: SeededRandom
   /** The call that never returns; default: none. */
@@ -65,6 +79,20 @@ export class SimulatedDisk implements FileSystem {
   readonly trace: string[] = []
   /** Bytes the disk holds at most, over all files. */
   capacityBytes = Number.POSITIVE_INFINITY
+  /** Before each call that counts, when the disk is as a loss of power at that moment would find it. */
+  onCall: (() => void) | undefined
+  /** Files that the process may have open. */
+  openFilesMax = Number.POSITIVE_INFINITY
+  /** What it says of that. */
+  openFilesLimit: number | undefined
+  /** Files that are open. */
+  openFiles = 0
+  /** Files that something else in the process has open: sockets. */
+  takenByOthers = 0
+  /** The clock of its files' times; default: they have none. */
+  now: (() => number) | undefined
+  /** While set, nothing can be changed. */
+  isReadOnly = false
   readonly #random: SeededRandom
   #crashAtCall: number
   readonly #syncWorks: boolean
@@ -83,8 +111,22 @@ export class SimulatedDisk implements FileSystem {
     this.#syncWorks = syncWorks
   }
 
+  get usedBytes(): number {
+    return usedBytes(this.#root)
+  }
+
+  /** From now on so many bytes more can be written; infinity: as many as one likes. */
+  leaveFree(bytes: number): void {
+    this.capacityBytes = this.usedBytes + bytes
+  }
+
   get isDead(): boolean {
     return this.#isDead
+  }
+
+  /** So many calls from now it ends. */
+  crashAfter(calls: number): void {
+    this.#crashAtCall = this.calls + calls
   }
 
   /** No crash any more: what follows is the inspection. */
@@ -92,9 +134,25 @@ export class SimulatedDisk implements FileSystem {
     this.#crashAtCall = Number.POSITIVE_INFINITY
   }
 
+  /** The next file of such a path that is to be made finds no space, and no more when some was given up for it. */
+  takeRoomFrom(pattern: RegExp): void {
+    for (let attempt = 0; attempt < 2; attempt++) this.failNext('open', pattern, 'STORAGE_FULL')
+  }
+
   /** The next such operation on a path that matches fails with `code`. A folder's path ends in `/` for `sync`. */
   failNext(operation: DiskOperation, pattern: RegExp, code: StorageErrorCode): void {
     this.#failures.push({ operation, pattern, code })
+  }
+
+  /** Whatever was to fail next does not. */
+  failNoMore(): void {
+    this.#failures.length = 0
+  }
+
+  /** What a file holds, for those who look at the disk from outside: no call of the broker's. */
+  peek(path: string): Uint8Array | undefined {
+    const node = this.#find(path)
+    return node?.kind === 'file' ? node.live.slice() : undefined
   }
 
   /** Flips one bit of a file, on the disk and in the cache. */
@@ -109,19 +167,31 @@ export class SimulatedDisk implements FileSystem {
   afterDeath(kind: 'power' | 'process', options: SimulatedDiskOptions): SimulatedDisk {
     const next = new SimulatedDisk(options)
     next.capacityBytes = this.capacityBytes
+    next.openFilesMax = this.openFilesMax
+    next.openFilesLimit = this.openFilesLimit
     next.#root = kind === 'power' ? afterPowerFailure(this.#root, this.#random) : this.#root
     this.#isDead = true
     return next
   }
 
+  /** What a loss of power at this moment would leave, while this one goes on. */
+  imageAfterPowerFailure(options: SimulatedDiskOptions): SimulatedDisk {
+    const image = new SimulatedDisk(options)
+    image.#root = afterPowerFailure(this.#root, options.random)
+    return image
+  }
+
   open(path: string, { create = false }: { create?: boolean } = {}): File {
     this.#call(`open ${path}`)
-    this.#failIfTold('open', path)
+    this.#checkRoom(path)
     const [folder, name] = this.#parentOf(path)
     let node = folder.live.get(name)
     if (!node) {
       if (!create) throw notFound(path)
+      this.#failIfTold('open', path)
+      this.#checkRoomForEntry(path)
       node = new FileNode()
+      if (this.now) node.modifiedMs = this.now()
       folder.change({ type: 'link', name, node })
     }
     if (node.kind !== 'file') throw inTheWay(path)
@@ -132,12 +202,18 @@ export class SimulatedDisk implements FileSystem {
     this.#checkAlive()
     const node = this.#find(path)
     if (!node) return undefined
-    const size = node.kind === 'file' ? node.live.size : 0
-    return { size, isDirectory: node.kind === 'folder', modifiedMs: 0 }
+    if (node.kind === 'folder') return { size: 0, isDirectory: true, modifiedMs: 0 }
+    return { size: node.live.size, isDirectory: false, modifiedMs: node.modifiedMs }
   }
 
   list(path: string): string[] {
     this.#checkAlive()
+    this.#checkRoom(path)
+    return this.peekNames(path)
+  }
+
+  /** As `peek`, for a folder. */
+  peekNames(path: string): string[] {
     const node = this.#find(path)
     return node?.kind === 'folder' ? [...node.live.keys()].sort() : []
   }
@@ -149,6 +225,7 @@ export class SimulatedDisk implements FileSystem {
     for (const name of path === '' ? [] : path.split('/')) {
       let next = folder.live.get(name)
       if (!next) {
+        this.#checkRoomForEntry(path)
         next = new FolderNode()
         folder.change({ type: 'link', name, node: next })
       }
@@ -185,15 +262,23 @@ export class SimulatedDisk implements FileSystem {
 
   async syncDirectory(path: string): Promise<void> {
     this.#call(`sync ${path}/`)
+    this.#checkRoom(path)
     const node = this.#find(path)
     if (node?.kind !== 'folder') throw notFound(path)
     const mark = node.unsynced.mark()
-    await this.#wait()
+    this.openFiles++
+    await this.#wait().finally(() => this.openFiles--)
     const changes = this.#syncWorks ? node.unsynced.take(mark) : []
     const failure = this.#toldFailure('sync', `${path}/`)
     node.makeDurable(failure ? changes.slice(0, this.#random.below(changes.length + 1)) : changes)
     if (failure) throw failure
     this.#call(`synced ${path}/`)
+  }
+
+  space(): Space {
+    const { capacityBytes: totalBytes } = this
+    if (totalBytes === Number.POSITIVE_INFINITY) return { freeBytes: totalBytes, totalBytes }
+    return { freeBytes: Math.max(0, totalBytes - usedBytes(this.#root)), totalBytes }
   }
 
   lock(): Lock {
@@ -212,8 +297,37 @@ export class SimulatedDisk implements FileSystem {
     }
   }
 
+  holdOpen(): { release(): void } {
+    this.#checkAlive()
+    this.#checkRoom('nothing')
+    this.openFiles++
+    return { release: () => this.openFiles-- }
+  }
+
+  /** Others take all the files that are left. */
+  takeRestOfFiles(): void {
+    this.takenByOthers = Math.max(0, this.openFilesMax - this.openFiles)
+  }
+
+  #checkRoom(path: string): void {
+    if (this.openFiles + this.takenByOthers < this.openFilesMax) return
+    throw new StorageError(`Simulated: no file is left to open '${path}'`, {
+      code: 'STORAGE_TOO_MANY_FILES',
+    })
+  }
+
   #handle(path: string, node: FileNode): File {
     let isClosed = false
+    let underWay = 0
+    this.openFiles++
+    const whileOpen = async <T>(work: () => Promise<T>): Promise<T> => {
+      underWay++
+      try {
+        return await work()
+      } finally {
+        if (--underWay === 0 && isClosed) this.openFiles--
+      }
+    }
     const check = () => {
       this.#checkAlive()
       if (isClosed) throw new StorageError(`${path} is closed`, { code: 'STORAGE_CLOSED' })
@@ -234,8 +348,10 @@ export class SimulatedDisk implements FileSystem {
       },
       read: async (position, length) => {
         check()
-        await this.#wait()
-        return read(position, length)
+        return whileOpen(async () => {
+          await this.#wait()
+          return read(position, length)
+        })
       },
       readSync: (position, length) => {
         check()
@@ -245,14 +361,21 @@ export class SimulatedDisk implements FileSystem {
         check()
         this.#call(`truncate ${path}`)
         this.#failIfTold('truncate', path)
-        node.change({ type: 'truncate', size })
+        this.#change(node, { type: 'truncate', size })
       },
       sync: async () => {
         check()
-        await this.#sync(path, node)
+        await whileOpen(() => this.#sync(path, node))
+      },
+      syncNow: () => {
+        check()
+        this.#call(`sync ${path}`)
+        this.#finishSync(path, node, node.unsynced.mark())
       },
       close: () => {
+        if (isClosed) return
         isClosed = true
+        if (underWay === 0) this.openFiles--
       },
     }
   }
@@ -260,7 +383,7 @@ export class SimulatedDisk implements FileSystem {
   #write(path: string, node: FileNode, bytes: Uint8Array, position: number): void {
     // A copy: the caller may go on using its bytes, but a disk keeps what it was given.
     const write = (count: number) =>
-      node.change({ type: 'write', at: position, bytes: bytes.slice(0, count) })
+      this.#change(node, { type: 'write', at: position, bytes: bytes.slice(0, count) })
     this.#call(`write ${path}`, () => write(this.#random.below(bytes.length + 1)))
     const failure = this.#toldFailure('write', path)
     if (failure) {
@@ -269,10 +392,18 @@ export class SimulatedDisk implements FileSystem {
     }
     const room = this.#roomFor(node, bytes.length, position)
     write(room)
-    if (room < bytes.length)
-      throw new StorageError(`Cannot write to '${path}': the disk is full`, {
-        code: 'STORAGE_FULL',
-      })
+    if (room < bytes.length) throw isFull(path)
+  }
+
+  #change(node: FileNode, change: ContentChange): void {
+    node.change(change)
+    // Finer than the clock, as that of a real disk is.
+    if (this.now) node.modifiedMs = this.now() + (this.calls % 4096) / 4096
+  }
+
+  #checkRoomForEntry(path: string): void {
+    if (this.capacityBytes === Number.POSITIVE_INFINITY) return
+    if (this.capacityBytes - usedBytes(this.#root) < entryBytes) throw isFull(path)
   }
 
   /** How many of `length` bytes fit. */
@@ -286,6 +417,10 @@ export class SimulatedDisk implements FileSystem {
     this.#call(`sync ${path}`)
     const mark = node.unsynced.mark()
     await this.#wait()
+    this.#finishSync(path, node, mark)
+  }
+
+  #finishSync(path: string, node: FileNode, mark: number): void {
     const changes = this.#syncWorks ? node.unsynced.take(mark) : []
     const failure = this.#toldFailure('sync', path)
     if (failure) {
@@ -305,6 +440,7 @@ export class SimulatedDisk implements FileSystem {
   /** Counts a call. `inPart` is what of it happens when the process dies in it. */
   #call(name: string, inPart?: () => void): void {
     this.#checkAlive()
+    this.onCall?.()
     this.calls++
     this.trace.push(name)
     if (this.calls >= this.#crashAtCall) {
@@ -324,6 +460,10 @@ export class SimulatedDisk implements FileSystem {
   }
 
   #toldFailure(operation: DiskOperation, path: string): StorageError | undefined {
+    if (this.isReadOnly && operation !== 'read' && operation !== 'open')
+      return new StorageError(`Simulated: '${path}' is on a disk that is read-only`, {
+        code: 'STORAGE_READ_ONLY',
+      })
     const index = this.#failures.findIndex(
       (failure) => failure.operation === operation && failure.pattern.test(path),
     )
@@ -359,6 +499,10 @@ function unlinksWithin(folder: FolderNode): (() => void)[] {
 
 function notFound(path: string): StorageError {
   return new StorageError(`'${path}' is not there`, { code: 'STORAGE_NOT_FOUND' })
+}
+
+function isFull(path: string): StorageError {
+  return new StorageError(`Cannot write to '${path}': the disk is full`, { code: 'STORAGE_FULL' })
 }
 
 function inTheWay(path: string): StorageError {

@@ -1,5 +1,5 @@
 /**
- * Time and chance for a simulation: a clock that moves only when nothing else can happen, and randomness from a seed.
+ * Time and chance for a simulation: a clock that moves only when nothing else can happen, or is set, and randomness from a seed.
  *
  * Between two timers everything that was started runs until it waits for a timer (or for something that never comes).
  * That works because the simulation does no real I/O: all is microtasks, and they are done when the event loop turns.
@@ -13,6 +13,8 @@ export interface SimulatedRuntimeOptions {
   readonly logger?: Logger
   /** Where the clock begins, milliseconds since the epoch. */
   readonly startMs?: number
+  /** How far the wall clock is ahead of that, in milliseconds. */
+  readonly aheadMs?: number
 }
 
 interface PendingTimer {
@@ -24,6 +26,8 @@ export class SimulatedRuntime implements Runtime {
   readonly logger: Logger
   readonly #random: SeededRandom
   #nowMs: number
+  /** How far the wall clock is ahead of the right time, in milliseconds. */
+  aheadMs: number
   /** In the order in which they were set. */
   readonly #timers = new Set<PendingTimer>()
 
@@ -31,14 +35,17 @@ export class SimulatedRuntime implements Runtime {
     random,
     logger = silentLogger,
     startMs = 1_700_000_000_000,
+    aheadMs = 0,
   }: SimulatedRuntimeOptions) {
     this.#random = random
     this.logger = logger
     this.#nowMs = startMs
+    this.aheadMs = aheadMs
   }
 
   now(): number {
-    return this.#nowMs
+    // A wall clock counts whole milliseconds.
+    return Math.floor(this.#nowMs) + this.aheadMs
   }
 
   monotonicNow(): number {

@@ -18,6 +18,11 @@ interface TopicPlan {
 
 const always = { 'segment.bytes': '1500', 'retention.ms': '-1', 'index.interval.bytes': '200' }
 
+const yearMs = 365 * 86_400_000
+const fourYears = String(4 * yearMs)
+/** By how much a clock that is wrong is. */
+export const clockJumpMs = 10 * yearMs
+
 /** `temp` comes and goes. */
 const plans: ReadonlyMap<string, TopicPlan> = new Map<string, TopicPlan>([
   ['plain', { role: 'log', partitions: 2, settings: always }],
@@ -35,6 +40,8 @@ const plans: ReadonlyMap<string, TopicPlan> = new Map<string, TopicPlan>([
       },
     },
   ],
+  // Records have times of years ago: nothing is old enough to go, unless the clock is wrong by years.
+  ['timed', { role: 'log', partitions: 1, settings: { ...always, 'retention.ms': fourYears } }],
   ['temp', { role: 'log', partitions: 1, settings: always }],
 ])
 const temporary = 'temp'
@@ -48,15 +55,20 @@ export const roles: ReadonlyMap<string, TopicRole> = new Map(
 const producersOf: { readonly [topic: string]: readonly number[] } = {
   plain: [0, 1, 2],
   short: [0, 1],
+  timed: [0, 1],
   compacted: [2],
   temp: [0, 1],
 }
 const keys = ['a', 'b', 'c', 'd']
+/** Of records that are never sent again, and so come in the order of their ids. */
+const ofFreed = 'freed'
 /** Of one producer to one partition; the broker remembers as many. */
 const inFlightMax = 5
 /** Longer than the broker's flush interval, and than its cleanup interval. */
 const flushedMs = 2500
-const cleanedMs = 400_000
+const cleanedMs = 20_000
+/** Longer than the broker takes until it looks for offsets that have expired. */
+const expiredMs = 700_000
 
 /** What happened, for the assurance that a simulation exercised what it claims to. */
 export class Tally {
@@ -95,10 +107,6 @@ export class Workload {
   async setUp(): Promise<void> {
     for (const name of plans.keys())
       if (name !== temporary && this.#topic(name).type === 'gone') await this.#create(name)
-    await this.#options.client.alterTopic('__consumer_offsets', {
-      'segment.bytes': '1500',
-      'min.cleanable.dirty.ratio': '0.01',
-    })
   }
 
   /**
@@ -151,7 +159,9 @@ export class Workload {
     if (choice < 0.5) return this.#produceTogether()
     if (choice < 0.78) return this.#consume()
     if (choice < 0.88) return this.#letTimePass(flushedMs)
-    if (choice < 0.93) return this.#letTimePass(cleanedMs)
+    if (choice < 0.92) return this.#letTimePass(cleanedMs)
+    if (choice < 0.94) return this.#setClock()
+    if (choice < 0.96) return this.#sendWithoutKey()
     return this.#administrate()
   }
 
@@ -244,7 +254,9 @@ export class Workload {
     promises.noteSeen(place, fetched.records)
     tally.count('seen', fetched.records.length)
     this.#positions.set(name, fetched.nextOffset)
-    if (random.chance(0.7)) await this.#commit(place, fetched.nextOffset)
+    // Often again: the history of what is committed is what compaction shortens.
+    for (let commits = random.below(5); commits > 0; commits--)
+      await this.#commit(place, fetched.nextOffset)
   }
 
   async #commit(place: Place, offset: bigint): Promise<void> {
@@ -268,6 +280,26 @@ export class Workload {
     if (!disk.isDead && !hasFaults) for (const batch of before) batch.isExposed = false
   }
 
+  /** Years ahead, or right again; and time for the broker to make something of it. */
+  #setClock(): Promise<void> {
+    const { runtime, tally } = this.#options
+    runtime.aheadMs = runtime.aheadMs === 0 ? clockJumpMs : 0
+    tally.count('clock set')
+    return this.#letTimePass(expiredMs)
+  }
+
+  /** A compacted topic must refuse it: what it acknowledges it would have to keep. */
+  async #sendWithoutKey(): Promise<void> {
+    const { client, promises, tally, onProblem, hasFaults } = this.#options
+    if (this.#topic('compacted').type !== 'live') return
+    const place = { topic: 'compacted', partition: 0 }
+    const batch = promises.newBatch(place, 0, 1, [null], () => false, 30)
+    const answer = await client.produce(place, promises.encode(batch), batch.acks)
+    if (answer?.error === 'NONE') batch.baseOffset = answer.baseOffset
+    else if (answer?.error === 'INVALID_RECORD') tally.count('refused without a key')
+    else if (answer && !hasFaults) onProblem(`${answer.error}: a record without a key`)
+  }
+
   async #administrate(): Promise<void> {
     const { random, client } = this.#options
     const state = this.#topic(temporary)
@@ -288,16 +320,70 @@ export class Workload {
     tally.count('topics created')
   }
 
-  async #delete(name: string, before: TopicState): Promise<void> {
+  async #delete(name: string, before: TopicState): Promise<string | undefined> {
     const { client, promises, tally } = this.#options
     promises.topics.set(name, { type: 'unknown', before, attempt: 'delete' })
     const answer = await client.deleteTopic(name)
-    if (!this.#isDone(answer, name, `deletion of ${name}`)) return
+    if (!this.#isDone(answer, name, `deletion of ${name}`)) return answer?.error
     promises.topics.set(name, { type: 'gone' })
     promises.forget(name)
     for (const place of [...this.#positions.keys()])
       if (place.startsWith(`${name}-`)) this.#positions.delete(place)
     tally.count('topics deleted')
+    return undefined
+  }
+
+  /** What an operator does on a full disk. While there is a reserve file it cannot be refused, and the folder is gone. */
+  async freeByDeletion(): Promise<void> {
+    const { disk, tally, random, runtime, onProblem } = this.#options
+    await new Promise<void>((resolve) => void runtime.setTimer(2 * flushedMs, resolve))
+    const state = this.#topic(temporary)
+    if (disk.isDead || state.type !== 'live') return
+    disk.leaveFree(0)
+    const hasReserve = disk.stat('.reserve') !== undefined
+    disk.failNoMore()
+    if (random.chance(0.5)) disk.takeRoomFrom(/^(log-start|recovery-point)-offset/)
+    const error = await this.#delete(temporary, state)
+    if (disk.isDead) return
+    const isDone = this.#topic(temporary).type === 'gone'
+    if (hasReserve && !isDone) onProblem(`${error}: on a full disk a topic could not be deleted`)
+    if (isDone && disk.list('').some((folder) => folder.startsWith(`${temporary}-`)))
+      onProblem('the folder of a topic that was deleted on a full disk is there')
+    if (isDone) tally.count('deleted on a full disk')
+  }
+
+  /** Long enough for retention, and for what is tried again. */
+  async waitForCleaning(): Promise<void> {
+    const { runtime } = this.#options
+    await new Promise<void>((resolve) => void runtime.setTimer(cleanedMs, resolve))
+  }
+
+  /** More than retention leaves. */
+  async produceMuch(): Promise<void> {
+    const { client, promises, disk } = this.#options
+    const place = { topic: 'short', partition: 0 }
+    for (let i = 0; i < 30 && !disk.isDead && this.#topic(place.topic).type === 'live'; i++) {
+      const batch = promises.newBatch(place, 0, -1, [null], () => false, 150)
+      const answer = await client.produce(batch, promises.encode(batch), batch.acks)
+      if (answer?.error === 'NONE') batch.baseOffset = answer.baseOffset
+    }
+  }
+
+  /** Nothing is refused when the disk is free again. */
+  async produceEverywhere(): Promise<void> {
+    const { client, promises, disk, onProblem } = this.#options
+    for (const topic of plans.keys()) {
+      const state = this.#topic(topic)
+      if (state.type !== 'live') continue
+      for (let partition = 0; partition < state.partitions; partition++) {
+        const place = { topic, partition }
+        const batch = promises.newBatch(place, 0, -1, [ofFreed], () => false, 20)
+        const answer = await client.produce(batch, promises.encode(batch), batch.acks)
+        if (disk.isDead) return
+        if (answer?.error === 'NONE') batch.baseOffset = answer.baseOffset
+        else onProblem(`${answer?.error} when the disk was free again: ${describeBatch(batch)}`)
+      }
+    }
   }
 
   async #grow(name: string, before: TopicState & { type: 'live' }): Promise<void> {
@@ -333,7 +419,7 @@ export class Workload {
   }
 
   #somePlace(): Place | undefined {
-    const topic = this.#pick(['plain', 'plain', 'short', 'compacted', temporary])
+    const topic = this.#pick(['plain', 'plain', 'short', 'timed', 'compacted', temporary])
     const state = this.#topic(topic)
     if (state.type !== 'live') return undefined
     return { topic, partition: this.#options.random.below(state.partitions) }

@@ -58,7 +58,7 @@ test('shows nothing of transactions that were not committed', async () => {
 describe('faults', () => {
   test('an error of the broker on the nth produce: retried where that helps, and stored once', async () => {
     kafka.faults.fail('produce', 'NOT_LEADER_OR_FOLLOWER', { nth: 2, times: 2 })
-    const producer = kafka.producer<number>('orders', { retryBackoffMs: 1 })
+    const producer = kafka.producer<number>('orders', { retryBackoff: 1 })
     for (const n of [1, 2, 3]) await producer.send(n)
     expect((await kafka.getMessages('orders')).map(({ value }) => value)).toEqual([1, 2, 3])
   })
@@ -89,14 +89,14 @@ describe('faults', () => {
 
   test('a slow way, which the clock can hurry', async () => {
     await kafka.produce('orders', 0)
-    kafka.faults.delay('produce', '1 hour')
+    kafka.faults.delay('produce', '1 min')
     let isStored = false
     const storing = kafka.produce('orders', 1).then(() => {
       isStored = true
     })
-    await kafka.clock.advance('59 min')
+    await kafka.clock.advance('59s')
     expect(isStored).toBe(false)
-    await kafka.clock.advance('1 min')
+    await kafka.clock.advance('1s')
     await storing
   })
 
@@ -130,7 +130,8 @@ describe('faults', () => {
         heartbeatInterval: 10,
         signal: stop.signal,
         onAssigned: () => events.push('assigned'),
-        onRevoked: (_, isLost) => events.push(isLost ? 'lost' : 'revoked'),
+        onRevoked: () => events.push('revoked'),
+        onLost: () => events.push('lost'),
       },
       async (record) => {
         events.push(String(record.value))
@@ -264,11 +265,45 @@ describe('the clock', () => {
   })
 
   test('makes old records go', async () => {
-    kafka = new MockClient({ broker: { segmentMs: '1 min', retentionMs: '1h' } })
+    kafka = new MockClient({ broker: { maxSegmentAge: '1 min', retention: '1h' } })
     await kafka.seed('orders', [1])
     await kafka.clock.advance('2h')
     await kafka.seed('orders', [2])
     await kafka.clock.advance('10 min')
     expect((await kafka.getMessages('orders')).map(({ value }) => value)).toEqual([2])
+  })
+})
+
+describe('a mistake in a test is told', () => {
+  test.each<[string, (kafka: MockClient) => unknown, RegExp]>([
+    [
+      'an operation that there is not',
+      (k) => k.faults.disconnect('fetsch'),
+      /no operation 'fetsch'/,
+    ],
+    ['an API that there is not', (k) => k.faults.disconnect('Fatch'), /no operation 'Fatch'/],
+    ['no operation', (k) => k.faults.disconnect(undefined as never), /no operation 'undefined'/],
+    ['a name from Object', (k) => k.faults.disconnect('constructor'), /no operation 'constructor'/],
+    [
+      'an option of a fault that there is not',
+      (k) => k.faults.disconnect('fetch', { count: 2 } as never),
+      /FaultOptions has no option 'count'/,
+    ],
+    [
+      'a number instead of options',
+      (k) => k.faults.fail('fetch', 'UNKNOWN_SERVER_ERROR', 2 as never),
+      /FaultOptions must be an object; got 2/,
+    ],
+    ['an error that there is not', (k) => k.faults.fail('fetch', 'OOPS'), /no Kafka error 'OOPS'/],
+    ['a time that is none', (k) => k.clock.advance('soon'), /advance must be milliseconds/],
+    ['a time before now', (k) => k.clock.advance(-1), /advance must be milliseconds/],
+    ['what is seeded is no list', (k) => k.seed('t', 'x' as never), /takes an array of values/],
+    ['a topic that is none', (k) => k.getMessages(7 as never), /topic's name must be a string/],
+    ['a group that is none', (k) => k.rebalance(undefined as never), /group's name must be/],
+  ])('%s', async (_, work, message) => {
+    await expect((async () => work(kafka))()).rejects.toMatchObject({
+      name: 'ConfigError',
+      message: expect.stringMatching(message),
+    })
   })
 })

@@ -2,8 +2,10 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ManualRuntime } from '../../../test/broker/manual-runtime.ts'
 import { runAll } from '../../../test/broker/settled.ts'
-import { GroupCoordinator, type OffsetsRecord, type OffsetToCommit } from './group-coordinator.ts'
-import type { JoinInput } from './group-messages.ts'
+import type { JoinInput } from './classic/group-messages.ts'
+import { GroupCoordinator } from './group-coordinator.ts'
+import type { OffsetToCommit } from './group-offsets.ts'
+import type { OffsetsRecord } from './offsets-log.ts'
 
 const dayMs = 86_400_000
 
@@ -51,7 +53,7 @@ class Bench {
   }
 
   join(groupId: string, fields: Partial<JoinInput> = {}) {
-    return this.groups.join(groupId, {
+    return this.groups.classic.join(groupId, {
       memberId: '',
       newMemberId: `m${this.runtime.uuid()}`,
       groupInstanceId: null,
@@ -70,7 +72,7 @@ class Bench {
   /** A group with one settled member. */
   async member(groupId: string, fields: Partial<JoinInput> = {}): Promise<string> {
     const { memberId, generation } = await this.join(groupId, fields)
-    await this.groups.sync(groupId, {
+    await this.groups.classic.sync(groupId, {
       memberId,
       groupInstanceId: null,
       generation,
@@ -88,7 +90,9 @@ class Bench {
   /** What a group has committed, by partition. */
   offsets(groupId: string): { [partition: string]: bigint } {
     return Object.fromEntries(
-      this.groups.allCommitted(groupId).map(([topic, n, { offset }]) => [`${topic}-${n}`, offset]),
+      this.groups.offsets
+        .allCommitted(groupId)
+        .map(([topic, n, { offset }]) => [`${topic}-${n}`, offset]),
     )
   }
 }
@@ -101,25 +105,25 @@ describe('a commit', () => {
   test('is seen when it is durable, not before', async () => {
     const bench = new Bench()
     bench.isHeld = true
-    const committing = bench.groups.commit('g', [at(0, 5n)])
-    expect(bench.groups.committed('g', 't', 0)).toBeUndefined()
+    const committing = bench.groups.offsets.commit('g', [at(0, 5n)])
+    expect(bench.groups.offsets.committed('g', 't', 0)).toBeUndefined()
     await bench.release()
     await committing
-    expect(bench.groups.committed('g', 't', 0)).toMatchObject({ offset: 5n })
+    expect(bench.groups.offsets.committed('g', 't', 0)).toMatchObject({ offset: 5n })
   })
 
   test('that cannot be written is not seen, and says so', async () => {
     const bench = new Bench()
     bench.isFull = true
-    await expect(bench.groups.commit('g', [at(0, 5n)])).rejects.toThrow('the disk is full')
-    expect(bench.groups.committed('g', 't', 0)).toBeUndefined()
+    await expect(bench.groups.offsets.commit('g', [at(0, 5n)])).rejects.toThrow('the disk is full')
+    expect(bench.groups.offsets.committed('g', 't', 0)).toBeUndefined()
   })
 
   test('that is on its way when its group is deleted is deleted too', async () => {
     const bench = new Bench()
-    await bench.groups.commit('g', [at(0, 1n)])
+    await bench.groups.offsets.commit('g', [at(0, 1n)])
     bench.isHeld = true
-    const committing = bench.groups.commit('g', [at(1, 5n)])
+    const committing = bench.groups.offsets.commit('g', [at(1, 5n)])
     const deleting = bench.groups.delete('g')
     await bench.release()
     await committing
@@ -131,8 +135,8 @@ describe('a commit', () => {
   test('that is on its way when its topic is deleted is deleted too', async () => {
     const bench = new Bench()
     bench.isHeld = true
-    const committing = bench.groups.commit('g', [at(0, 5n), at(0, 6n, 'other')])
-    const deleting = bench.groups.onTopicDeleted('t')
+    const committing = bench.groups.offsets.commit('g', [at(0, 5n), at(0, 6n, 'other')])
+    const deleting = bench.groups.offsets.onTopicDeleted('t')
     await bench.release()
     await Promise.all([committing, deleting])
     expect(bench.offsets('g')).toEqual({ 'other-0': 6n })
@@ -147,13 +151,13 @@ describe('deleting a group', () => {
     bench.isHeld = true
     // The first write of the group waits for the disk, the second for the first.
     const rejoined = bench.join('g', { memberId })
-    const leaving = bench.groups.leave('g', memberId, null)
+    const leaving = bench.groups.classic.leave('g', memberId, null)
     const joining = bench.member('g')
     await runAll()
     expect(bench.ids()).toEqual(['g'])
-    const member = bench.groups.group('g')!.members()[0]!.memberId
-    const left = bench.groups.leave('g', member, null)
-    expect(bench.groups.group('g')!.state).toBe('Empty')
+    const member = bench.groups.classic.find('g')!.members()[0]!.memberId
+    const left = bench.groups.classic.leave('g', member, null)
+    expect(bench.groups.classic.find('g')!.state).toBe('Empty')
     const deleting = bench.groups.delete('g')
     await bench.release()
     await Promise.all([rejoined, leaving, joining, left])
@@ -163,7 +167,7 @@ describe('deleting a group', () => {
 
   test('that cannot be made durable leaves it as it was', async () => {
     const bench = new Bench()
-    await bench.groups.commit('g', [at(0, 5n)])
+    await bench.groups.offsets.commit('g', [at(0, 5n)])
     bench.isFull = true
     await expect(bench.groups.delete('g')).rejects.toThrow('the disk is full')
     expect(bench.offsets('g')).toEqual({ 't-0': 5n })
@@ -177,6 +181,47 @@ describe('deleting a group', () => {
     await bench.member('g')
     expect(await bench.groups.delete('g')).toBe('NON_EMPTY_GROUP')
     expect(await bench.groups.delete('nowhere')).toBe('GROUP_ID_NOT_FOUND')
+  })
+
+  test('goes through when the session of its last member is over, also before its timer has run', async () => {
+    const bench = new Bench()
+    await bench.member('g', { sessionTimeoutMs: 6000 })
+    bench.runtime.stall(6000)
+    expect(await bench.groups.delete('g')).toBe('NONE')
+    expect(bench.restart().ids()).toEqual([])
+  })
+
+  test('goes through while an id is out that nobody has come back with', async () => {
+    const bench = new Bench()
+    const memberId = await bench.member('g')
+    const asked = await bench.join('g', { requiresKnownMemberId: true })
+    expect(asked.error).toBe('MEMBER_ID_REQUIRED')
+    const rejoining = bench.join('g', { memberId })
+    expect(bench.groups.group('g')!.state).toBe('PreparingRebalance')
+    expect(await bench.groups.classic.leave('g', memberId, null)).toBe('NONE')
+    expect((await rejoining).error).toBe('UNKNOWN_MEMBER_ID')
+    expect(await bench.groups.delete('g')).toBe('NONE')
+  })
+})
+
+describe('a group whose timer is late', () => {
+  test('is seen as it is by now, alone and in the list', async () => {
+    const bench = new Bench()
+    await bench.member('g', { sessionTimeoutMs: 6000 })
+    bench.runtime.stall(5999)
+    expect(bench.groups.group('g')!.state).toBe('Stable')
+    bench.runtime.stall(1)
+    expect(bench.groups.classic.find('g')!.state).toBe('Empty')
+    expect(bench.groups.groups().map(({ state }) => state)).toEqual(['Empty'])
+    expect(bench.groups.group('g')!.state).toBe('Empty')
+  })
+
+  test('takes a commit that came in time and was read late', async () => {
+    const bench = new Bench()
+    const memberId = await bench.member('g', { sessionTimeoutMs: 6000 })
+    bench.runtime.stall(7000)
+    expect(bench.groups.checkCommit('g', memberId, null, 1)).toBe('NONE')
+    expect(bench.groups.group('g')!.state).toBe('Stable')
   })
 })
 
@@ -204,16 +249,16 @@ describe('time', () => {
   test('one timer watches a group, and heartbeats do not touch it', async () => {
     const bench = new Bench()
     await bench.member('g')
-    const member = bench.groups.group('g')!.members()[0]!.memberId
+    const member = bench.groups.classic.find('g')!.members()[0]!.memberId
     expect(bench.runtime.pendingTimers).toBe(1)
     for (let i = 0; i < 20; i++) {
       bench.runtime.advance(4000)
-      expect(bench.groups.heartbeat('g', member, null, 1)).toBe('NONE')
+      expect(bench.groups.classic.heartbeat('g', member, null, 1)).toBe('NONE')
       expect(bench.runtime.pendingTimers).toBe(1)
     }
     bench.runtime.advance(10_000)
     await runAll()
-    expect(bench.groups.group('g')!.state).toBe('Empty')
+    expect(bench.groups.classic.find('g')!.state).toBe('Empty')
     expect(bench.runtime.pendingTimers).toBe(0)
   })
 
@@ -231,7 +276,7 @@ describe('time', () => {
     const bench = new Bench()
     bench.isFull = true
     const member = await bench.member('g')
-    expect(bench.groups.heartbeat('g', member, null, 1)).toBe('NONE')
+    expect(bench.groups.classic.heartbeat('g', member, null, 1)).toBe('NONE')
   })
 })
 
@@ -239,14 +284,14 @@ describe('old offsets', () => {
   async function expireAfter(bench: Bench, ms: number): Promise<void> {
     bench.runtime.advance(ms)
     await runAll()
-    await bench.groups.expireOffsets()
+    await bench.groups.expireOffsets(bench.runtime.now())
   }
 
   test('of a group without members go one by one, then the group', async () => {
     const bench = new Bench()
-    await bench.groups.commit('g', [at(0, 1n), at(1, 1n)])
+    await bench.groups.offsets.commit('g', [at(0, 1n), at(1, 1n)])
     bench.runtime.advance(dayMs)
-    await bench.groups.commit('g', [at(1, 2n)])
+    await bench.groups.offsets.commit('g', [at(1, 2n)])
     await expireAfter(bench, 6 * dayMs - 1)
     expect(bench.offsets('g')).toEqual({ 't-0': 1n, 't-1': 2n })
     await expireAfter(bench, 1)
@@ -261,10 +306,10 @@ describe('old offsets', () => {
     const bench = new Bench()
     const sessionTimeoutMs = 20 * dayMs
     const member = await bench.member('g', { sessionTimeoutMs })
-    await bench.groups.commit('g', [at(0, 1n)])
+    await bench.groups.offsets.commit('g', [at(0, 1n)])
     await expireAfter(bench, 10 * dayMs)
     expect(bench.offsets('g')).toEqual({ 't-0': 1n })
-    await bench.groups.leave('g', member, null)
+    await bench.groups.classic.leave('g', member, null)
     await expireAfter(bench, 7 * dayMs - 1)
     expect(bench.offsets('g')).toEqual({ 't-0': 1n })
     await expireAfter(bench, 1)
@@ -274,10 +319,10 @@ describe('old offsets', () => {
   test('of members that died with the process count from its restart', async () => {
     const bench = new Bench()
     await bench.member('g', { clientHost: 'embedded' })
-    await bench.groups.commit('g', [at(0, 1n)])
+    await bench.groups.offsets.commit('g', [at(0, 1n)])
     bench.runtime.advance(30 * dayMs)
     const again = bench.restart()
-    await again.groups.expireOffsets()
+    await again.groups.expireOffsets(again.runtime.now())
     expect(again.offsets('g')).toEqual({ 't-0': 1n })
     await expireAfter(again, 7 * dayMs)
     expect(again.ids()).toEqual([])
@@ -285,7 +330,7 @@ describe('old offsets', () => {
 
   test('stay when they cannot be removed', async () => {
     const bench = new Bench()
-    await bench.groups.commit('g', [at(0, 1n)])
+    await bench.groups.offsets.commit('g', [at(0, 1n)])
     bench.isFull = true
     await expect(expireAfter(bench, 7 * dayMs)).rejects.toThrow('the disk is full')
     expect(bench.offsets('g')).toEqual({ 't-0': 1n })
@@ -313,16 +358,16 @@ test('a restart finds what there was, after any history', async () => {
       for (const one of steps) {
         const { groupId: id } = one
         if (one.do === 'commit')
-          running.push(bench.groups.commit(id, [at(one.partition, next++, one.topic)]))
-        else if (one.do === 'topic') running.push(bench.groups.onTopicDeleted(one.topic))
+          running.push(bench.groups.offsets.commit(id, [at(one.partition, next++, one.topic)]))
+        else if (one.do === 'topic') running.push(bench.groups.offsets.onTopicDeleted(one.topic))
         else if (one.do === 'delete') running.push(bench.groups.delete(id))
         else if (one.do === 'member') running.push(bench.member(id))
         else if (one.do === 'leave') {
-          const member = bench.groups.group(id)?.members()[0]
-          if (member) running.push(bench.groups.leave(id, member.memberId, null))
+          const member = bench.groups.classic.find(id)?.members()[0]
+          if (member) running.push(bench.groups.classic.leave(id, member.memberId, null))
         } else if (one.do === 'expire') {
           bench.runtime.advance(one.ms)
-          running.push(bench.groups.expireOffsets())
+          running.push(bench.groups.expireOffsets(bench.runtime.now()))
         } else if (one.do === 'hold') bench.isHeld = true
         else await bench.release()
         await runAll()
@@ -333,8 +378,8 @@ test('a restart finds what there was, after any history', async () => {
       const again = bench.restart()
       for (const id of ['g', 'h']) {
         expect(again.offsets(id)).toEqual(bench.offsets(id))
-        const before = bench.groups.group(id)
-        const after = again.groups.group(id)
+        const before = bench.groups.classic.find(id)
+        const after = again.groups.classic.find(id)
         expect(after?.state).toBe(before?.state)
         expect(after?.members()).toEqual(before?.members())
         if (before?.protocolType) expect(after?.generation).toBe(before.generation)

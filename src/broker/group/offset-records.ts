@@ -9,7 +9,7 @@
 import { CorruptDataError } from '../../core/errors.ts'
 import { ByteReader } from '../../protocol/byte-reader.ts'
 import { ByteWriter } from '../../protocol/byte-writer.ts'
-import type { GroupSnapshot, MemberSnapshot } from './group-messages.ts'
+import type { GroupSnapshot, MemberSnapshot } from './classic/group-messages.ts'
 
 const offsetKeyVersion = 1
 const groupKeyVersion = 2

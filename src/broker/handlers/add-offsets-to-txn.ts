@@ -1,16 +1,22 @@
 /** AddOffsetsToTxn v0–4: the partition that holds a group's offsets becomes part of the transaction. As in Apache Kafka. */
+
+import type { RequestContext } from '../../backend/request-context.ts'
 import { errorCode } from '../../protocol/error-codes.ts'
 import {
   type AddOffsetsToTxnRequest,
   type AddOffsetsToTxnResponse,
+  addOffsetsToTxn,
   createAddOffsetsToTxnResponse,
 } from '../../protocol/messages/generated/add-offsets-to-txn.ts'
-import type { RequestContext } from '../request-context.ts'
+import { addOffsetsToTxnFilter } from '../access/transaction-filters.ts'
+import { served } from '../served-api.ts'
 import type { BrokerServices } from '../services.ts'
 import { offsetsPartition } from '../topics/internal-topics.ts'
 
-export async function handleAddOffsetsToTxn(
-  { transactions }: BrokerServices,
+type Services = Pick<BrokerServices, 'transactions'>
+
+async function handleAddOffsetsToTxn(
+  { transactions }: Services,
   { transactionalId, producerId, producerEpoch, groupId }: AddOffsetsToTxnRequest,
   { version }: RequestContext,
 ): Promise<AddOffsetsToTxnResponse> {
@@ -26,3 +32,9 @@ export async function handleAddOffsetsToTxn(
   const name = isUnknownThen ? 'INVALID_PRODUCER_EPOCH' : outcome
   return createAddOffsetsToTxnResponse({ errorCode: errorCode(name) })
 }
+
+export const addOffsetsToTxnApi = served({
+  api: addOffsetsToTxn,
+  filter: addOffsetsToTxnFilter,
+  handle: handleAddOffsetsToTxn,
+})

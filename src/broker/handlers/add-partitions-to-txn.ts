@@ -3,28 +3,34 @@
  * Partitions are added all or, when one of them does not exist, none (OPERATION_NOT_ATTEMPTED). As in Apache Kafka, but
  * that clients may send v4+ too: there are no other brokers.
  */
-import { errorCode } from '../../protocol/error-codes.ts'
+
+import type { RequestContext } from '../../backend/request-context.ts'
+import { errorCode, type Outcome } from '../../protocol/error-codes.ts'
 import {
   type AddPartitionsToTxnRequest,
   type AddPartitionsToTxnRequestAddPartitionsToTxnTransaction,
   type AddPartitionsToTxnResponse,
   type AddPartitionsToTxnResponseAddPartitionsToTxnTopicResult,
+  addPartitionsToTxn,
   createAddPartitionsToTxnRequestAddPartitionsToTxnTransaction,
   createAddPartitionsToTxnResponse,
   createAddPartitionsToTxnResponseAddPartitionsToTxnPartitionResult,
   createAddPartitionsToTxnResponseAddPartitionsToTxnResult,
   createAddPartitionsToTxnResponseAddPartitionsToTxnTopicResult,
 } from '../../protocol/messages/generated/add-partitions-to-txn.ts'
+import { addPartitionsToTxnFilter } from '../access/transaction-filters.ts'
 import { errorCodes } from '../error-code.ts'
-import type { RequestContext } from '../request-context.ts'
+import { served } from '../served-api.ts'
 import type { BrokerServices } from '../services.ts'
-import { isInternalTopic } from '../topics/topic-name.ts'
+import { isBrokersTopic } from '../topics/topic-name.ts'
+
+type Services = Pick<BrokerServices, 'topics' | 'transactions'>
 
 type Wanted = AddPartitionsToTxnRequestAddPartitionsToTxnTransaction
 type TopicResult = AddPartitionsToTxnResponseAddPartitionsToTxnTopicResult
 
-export async function handleAddPartitionsToTxn(
-  services: BrokerServices,
+async function handleAddPartitionsToTxn(
+  services: Services,
   request: AddPartitionsToTxnRequest,
   { version }: RequestContext,
 ): Promise<AddPartitionsToTxnResponse> {
@@ -50,7 +56,7 @@ export async function handleAddPartitionsToTxn(
 }
 
 async function add(
-  services: BrokerServices,
+  services: Services,
   { transactionalId, producerId, producerEpoch, verifyOnly, topics }: Wanted,
   version: number,
 ): Promise<TopicResult[]> {
@@ -75,14 +81,14 @@ async function add(
 }
 
 /** Names that older clients do not know. */
-function nameIn(version: number, outcome: string, verifyOnly: boolean): string {
+function nameIn(version: number, outcome: Outcome, verifyOnly: boolean): Outcome {
   if (outcome === 'PRODUCER_FENCED' && version < 2) return 'INVALID_PRODUCER_EPOCH'
   if (outcome === 'INVALID_TXN_STATE' && verifyOnly && version >= 5) return 'TRANSACTION_ABORTABLE'
   return outcome
 }
 
-function faultOf({ topics }: BrokerServices, name: string, partition: number): number {
-  if (isInternalTopic(name)) return errorCodes.INVALID_TOPIC_EXCEPTION
+function faultOf({ topics }: Services, name: string, partition: number): number {
+  if (isBrokersTopic(name)) return errorCodes.INVALID_TOPIC_EXCEPTION
   const exists = topics.byName(name)?.partitions[partition] !== undefined
   return exists ? errorCodes.NONE : errorCodes.UNKNOWN_TOPIC_OR_PARTITION
 }
@@ -100,3 +106,9 @@ function results(topics: Wanted['topics'], codeOf: () => number): TopicResult[] 
     }),
   )
 }
+
+export const addPartitionsToTxnApi = served({
+  api: addPartitionsToTxn,
+  filter: addPartitionsToTxnFilter,
+  handle: handleAddPartitionsToTxn,
+})

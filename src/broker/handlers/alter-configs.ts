@@ -3,17 +3,23 @@
  *
  * Differs from Apache Kafka: broker configs cannot be altered (INVALID_REQUEST).
  */
+
 import {
   type AlterConfigsRequest,
   type AlterConfigsResponse,
+  alterConfigs,
   createAlterConfigsResponse,
   createAlterConfigsResponseAlterConfigsResourceResponse,
 } from '../../protocol/messages/generated/alter-configs.ts'
+import { alterConfigsFilter } from '../access/config-filters.ts'
+import { served } from '../served-api.ts'
 import type { BrokerServices } from '../services.ts'
 import { alterEach } from './alter-topic-configs.ts'
 
-export async function handleAlterConfigs(
-  services: BrokerServices,
+type Services = Pick<BrokerServices, 'runtime' | 'topics'>
+
+async function handleAlterConfigs(
+  services: Services,
   { resources, validateOnly }: AlterConfigsRequest,
 ): Promise<AlterConfigsResponse> {
   const outcomes = await alterEach(services, resources, validateOnly, ({ configs }) => {
@@ -24,3 +30,9 @@ export async function handleAlterConfigs(
     responses: outcomes.map((one) => createAlterConfigsResponseAlterConfigsResourceResponse(one)),
   })
 }
+
+export const alterConfigsApi = served({
+  api: alterConfigs,
+  filter: alterConfigsFilter,
+  handle: handleAlterConfigs,
+})

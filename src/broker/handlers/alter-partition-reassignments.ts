@@ -2,21 +2,27 @@
  * AlterPartitionReassignments v0–1 (KIP-455). Every partition has its one replica on this node, and that is the only
  * assignment there can be: to ask for it changes nothing, and there is never a reassignment to cancel. As in Apache Kafka.
  */
+
 import { KafkaError } from '../../core/errors.ts'
 import {
   type AlterPartitionReassignmentsRequest,
   type AlterPartitionReassignmentsRequestReassignablePartition,
   type AlterPartitionReassignmentsResponse,
+  alterPartitionReassignments,
   createAlterPartitionReassignmentsResponse,
   createAlterPartitionReassignmentsResponseReassignablePartitionResponse,
   createAlterPartitionReassignmentsResponseReassignableTopicResponse,
 } from '../../protocol/messages/generated/alter-partition-reassignments.ts'
+import { alterPartitionReassignmentsFilter } from '../access/cluster-filters.ts'
 import { toErrorCode } from '../error-code.ts'
 import { missingPartition } from '../partition-lookup.ts'
+import { served } from '../served-api.ts'
 import type { BrokerServices } from '../services.ts'
 
-export function handleAlterPartitionReassignments(
-  services: BrokerServices,
+type Services = Pick<BrokerServices, 'config' | 'runtime' | 'topics'>
+
+function handleAlterPartitionReassignments(
+  services: Services,
   { topics, allowReplicationFactorChange }: AlterPartitionReassignmentsRequest,
 ): AlterPartitionReassignmentsResponse {
   return createAlterPartitionReassignmentsResponse({
@@ -32,7 +38,7 @@ export function handleAlterPartitionReassignments(
 }
 
 function answer(
-  services: BrokerServices,
+  services: Services,
   topic: string,
   wanted: AlterPartitionReassignmentsRequestReassignablePartition,
 ) {
@@ -49,7 +55,7 @@ function answer(
 }
 
 function refusalOf(
-  { topics, config: { nodeId } }: BrokerServices,
+  { topics, config: { nodeId } }: Services,
   topic: string,
   { partitionIndex, replicas }: AlterPartitionReassignmentsRequestReassignablePartition,
 ): KafkaError | undefined {
@@ -66,3 +72,9 @@ function refusalOf(
     { code: 'INVALID_REPLICA_ASSIGNMENT' },
   )
 }
+
+export const alterPartitionReassignmentsApi = served({
+  api: alterPartitionReassignments,
+  filter: alterPartitionReassignmentsFilter,
+  handle: handleAlterPartitionReassignments,
+})

@@ -7,6 +7,8 @@ import type { TopicOverrides } from '../topics/topic-configs.ts'
 import { faultOfTopicName } from '../topics/topic-name.ts'
 import { repeatedIn } from './repeated.ts'
 
+type Services = Pick<BrokerServices, 'runtime' | 'topics'>
+
 /** Kafka's ids of what can have configs. */
 export const resourceTypes = { topic: 2, broker: 4 } as const
 
@@ -22,7 +24,7 @@ export interface AlterOutcome extends AlteredResource {
 
 /** Answers for all resources, one after the other; one that is there twice is refused. */
 export async function alterEach<Resource extends AlteredResource>(
-  services: BrokerServices,
+  services: Services,
   resources: readonly Resource[],
   validateOnly: boolean,
   changeOf: (
@@ -50,7 +52,7 @@ function refuseRepeated(): never {
 
 /** Makes `change` durable for a topic; `change` throws for what it cannot do. */
 async function alterConfigsOf(
-  services: BrokerServices,
+  services: Services,
   { resourceType, resourceName }: AlteredResource,
   change: (current: TopicOverrides) => Iterable<readonly [string, string | null]>,
   validateOnly: boolean,

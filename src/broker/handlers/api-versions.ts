@@ -5,6 +5,8 @@
  * The one feature (KIP-584) is `transaction.version` 2 (KIP-890), which is always on.
  */
 
+import { noFilter } from '../../backend/access-filter.ts'
+import type { RequestContext } from '../../backend/request-context.ts'
 import {
   type ApiVersionsRequest,
   type ApiVersionsResponse,
@@ -15,15 +17,17 @@ import {
   createApiVersionsResponseSupportedFeatureKey,
 } from '../../protocol/messages/generated/api-versions.ts'
 import { errorCodes } from '../error-code.ts'
-import type { RequestContext } from '../request-context.ts'
+import { served } from '../served-api.ts'
 import type { BrokerServices } from '../services.ts'
+
+type Services = Pick<BrokerServices, 'advertisedApis'>
 
 const transactionVersion = { name: 'transaction.version', level: 2 }
 
 const softwareName = /^[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?$/
 
-export function handleApiVersions(
-  services: BrokerServices,
+function handleApiVersions(
+  services: Services,
   request: ApiVersionsRequest,
   { version }: RequestContext,
 ): ApiVersionsResponse {
@@ -60,3 +64,9 @@ function features(version: number): Partial<ApiVersionsResponse> {
     ],
   }
 }
+
+export const apiVersionsApi = served({
+  api: apiVersions,
+  filter: noFilter,
+  handle: handleApiVersions,
+})

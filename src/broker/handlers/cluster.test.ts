@@ -1,6 +1,7 @@
 /** ApiVersions, FindCoordinator and InitProducerId. */
 import { describe, expect, test } from 'vitest'
 import { openTestBroker } from '../../../test/broker/test-broker.ts'
+import { testContext, testSession } from '../../../test/broker/test-session.ts'
 import { errorName } from '../../protocol/error-codes.ts'
 import {
   apiVersions,
@@ -43,8 +44,7 @@ describe('ApiVersions', () => {
 
   test('a version it does not know is answered with the versions it does', async () => {
     const { broker } = await openTestBroker()
-    const context = { version: 99, clientId: null, principal: 'User:test', host: 'localhost' }
-    const response = await broker.handle(apiVersions, named, context)
+    const { response } = await broker.handle(apiVersions, named, testContext(99))
     expect(errorName(response.errorCode)).toBe('UNSUPPORTED_VERSION')
     expect(response.apiKeys.length).toBeGreaterThan(0)
   })
@@ -64,21 +64,21 @@ describe('ApiVersions', () => {
 
 describe('FindCoordinator', () => {
   const here = { nodeId: 1, host: 'h', port: 9092 }
-  const advertised = () => ({ host: 'h', port: 9092 })
+  const session = testSession({ advertised: { host: 'h', port: 9092 } })
 
   test.each([0, 1, 2, 3])('version %i: this node', async (version) => {
-    const broker = await openTestBroker({ advertised })
+    const broker = await openTestBroker()
     const request = createFindCoordinatorRequest({ key: 'g' })
-    expect(await broker.ask(findCoordinator, request, { version })).toMatchObject({
+    expect(await broker.ask(findCoordinator, request, { version, session })).toMatchObject({
       errorCode: 0,
       ...here,
     })
   })
 
   test.each([4, 5, 6])('version %i: this node, for every group', async (version) => {
-    const broker = await openTestBroker({ advertised })
+    const broker = await openTestBroker()
     const request = createFindCoordinatorRequest({ coordinatorKeys: ['a', 'b'] })
-    const { coordinators } = await broker.ask(findCoordinator, request, { version })
+    const { coordinators } = await broker.ask(findCoordinator, request, { version, session })
     expect(coordinators).toMatchObject([
       { key: 'a', errorCode: 0, ...here },
       { key: 'b', errorCode: 0, ...here },

@@ -84,7 +84,7 @@ async function alter(
 
 describe('DescribeConfigs', () => {
   test("a topic's own value, the broker's, and Kafka's default, with their sources", async () => {
-    const broker = await openTestBroker({ config: { retentionMs: '1 hour' } })
+    const broker = await openTestBroker({ config: { retention: '1 hour' } })
     await createTopic(broker, 'orders', 1, { 'retention.ms': '1000' })
     const { configs } = await describeOne(broker, 'orders', {
       keys: ['retention.ms', 'segment.ms'],
@@ -208,7 +208,7 @@ describe('IncrementalAlterConfigs', () => {
     ['orders', [['segment.ms', operations.set, null]], 'INVALID_REQUEST'],
     ['orders', [['no.such', operations.set, '1']], 'INVALID_CONFIG'],
     ['orders', [['segment.ms', operations.append, '1']], 'INVALID_CONFIG'],
-    ['orders', [['cleanup.policy', operations.subtract, 'delete']], 'INVALID_CONFIG'],
+    ['orders', [['cleanup.policy', operations.append, 'forget']], 'INVALID_CONFIG'],
     ['orders', [['segment.ms', 9, '1']], 'INVALID_REQUEST'],
     ['nowhere', [['segment.ms', operations.set, '1']], 'UNKNOWN_TOPIC_OR_PARTITION'],
     ['no where', [['segment.ms', operations.set, '1']], 'INVALID_TOPIC_EXCEPTION'],

@@ -3,6 +3,7 @@
  *
  * Differs from Apache Kafka: an assignment must put every new partition on this node.
  */
+
 import { KafkaError } from '../../core/errors.ts'
 import {
   type CreatePartitionsRequest,
@@ -11,15 +12,20 @@ import {
   type CreatePartitionsResponseCreatePartitionsTopicResult,
   createCreatePartitionsResponse,
   createCreatePartitionsResponseCreatePartitionsTopicResult,
+  createPartitions,
 } from '../../protocol/messages/generated/create-partitions.ts'
+import { createPartitionsFilter } from '../access/topic-filters.ts'
 import { errorCodes, toErrorCode, toErrorMessage } from '../error-code.ts'
 import { unknownTopic } from '../partition-lookup.ts'
+import { served } from '../served-api.ts'
 import type { BrokerServices } from '../services.ts'
 import { invalidAssignment } from './create-topics.ts'
 import { repeatedIn } from './repeated.ts'
 
-export async function handleCreatePartitions(
-  services: BrokerServices,
+type Services = Pick<BrokerServices, 'config' | 'runtime' | 'topics'>
+
+async function handleCreatePartitions(
+  services: Services,
   request: CreatePartitionsRequest,
 ): Promise<CreatePartitionsResponse> {
   const results: CreatePartitionsResponseCreatePartitionsTopicResult[] = []
@@ -40,7 +46,7 @@ export async function handleCreatePartitions(
 }
 
 async function answer(
-  services: BrokerServices,
+  services: Services,
   { name, count, assignments }: CreatePartitionsRequestCreatePartitionsTopic,
   validateOnly: boolean,
 ): Promise<CreatePartitionsResponseCreatePartitionsTopicResult> {
@@ -71,3 +77,9 @@ async function answer(
     })
   }
 }
+
+export const createPartitionsApi = served({
+  api: createPartitions,
+  filter: createPartitionsFilter,
+  handle: handleCreatePartitions,
+})

@@ -6,6 +6,7 @@
  * manual assignment must put every partition on this node. `timeoutMs` is not looked at: nothing is waited for but the
  * disk.
  */
+
 import { KafkaError } from '../../core/errors.ts'
 import {
   type CreateTopicsRequest,
@@ -15,18 +16,23 @@ import {
   createCreateTopicsResponse,
   createCreateTopicsResponseCreatableTopicConfigs,
   createCreateTopicsResponseCreatableTopicResult,
+  createTopics,
 } from '../../protocol/messages/generated/create-topics.ts'
+import { createTopicsFilter } from '../access/topic-filters.ts'
 import { errorCodes, toErrorCode, toErrorMessage } from '../error-code.ts'
+import { served } from '../served-api.ts'
 import type { BrokerServices } from '../services.ts'
 import { describeTopicConfigs } from '../topics/config-description.ts'
 import { checkOverrides, type TopicOverrides } from '../topics/topic-configs.ts'
 import type { NewTopic } from '../topics/topic-registry.ts'
 import { repeatedIn } from './repeated.ts'
 
+type Services = Pick<BrokerServices, 'config' | 'runtime' | 'topics'>
+
 const brokerDefault = -1
 
-export async function handleCreateTopics(
-  services: BrokerServices,
+async function handleCreateTopics(
+  services: Services,
   request: CreateTopicsRequest,
 ): Promise<CreateTopicsResponse> {
   const topics: CreateTopicsResponseCreatableTopicResult[] = []
@@ -43,7 +49,7 @@ export async function handleCreateTopics(
 }
 
 async function answer(
-  services: BrokerServices,
+  services: Services,
   wanted: CreateTopicsRequestCreatableTopic,
   validateOnly: boolean,
 ): Promise<CreateTopicsResponseCreatableTopicResult> {
@@ -98,7 +104,7 @@ export function invalidAssignment(nodeId: number): KafkaError {
 }
 
 function created(
-  services: BrokerServices,
+  services: Services,
   name: string,
   numPartitions: number,
   overrides: TopicOverrides,
@@ -132,3 +138,9 @@ function failed(
     errorMessage,
   })
 }
+
+export const createTopicsApi = served({
+  api: createTopics,
+  filter: createTopicsFilter,
+  handle: handleCreateTopics,
+})

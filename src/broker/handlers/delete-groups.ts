@@ -1,4 +1,5 @@
 /** DeleteGroups v0–2: groups without members, with all their offsets. As in Apache Kafka. */
+
 import { errorCode } from '../../protocol/error-codes.ts'
 import {
   createDeleteGroupsResponse,
@@ -6,12 +7,17 @@ import {
   type DeleteGroupsRequest,
   type DeleteGroupsResponse,
   type DeleteGroupsResponseDeletableGroupResult,
+  deleteGroups,
 } from '../../protocol/messages/generated/delete-groups.ts'
+import { deleteGroupsFilter } from '../access/group-filters.ts'
 import { toErrorCode } from '../error-code.ts'
+import { served } from '../served-api.ts'
 import type { BrokerServices } from '../services.ts'
 
-export async function handleDeleteGroups(
-  services: BrokerServices,
+type Services = Pick<BrokerServices, 'runtime' | 'groups'>
+
+async function handleDeleteGroups(
+  services: Services,
   { groupsNames }: DeleteGroupsRequest,
 ): Promise<DeleteGroupsResponse> {
   const results: DeleteGroupsResponseDeletableGroupResult[] = []
@@ -22,10 +28,16 @@ export async function handleDeleteGroups(
   return createDeleteGroupsResponse({ results })
 }
 
-async function remove({ groups, runtime }: BrokerServices, groupId: string): Promise<number> {
+async function remove({ groups, runtime }: Services, groupId: string): Promise<number> {
   try {
     return errorCode(await groups.delete(groupId))
   } catch (error) {
     return toErrorCode(runtime.logger, error)
   }
 }
+
+export const deleteGroupsApi = served({
+  api: deleteGroups,
+  filter: deleteGroupsFilter,
+  handle: handleDeleteGroups,
+})

@@ -3,6 +3,7 @@ import { copyFiles, FaultyFileSystem } from '../../../test/broker/faulty-file-sy
 import { isSettled, runAll } from '../../../test/broker/settled.ts'
 import {
   batch,
+  createBatch,
   createTopic,
   fetchFrom,
   offsetAt,
@@ -160,7 +161,8 @@ describe('refused', () => {
     const refused = { error: 'POLICY_VIOLATION', lowWatermark: -1n }
     expect(await deleteBefore(compacted, 1n)).toEqual(refused)
     expect(await deleteBefore(compacted, 9n)).toEqual(refused)
-    const both = await withRecords(1, { 'cleanup.policy': 'compact,delete' })
+    const both = await withRecords(0, { 'cleanup.policy': 'compact,delete' })
+    await produceTo(both, 'orders', createBatch(['k']))
     expect(await deleteBefore(both, 1n)).toEqual({ error: 'NONE', lowWatermark: 1n })
   })
 

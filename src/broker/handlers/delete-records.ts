@@ -5,6 +5,7 @@
  * Differs from Apache Kafka: first waits until what was appended so far is on stable storage, so that -1, the high
  * watermark, covers all that was acknowledged. `timeoutMs` is not looked at: nothing is waited for but the disk.
  */
+
 import { KafkaError, OffsetOutOfRangeError } from '../../core/errors.ts'
 import {
   createDeleteRecordsResponse,
@@ -14,17 +15,22 @@ import {
   type DeleteRecordsRequestDeleteRecordsTopic,
   type DeleteRecordsResponse,
   type DeleteRecordsResponseDeleteRecordsPartitionResult,
+  deleteRecords,
 } from '../../protocol/messages/generated/delete-records.ts'
+import { deleteRecordsFilter } from '../access/topic-filters.ts'
 import { toErrorCode } from '../error-code.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import { checkIsStillThere, onlinePartition, unknownTopic } from '../partition-lookup.ts'
+import { served } from '../served-api.ts'
 import type { BrokerServices } from '../services.ts'
+
+type Services = Pick<BrokerServices, 'runtime' | 'topics' | 'logs'>
 
 const highWatermark = -1n
 const noLowWatermark = -1n
 
-export async function handleDeleteRecords(
-  services: BrokerServices,
+async function handleDeleteRecords(
+  services: Services,
   request: DeleteRecordsRequest,
 ): Promise<DeleteRecordsResponse> {
   const topics = [...wantedOffsets(request.topics)].map(async ([name, offsets]) =>
@@ -52,7 +58,7 @@ function wantedOffsets(
 }
 
 async function answer(
-  services: BrokerServices,
+  services: Services,
   name: string,
   partitionIndex: number,
   offset: bigint,
@@ -71,7 +77,7 @@ async function answer(
 
 /** Returns where the log begins now. Throws `KafkaError` with Kafka's code. */
 async function deleteBefore(
-  { topics, logs }: BrokerServices,
+  { topics, logs }: Services,
   name: string,
   index: number,
   offset: bigint,
@@ -100,3 +106,9 @@ function checkMayDelete({ topic, config: { cleanupPolicy } }: PartitionLog): voi
     { code: 'POLICY_VIOLATION' },
   )
 }
+
+export const deleteRecordsApi = served({
+  api: deleteRecords,
+  filter: deleteRecordsFilter,
+  handle: handleDeleteRecords,
+})

@@ -4,6 +4,8 @@
  *
  * Differs from Apache Kafka: the broker's own topics cannot be deleted (INVALID_TOPIC_EXCEPTION).
  */
+
+import type { RequestContext } from '../../backend/request-context.ts'
 import { KafkaError } from '../../core/errors.ts'
 import {
   createDeleteTopicsResponse,
@@ -11,21 +13,25 @@ import {
   type DeleteTopicsRequest,
   type DeleteTopicsResponse,
   type DeleteTopicsResponseDeletableTopicResult,
+  deleteTopics,
 } from '../../protocol/messages/generated/delete-topics.ts'
 import { zeroUuid } from '../../protocol/uuid.ts'
+import { deleteTopicsFilter } from '../access/topic-filters.ts'
 import { toErrorCode, toErrorMessage } from '../error-code.ts'
 import { topicOf } from '../partition-lookup.ts'
-import type { RequestContext } from '../request-context.ts'
+import { served } from '../served-api.ts'
 import type { BrokerServices } from '../services.ts'
 import { repeatedIn } from './repeated.ts'
+
+type Services = Pick<BrokerServices, 'runtime' | 'topics'>
 
 interface Named {
   readonly name: string | null
   readonly topicId: string
 }
 
-export async function handleDeleteTopics(
-  services: BrokerServices,
+async function handleDeleteTopics(
+  services: Services,
   request: DeleteTopicsRequest,
   { version }: RequestContext,
 ): Promise<DeleteTopicsResponse> {
@@ -45,12 +51,12 @@ export async function handleDeleteTopics(
 }
 
 /** The same for all that means the same topic. */
-function keyOf({ topics }: BrokerServices, { name, topicId }: Named): string {
+function keyOf({ topics }: Services, { name, topicId }: Named): string {
   return name === null ? topicId : (topics.byName(name)?.id ?? `name ${name}`)
 }
 
 async function answer(
-  services: BrokerServices,
+  services: Services,
   { name, topicId }: Named,
   isRepeated: boolean,
 ): Promise<DeleteTopicsResponseDeletableTopicResult> {
@@ -83,3 +89,9 @@ async function answer(
     })
   }
 }
+
+export const deleteTopicsApi = served({
+  api: deleteTopics,
+  filter: deleteTopicsFilter,
+  handle: handleDeleteTopics,
+})

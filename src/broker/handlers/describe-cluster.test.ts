@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { openTestBroker } from '../../../test/broker/test-broker.ts'
+import { testSession } from '../../../test/broker/test-session.ts'
 import { errorName } from '../../protocol/error-codes.ts'
 import {
   createDescribeClusterRequest,
@@ -7,7 +8,7 @@ import {
 } from '../../protocol/messages/generated/describe-cluster.ts'
 
 const notAsked = -(2 ** 31)
-const options = { config: { nodeId: 7 }, advertised: () => ({ host: 'h', port: 9092 }) }
+const options = { config: { nodeId: 7 } }
 
 test.each([0, 1, 2])('version %i: one node, which is the controller too', async (version) => {
   const { ask, broker } = await openTestBroker(options)
@@ -18,14 +19,14 @@ test.each([0, 1, 2])('version %i: one node, which is the controller too', async 
     endpointType: 1,
     clusterId: broker.clusterId,
     controllerId: 7,
-    brokers: [{ brokerId: 7, host: 'h', port: 9092, rack: null, isFenced: false }],
+    brokers: [{ brokerId: 7, host: 'test', port: 9092, rack: null, isFenced: false }],
     clusterAuthorizedOperations: notAsked,
   })
 })
 
 test('tells the address of the door that was used', async () => {
   const { ask } = await openTestBroker(options)
-  const context = { advertised: { host: 'other', port: 9093 } }
+  const context = { session: testSession({ advertised: { host: 'other', port: 9093 } }) }
   const { brokers } = await ask(describeCluster, createDescribeClusterRequest(), context)
   expect(brokers).toMatchObject([{ host: 'other', port: 9093 }])
 })

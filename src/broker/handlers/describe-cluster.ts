@@ -2,24 +2,30 @@
  * DescribeCluster v0–2 (KIP-700): this node is the whole cluster, and its controller. As in Apache Kafka; no broker is
  * ever fenced, so `includeFencedBrokers` (v2) adds none.
  */
+
+import type { RequestContext } from '../../backend/request-context.ts'
 import { errorCode } from '../../protocol/error-codes.ts'
 import {
   createDescribeClusterResponse,
   createDescribeClusterResponseDescribeClusterBroker,
   type DescribeClusterRequest,
   type DescribeClusterResponse,
+  describeCluster,
 } from '../../protocol/messages/generated/describe-cluster.ts'
+import { describeClusterFilter } from '../access/cluster-filters.ts'
 import { allowedOperations } from '../access/operations.ts'
-import type { RequestContext } from '../request-context.ts'
+import { served } from '../served-api.ts'
 import type { BrokerServices } from '../services.ts'
+
+type Services = Pick<BrokerServices, 'config' | 'clusterId'>
 
 const brokers = 1
 const controllers = 2
 
-export function handleDescribeCluster(
-  services: BrokerServices,
+function handleDescribeCluster(
+  services: Services,
   { endpointType, includeClusterAuthorizedOperations }: DescribeClusterRequest,
-  { advertised = services.advertised() }: RequestContext,
+  { session: { advertised } }: RequestContext,
 ): DescribeClusterResponse {
   if (endpointType !== brokers) return refused(endpointType)
   const { nodeId } = services.config
@@ -44,3 +50,9 @@ function refused(endpointType: number): DescribeClusterResponse {
       : `There is no endpoint type ${endpointType}`,
   })
 }
+
+export const describeClusterApi = served({
+  api: describeCluster,
+  filter: describeClusterFilter,
+  handle: handleDescribeCluster,
+})

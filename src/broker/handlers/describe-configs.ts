@@ -4,6 +4,7 @@
  * Differs from Apache Kafka: other resources (loggers, groups, client metrics) are INVALID_REQUEST; the list holds the
  * configs that are served.
  */
+
 import { KafkaError } from '../../core/errors.ts'
 import {
   createDescribeConfigsResponse,
@@ -14,9 +15,12 @@ import {
   type DescribeConfigsRequestDescribeConfigsResource,
   type DescribeConfigsResponse,
   type DescribeConfigsResponseDescribeConfigsResult,
+  describeConfigs,
 } from '../../protocol/messages/generated/describe-configs.ts'
+import { describeConfigsFilter } from '../access/config-filters.ts'
 import { toErrorCode, toErrorMessage } from '../error-code.ts'
 import { unknownTopic } from '../partition-lookup.ts'
+import { served } from '../served-api.ts'
 import type { BrokerServices } from '../services.ts'
 import {
   type DescribedConfig,
@@ -26,8 +30,10 @@ import {
 import { faultOfTopicName } from '../topics/topic-name.ts'
 import { resourceTypes } from './alter-topic-configs.ts'
 
-export function handleDescribeConfigs(
-  services: BrokerServices,
+type Services = Pick<BrokerServices, 'config' | 'runtime' | 'topics'>
+
+function handleDescribeConfigs(
+  services: Services,
   request: DescribeConfigsRequest,
 ): DescribeConfigsResponse {
   return createDescribeConfigsResponse({
@@ -36,7 +42,7 @@ export function handleDescribeConfigs(
 }
 
 function answer(
-  services: BrokerServices,
+  services: Services,
   { resourceType, resourceName, configurationKeys }: DescribeConfigsRequestDescribeConfigsResource,
   { includeSynonyms, includeDocumentation }: DescribeConfigsRequest,
 ): DescribeConfigsResponseDescribeConfigsResult {
@@ -76,11 +82,7 @@ function answer(
   }
 }
 
-function describe(
-  { topics, config }: BrokerServices,
-  type: number,
-  name: string,
-): DescribedConfig[] {
+function describe({ topics, config }: Services, type: number, name: string): DescribedConfig[] {
   if (type === resourceTypes.topic) {
     const topic = topics.byName(name)
     if (topic) return describeTopicConfigs(topic.overrides, config)
@@ -102,3 +104,9 @@ function describe(
     code: 'INVALID_REQUEST',
   })
 }
+
+export const describeConfigsApi = served({
+  api: describeConfigs,
+  filter: describeConfigsFilter,
+  handle: handleDescribeConfigs,
+})

@@ -2,6 +2,8 @@
  * DescribeGroups v0–6. A group that does not exist is `Dead`; from v6 on it is GROUP_ID_NOT_FOUND as well. Subscriptions
  * and assignments are told while the group is stable. As in Apache Kafka.
  */
+
+import type { RequestContext } from '../../backend/request-context.ts'
 import {
   createDescribeGroupsResponse,
   createDescribeGroupsResponseDescribedGroup,
@@ -9,31 +11,36 @@ import {
   type DescribeGroupsRequest,
   type DescribeGroupsResponse,
   type DescribeGroupsResponseDescribedGroup,
+  describeGroups,
 } from '../../protocol/messages/generated/describe-groups.ts'
+import { describeGroupsFilter } from '../access/group-filters.ts'
 import { allowedOperations } from '../access/operations.ts'
 import { errorCodes } from '../error-code.ts'
-import type { RequestContext } from '../request-context.ts'
+import { served } from '../served-api.ts'
 import type { BrokerServices } from '../services.ts'
 
-export function handleDescribeGroups(
-  services: BrokerServices,
+type Services = Pick<BrokerServices, 'groups'>
+
+function handleDescribeGroups(
+  services: Services,
   request: DescribeGroupsRequest,
   { version }: RequestContext,
 ): DescribeGroupsResponse {
   return createDescribeGroupsResponse({
-    groups: request.groups.map((groupId) => ({
-      ...describe(services, groupId, version),
-      ...(request.includeAuthorizedOperations && { authorizedOperations: allowedOperations.group }),
-    })),
+    groups: request.groups.map((groupId) => {
+      const group = describe(services, groupId, version)
+      const isTold = request.includeAuthorizedOperations && group.errorCode === errorCodes.NONE
+      return isTold ? { ...group, authorizedOperations: allowedOperations.group } : group
+    }),
   })
 }
 
 function describe(
-  { groups }: BrokerServices,
+  { groups }: Services,
   groupId: string,
   version: number,
 ): DescribeGroupsResponseDescribedGroup {
-  const group = groups.group(groupId)
+  const group = groups.classic.find(groupId)
   if (!group) {
     const missing = createDescribeGroupsResponseDescribedGroup({ groupId, groupState: 'Dead' })
     if (version < 6) return missing
@@ -60,3 +67,9 @@ function describe(
     ),
   })
 }
+
+export const describeGroupsApi = served({
+  api: describeGroups,
+  filter: describeGroupsFilter,
+  handle: handleDescribeGroups,
+})

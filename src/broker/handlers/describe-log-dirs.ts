@@ -5,6 +5,7 @@
  * Differs from Apache Kafka: size and free space of the disk (v4+) are not known, -1. A partition that the disk has failed
  * does not take the folder offline; it is listed with the size it had.
  */
+
 import {
   createDescribeLogDirsResponse,
   createDescribeLogDirsResponseDescribeLogDirsPartition,
@@ -13,12 +14,17 @@ import {
   type DescribeLogDirsRequest,
   type DescribeLogDirsResponse,
   type DescribeLogDirsResponseDescribeLogDirsTopic,
+  describeLogDirs,
 } from '../../protocol/messages/generated/describe-log-dirs.ts'
+import { describeLogDirsFilter } from '../access/cluster-filters.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
+import { served } from '../served-api.ts'
 import type { BrokerServices } from '../services.ts'
 
-export function handleDescribeLogDirs(
-  services: BrokerServices,
+type Services = Pick<BrokerServices, 'topics' | 'logs'>
+
+function handleDescribeLogDirs(
+  services: Services,
   request: DescribeLogDirsRequest,
 ): DescribeLogDirsResponse {
   const { description: logDir } = services.logs
@@ -28,7 +34,7 @@ export function handleDescribeLogDirs(
 }
 
 function describeTopics(
-  services: BrokerServices,
+  services: Services,
   request: DescribeLogDirsRequest,
 ): DescribeLogDirsResponseDescribeLogDirsTopic[] {
   const wanted = request.topics && wantedPartitions(request.topics)
@@ -59,3 +65,9 @@ function describe({ partition, sizeInBytes }: PartitionLog) {
     partitionSize: BigInt(sizeInBytes),
   })
 }
+
+export const describeLogDirsApi = served({
+  api: describeLogDirs,
+  filter: describeLogDirsFilter,
+  handle: handleDescribeLogDirs,
+})

@@ -2,6 +2,7 @@
  * DescribeProducers v0 (KIP-664): who has written to a partition with a producer id, and where the transaction that it has
  * open there begins. As in Apache Kafka.
  */
+
 import { KafkaError } from '../../core/errors.ts'
 import {
   createDescribeProducersResponse,
@@ -11,16 +12,21 @@ import {
   type DescribeProducersRequest,
   type DescribeProducersResponse,
   type DescribeProducersResponsePartitionResponse,
+  describeProducers,
 } from '../../protocol/messages/generated/describe-producers.ts'
+import { describeProducersFilter } from '../access/topic-filters.ts'
 import { toErrorCode, toErrorMessage } from '../error-code.ts'
 import type { ProducerView } from '../log/producer-state.ts'
 import { onlinePartition, unknownTopic } from '../partition-lookup.ts'
+import { served } from '../served-api.ts'
 import type { BrokerServices } from '../services.ts'
 import { faultOfTopicName } from '../topics/topic-name.ts'
 import type { Topic } from '../topics/topic-registry.ts'
 
-export function handleDescribeProducers(
-  services: BrokerServices,
+type Services = Pick<BrokerServices, 'runtime' | 'topics'>
+
+function handleDescribeProducers(
+  services: Services,
   request: DescribeProducersRequest,
 ): DescribeProducersResponse {
   return createDescribeProducersResponse({
@@ -32,7 +38,7 @@ export function handleDescribeProducers(
   })
 }
 
-function topicOrFault({ topics }: BrokerServices, name: string): Topic | KafkaError {
+function topicOrFault({ topics }: Services, name: string): Topic | KafkaError {
   const fault = faultOfTopicName(name)
   if (!fault) return topics.byName(name) ?? unknownTopic(name)
   const code = 'INVALID_TOPIC_EXCEPTION'
@@ -40,7 +46,7 @@ function topicOrFault({ topics }: BrokerServices, name: string): Topic | KafkaEr
 }
 
 function answer(
-  { runtime }: BrokerServices,
+  { runtime }: Services,
   topic: Topic | KafkaError,
   partitionIndex: number,
 ): DescribeProducersResponsePartitionResponse {
@@ -67,3 +73,9 @@ function describe({ epoch, transactionFirstOffset, ...producer }: ProducerView) 
     currentTxnStartOffset: transactionFirstOffset,
   })
 }
+
+export const describeProducersApi = served({
+  api: describeProducers,
+  filter: describeProducersFilter,
+  handle: handleDescribeProducers,
+})

@@ -4,6 +4,7 @@
  * topic that it names. As in Apache Kafka, but for a partition that the disk has failed: it keeps its leader, as in
  * Metadata.
  */
+
 import {
   createDescribeTopicPartitionsResponse,
   createDescribeTopicPartitionsResponseCursor,
@@ -13,18 +14,23 @@ import {
   type DescribeTopicPartitionsResponse,
   type DescribeTopicPartitionsResponsePartition,
   type DescribeTopicPartitionsResponseTopic,
+  describeTopicPartitions,
 } from '../../protocol/messages/generated/describe-topic-partitions.ts'
+import { describeTopicPartitionsFilter } from '../access/metadata-filter.ts'
 import { allowedOperations } from '../access/operations.ts'
 import { errorCodes } from '../error-code.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
+import { served } from '../served-api.ts'
 import type { BrokerServices } from '../services.ts'
 import { faultOfTopicName } from '../topics/topic-name.ts'
+
+type Services = Pick<BrokerServices, 'config' | 'topics'>
 
 /** Kafka's `max.request.partition.size.limit`. */
 const partitionsMax = 2000
 
-export function handleDescribeTopicPartitions(
-  services: BrokerServices,
+function handleDescribeTopicPartitions(
+  services: Services,
   request: DescribeTopicPartitionsRequest,
 ): DescribeTopicPartitionsResponse {
   const { cursor } = request
@@ -62,7 +68,7 @@ export function handleDescribeTopicPartitions(
 
 /** What is asked for, from where the cursor stands on, each once and in order. */
 function namesFrom(
-  { topics }: BrokerServices,
+  { topics }: Services,
   request: DescribeTopicPartitionsRequest,
   first: string,
 ): string[] {
@@ -112,3 +118,9 @@ function refused({ topics }: DescribeTopicPartitionsRequest): DescribeTopicParti
     ),
   })
 }
+
+export const describeTopicPartitionsApi = served({
+  api: describeTopicPartitions,
+  filter: describeTopicPartitionsFilter,
+  handle: handleDescribeTopicPartitions,
+})

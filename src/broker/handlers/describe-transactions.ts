@@ -1,4 +1,5 @@
 /** DescribeTransactions v0 (KIP-664). As in Apache Kafka. */
+
 import { groupBy } from '../../core/group-by.ts'
 import { errorCode } from '../../protocol/error-codes.ts'
 import {
@@ -8,11 +9,16 @@ import {
   type DescribeTransactionsRequest,
   type DescribeTransactionsResponse,
   type DescribeTransactionsResponseTransactionState,
+  describeTransactions,
 } from '../../protocol/messages/generated/describe-transactions.ts'
+import { describeTransactionsFilter } from '../access/transaction-filters.ts'
+import { served } from '../served-api.ts'
 import type { BrokerServices } from '../services.ts'
 
-export function handleDescribeTransactions(
-  services: BrokerServices,
+type Services = Pick<BrokerServices, 'transactions'>
+
+function handleDescribeTransactions(
+  services: Services,
   { transactionalIds }: DescribeTransactionsRequest,
 ): DescribeTransactionsResponse {
   return createDescribeTransactionsResponse({
@@ -21,7 +27,7 @@ export function handleDescribeTransactions(
 }
 
 function describe(
-  { transactions }: BrokerServices,
+  { transactions }: Services,
   transactionalId: string,
 ): DescribeTransactionsResponseTransactionState {
   const found = transactionalId === '' ? undefined : transactions.find(transactionalId)
@@ -48,3 +54,9 @@ function describe(
     ),
   })
 }
+
+export const describeTransactionsApi = served({
+  api: describeTransactions,
+  filter: describeTransactionsFilter,
+  handle: handleDescribeTransactions,
+})

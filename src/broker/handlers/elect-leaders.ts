@@ -2,6 +2,7 @@
  * ElectLeaders v0–2: this node leads every partition and is the only choice, so there is nothing to elect
  * (ELECTION_NOT_NEEDED); where all partitions are asked for, those are not listed. As in Apache Kafka.
  */
+
 import { KafkaError } from '../../core/errors.ts'
 import {
   createElectLeadersResponse,
@@ -9,15 +10,20 @@ import {
   createElectLeadersResponseReplicaElectionResult,
   type ElectLeadersRequest,
   type ElectLeadersResponse,
+  electLeaders,
 } from '../../protocol/messages/generated/elect-leaders.ts'
+import { electLeadersFilter } from '../access/cluster-filters.ts'
 import { errorCodes, toErrorCode, toErrorMessage } from '../error-code.ts'
 import { missingPartition } from '../partition-lookup.ts'
+import { served } from '../served-api.ts'
 import type { BrokerServices } from '../services.ts'
+
+type Services = Pick<BrokerServices, 'runtime' | 'topics'>
 
 const uncleanElection = 1
 
-export function handleElectLeaders(
-  services: BrokerServices,
+function handleElectLeaders(
+  services: Services,
   { electionType, topicPartitions }: ElectLeadersRequest,
 ): ElectLeadersResponse {
   const isKnown = electionType >= 0 && electionType <= uncleanElection
@@ -48,7 +54,7 @@ export function handleElectLeaders(
   return createElectLeadersResponse({ errorCode, replicaElectionResults })
 }
 
-function refusalOf({ topics }: BrokerServices, topic: string, partition: number): KafkaError {
+function refusalOf({ topics }: Services, topic: string, partition: number): KafkaError {
   return (
     missingPartition(topics, topic, partition) ??
     new KafkaError(`${topic}-${partition} has its leader, and no other replica`, {
@@ -62,3 +68,9 @@ function unknownElection(electionType: number): KafkaError {
     code: 'INVALID_REQUEST',
   })
 }
+
+export const electLeadersApi = served({
+  api: electLeaders,
+  filter: electLeadersFilter,
+  handle: handleElectLeaders,
+})

@@ -3,18 +3,24 @@
  *
  * Differs from Apache Kafka: answered when the markers are durable, so what was committed can be read then.
  */
+
+import type { RequestContext } from '../../backend/request-context.ts'
 import { errorCode } from '../../protocol/error-codes.ts'
 import {
   createEndTxnResponse,
   type EndTxnRequest,
   type EndTxnResponse,
+  endTxn,
 } from '../../protocol/messages/generated/end-txn.ts'
+import { endTxnFilter } from '../access/transaction-filters.ts'
 import { toErrorCode } from '../error-code.ts'
-import type { RequestContext } from '../request-context.ts'
+import { served } from '../served-api.ts'
 import type { BrokerServices } from '../services.ts'
 
-export async function handleEndTxn(
-  { transactions, runtime }: BrokerServices,
+type Services = Pick<BrokerServices, 'runtime' | 'transactions'>
+
+async function handleEndTxn(
+  { transactions, runtime }: Services,
   { transactionalId, producerId, producerEpoch, committed }: EndTxnRequest,
   { version }: RequestContext,
 ): Promise<EndTxnResponse> {
@@ -37,3 +43,9 @@ export async function handleEndTxn(
     return createEndTxnResponse({ errorCode: toErrorCode(runtime.logger, error) })
   }
 }
+
+export const endTxnApi = served({
+  api: endTxn,
+  filter: endTxnFilter,
+  handle: handleEndTxn,
+})

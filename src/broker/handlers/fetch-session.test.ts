@@ -124,8 +124,8 @@ test('a session of a broker that is gone is not found', async () => {
   })
 })
 
-test('fetchSessionsMax: 0 grants none', async () => {
-  const broker = await withOrders(2, { fetchSessionsMax: 0 })
+test('maxFetchSessions: 0 grants none', async () => {
+  const broker = await withOrders(2, { maxFetchSessions: 0 })
   expect((await ask(broker, { wants: bothPartitions })).id).toBe(0)
 })
 
@@ -160,7 +160,7 @@ describe('a long poll', () => {
   })
 
   test('whose caller leaves opens no session', async () => {
-    const broker = await withOrders(2, { fetchSessionsMax: 1 })
+    const broker = await withOrders(2, { maxFetchSessions: 1 })
     const gone = new AbortController()
     const answer = ask(broker, { wants: bothPartitions, maxWaitMs: 5000, signal: gone.signal })
     await runAll()

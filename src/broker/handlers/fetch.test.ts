@@ -11,6 +11,7 @@ import {
   type TestBroker,
   valuesIn,
 } from '../../../test/broker/test-broker.ts'
+import { testSession } from '../../../test/broker/test-session.ts'
 import { errorName } from '../../protocol/error-codes.ts'
 import {
   createFetchRequest,
@@ -65,8 +66,8 @@ describe('a long poll', () => {
     expect(await answer).toMatchObject({ error: 'NONE', values: [], highWatermark: 0n })
   })
 
-  test('waits no longer than fetchMaxWaitMs', async () => {
-    const broker = await openTestBroker({ config: { fetchMaxWaitMs: 1000 } })
+  test('waits no longer than fetchMaxWait', async () => {
+    const broker = await openTestBroker({ config: { fetchMaxWait: 1000 } })
     await createTopic(broker, 'orders')
     const answer = fetchFrom(broker, 'orders', 0n, { maxWaitMs: 2_000_000_000 })
     await runAll()
@@ -162,7 +163,7 @@ describe('a long poll', () => {
   })
 
   test('is answered at once when too many wait', async () => {
-    const broker = await openTestBroker({ config: { waitingFetchesMax: 1 } })
+    const broker = await openTestBroker({ config: { maxWaitingFetches: 1 } })
     await createTopic(broker, 'orders')
     const first = fetchFrom(broker, 'orders', 0n, { maxWaitMs: 5000 })
     await runAll()
@@ -266,7 +267,10 @@ test.each([15, 16])(
     const topics = [createFetchRequestFetchTopic({ topicId, partitions: [partition] })]
     const request = createFetchRequest({ minBytes: 1, maxWaitMs: 5000, topics })
     const advertised = { host: 'h', port: 9092 }
-    const response = await broker.ask(fetch, request, { version, advertised })
+    const response = await broker.ask(fetch, request, {
+      version,
+      session: testSession({ advertised }),
+    })
     const answer = response.responses[0]!.partitions[0]!
     expect(errorName(answer.errorCode)).toBe('FENCED_LEADER_EPOCH')
     expect(answer.currentLeader).toEqual(

@@ -1,6 +1,7 @@
 /**
  * Fetch v4–18. A long poll: answers when `minBytes` are there, something is wrong with a partition, or `maxWaitMs` is
- * over. While it waits it costs nothing; it looks again when a partition it asked for advances.
+ * over. While it waits it costs nothing, also no memory for what it has found so far; it looks again when a partition it
+ * asked for advances.
  *
  * Only what is on stable storage is served (see partition-log.ts). Whoever reads at the end of a partition makes what
  * was appended behind it go to stable storage at once.
@@ -10,6 +11,9 @@
  * Differs from Apache Kafka: only whole batches are sent; replicas are served as consumers are; the partitions that
  * all sessions remember are limited.
  */
+
+import type { AnswerMemory } from '../../backend/answer-memory.ts'
+import type { RequestContext } from '../../backend/request-context.ts'
 import { emptyBytes } from '../../core/bytes.ts'
 import { KafkaError, OffsetOutOfRangeError } from '../../core/errors.ts'
 import {
@@ -21,15 +25,22 @@ import {
   type FetchRequestFetchPartition,
   type FetchResponse,
   type FetchResponsePartitionData,
+  fetch,
 } from '../../protocol/messages/generated/fetch.ts'
 import { readBatches } from '../../protocol/records/record-batch.ts'
+import { fetchFilter } from '../access/fetch-filter.ts'
 import { toErrorCode } from '../error-code.ts'
 import { type FetchTarget, logOf } from '../fetch/fetch-target.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import { checkLeaderEpoch } from '../partition-lookup.ts'
-import type { RequestContext } from '../request-context.ts'
+import { served } from '../served-api.ts'
 import type { BrokerServices } from '../services.ts'
 import { makeVisibleSoon } from '../visibility.ts'
+
+type Services = Pick<
+  BrokerServices,
+  'config' | 'runtime' | 'topics' | 'longPolls' | 'fetchSessions'
+>
 
 const readCommitted = 1
 
@@ -49,40 +60,46 @@ interface Seen {
   readonly sizeInBytes: number
 }
 
-export async function handleFetch(
-  services: BrokerServices,
+async function handleFetch(
+  services: Services,
   request: FetchRequest,
   context: RequestContext,
 ): Promise<FetchResponse> {
   const { runtime, config, longPolls } = services
+  const { signal, answerMemory } = context
   const exchange = services.fetchSessions.begin(request, context.version)
   const respond = ({ answers }: Look) => {
-    const response = exchange.respond(answers, !context.signal?.aborted)
+    const response = exchange.respond(answers, !signal?.aborted)
     if (answers.some(({ currentLeader }) => currentLeader.leaderId >= 0)) {
-      const endpoint = context.advertised ?? services.advertised()
       const { nodeId } = config
-      response.nodeEndpoints = [createFetchResponseNodeEndpoint({ nodeId, ...endpoint })]
+      response.nodeEndpoints = [
+        createFetchResponseNodeEndpoint({ nodeId, ...context.session.advertised }),
+      ]
     }
     return response
   }
-  const deadline = runtime.monotonicNow() + Math.min(request.maxWaitMs, config.fetchMaxWaitMs)
+  const deadline = runtime.monotonicNow() + Math.min(request.maxWaitMs, config.fetchMaxWait)
   const minBytes = Math.min(request.minBytes, request.maxBytes, config.fetchMaxBytes)
   const { targets } = exchange
   const missing = new Set<FetchTarget>()
   for (let isFirst = true, isLast = false; ; isFirst = false) {
-    const look = await lookOnce(services, request, context.version, { targets, missing, isFirst })
+    const wanted = { targets, missing, isFirst, answerMemory }
+    const look = await lookOnce(services, request, context.version, wanted)
     const isEnough = look.isUrgent || look.bytes >= minBytes || look.seen.size === 0
     if (isEnough || isLast) return respond(look)
+    letGo(look)
+    answerMemory?.settle(0)
     const logs = [...look.seen.keys()]
     const outcome = await longPolls.wait(logs, {
       timeoutMs: deadline - runtime.monotonicNow(),
-      signal: context.signal,
+      signal,
       isWorthLooking: (log) => hasNews(log, look, request) && mayHave(minBytes, look),
     })
     if (outcome === 'advanced') continue
-    // What came meanwhile may be too little for `minBytes`, but now it is due.
+    // What there is may be too little for `minBytes`, but now it is due.
     isLast =
-      outcome === 'expired' && minBytes > 1 && logs.some((log) => hasNews(log, look, request))
+      outcome === 'expired' &&
+      (look.bytes > 0 || (minBytes > 1 && logs.some((log) => hasNews(log, look, request))))
     if (!isLast) return respond(look)
   }
 }
@@ -95,6 +112,7 @@ interface Wanted {
    */
   readonly missing: Set<FetchTarget>
   readonly isFirst: boolean
+  readonly answerMemory: AnswerMemory | undefined
 }
 
 const missingErrors: ReadonlySet<string> = new Set([
@@ -103,12 +121,15 @@ const missingErrors: ReadonlySet<string> = new Set([
 ])
 
 async function lookOnce(
-  services: BrokerServices,
+  services: Services,
   request: FetchRequest,
   version: number,
-  { targets, missing, isFirst }: Wanted,
+  { targets, missing, isFirst, answerMemory }: Wanted,
 ): Promise<Look> {
   const responseBytesMax = Math.min(request.maxBytes, services.config.fetchMaxBytes)
+  /** Bytes that may be held; undefined before there is something to read. */
+  let room = answerMemory ? undefined : responseBytesMax
+  let heldBytes = 0
   const seen = new Map<PartitionLog, Seen>()
   const answers: FetchResponsePartitionData[] = []
   let bytes = 0
@@ -120,19 +141,26 @@ async function lookOnce(
       const visibleEnd = visibleEndOf(log, request)
       seen.set(log, { visibleEnd, sizeInBytes: request.minBytes > 1 ? log.sizeInBytes : 0 })
       const answer = startAnswer(log, wanted, request)
-      const bytesMax = Math.min(wanted.partitionMaxBytes, responseBytesMax - bytes)
       if (answer.divergingEpoch.epoch >= 0) isUrgent = true
       else if (wanted.fetchOffset >= visibleEnd) makeVisibleSoon(log)
-      else if (bytesMax > 0 || bytes === 0) {
+      else {
+        room ??= await answerMemory!.claim(
+          Math.min(responseBytesMax, wantedBytes(targets)),
+          Math.min(log.sizeInBytes, log.config.maxMessageBytes),
+        )
+        const left = responseBytesMax - bytes
+        const bytesMax = Math.min(wanted.partitionMaxBytes, left, room - bytes)
         // One batch is due in a response that is empty so far, whatever its size (KIP-74).
-        await fill(answer, log, {
-          from: wanted.fetchOffset,
-          visibleEnd,
-          bytesMax,
-          minOne: bytes === 0,
-        })
+        if (room > 0 && (bytesMax > 0 || bytes === 0)) {
+          const from = wanted.fetchOffset
+          await fill(answer, log, { from, visibleEnd, bytesMax, minOne: bytes === 0 })
+        }
+        // There is more than the memory for it, whatever `minBytes` says.
+        if (bytesMax < Math.min(wanted.partitionMaxBytes, left))
+          isUrgent ||= isCut(answer, visibleEnd)
       }
       bytes += answer.records!.length
+      heldBytes += answer.records!.buffer.byteLength
       answers.push(answer)
     } catch (error) {
       if (isFirst && error instanceof KafkaError && missingErrors.has(error.code)) {
@@ -142,7 +170,29 @@ async function lookOnce(
       answers.push(failed(services, target, version, error))
     }
   }
+  // Records may be a part of what was read.
+  if (bytes > 0) answerMemory?.settle(Math.max(bytes, Math.min(heldBytes, room!)))
   return { answers, bytes, isUrgent, seen }
+}
+
+/** As far as the limits of the partitions say. */
+function wantedBytes(targets: readonly FetchTarget[]): number {
+  return targets.reduce((sum, { wanted }) => sum + Math.max(0, wanted.partitionMaxBytes), 0)
+}
+
+/** Whether there is more to read than the answer has. */
+function isCut({ records }: FetchResponsePartitionData, visibleEnd: bigint): boolean {
+  let end = -1n
+  for (const { lastOffset } of readBatches(records!)) end = lastOffset + 1n
+  return end < visibleEnd
+}
+
+/** The records are read again when they are due. */
+function letGo({ answers }: Look): void {
+  for (const answer of answers) {
+    answer.records = emptyBytes
+    if (answer.abortedTransactions) answer.abortedTransactions = []
+  }
 }
 
 /** What there is to say besides records. Throws what is wrong with the request for this partition. */
@@ -229,7 +279,7 @@ function mayHave(minBytes: number, look: Look): boolean {
 }
 
 function failed(
-  { config, runtime, topics }: BrokerServices,
+  { config, runtime, topics }: Services,
   target: FetchTarget,
   version: number,
   error: unknown,
@@ -260,3 +310,9 @@ function outOfRange(log: PartitionLog, offset: bigint): KafkaError {
     { code: 'OFFSET_OUT_OF_RANGE' },
   )
 }
+
+export const fetchApi = served({
+  api: fetch,
+  filter: fetchFilter,
+  handle: handleFetch,
+})

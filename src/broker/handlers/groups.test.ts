@@ -311,7 +311,7 @@ describe('committed offsets', () => {
     await createTopic(broker, 'orders')
     expect(await commit(broker, 0n)).toBe('NONE')
     await produceTo(broker, 'orders', batch('a'), { acks: 1 })
-    // 1. The commit waits for the data. 2. The deletion has written that the old offset is gone. 3. The data is synced.
+    // 1. The commit waits for the data. 2. The deletion takes the log away. 3. It writes that the old offset is gone.
     broker.fileSystem.holdSyncs(/orders|__consumer_offsets/)
     const answer = commit(broker, 1n)
     const deletion = broker.ask(
@@ -321,7 +321,7 @@ describe('committed offsets', () => {
         timeoutMs: 1000,
       }),
     )
-    expect(await isSettled(answer)).toBe(false)
+    expect(await isSettled(deletion)).toBe(false)
     broker.fileSystem.releaseSyncs()
     await deletion
     expect(await answer).toBe('UNKNOWN_TOPIC_OR_PARTITION')
@@ -489,6 +489,14 @@ describe('administration', () => {
     expect(await list(broker, ['stable'], ['Classic'])).toEqual([stable])
     expect(await list(broker, ['Empty'])).toEqual([])
     expect(await list(broker, [], ['consumer'])).toEqual([])
+  })
+
+  test('a group whose members just had their time is deleted, also where their timer is late', async () => {
+    const { broker } = await withMember()
+    expect(await remove(broker, 'g')).toBe('NON_EMPTY_GROUP')
+    broker.runtime.stall(10_000)
+    expect(await remove(broker, 'g')).toBe('NONE')
+    expect(await list(broker)).toEqual([])
   })
 
   test('a stable group is described with its members', async () => {

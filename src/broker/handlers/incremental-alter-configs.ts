@@ -3,6 +3,7 @@
  *
  * Differs from Apache Kafka: broker configs cannot be altered (INVALID_REQUEST).
  */
+
 import { KafkaError } from '../../core/errors.ts'
 import {
   createIncrementalAlterConfigsResponse,
@@ -10,20 +11,25 @@ import {
   type IncrementalAlterConfigsRequest,
   type IncrementalAlterConfigsRequestAlterableConfig,
   type IncrementalAlterConfigsResponse,
+  incrementalAlterConfigs,
 } from '../../protocol/messages/generated/incremental-alter-configs.ts'
+import { incrementalAlterConfigsFilter } from '../access/config-filters.ts'
+import { served } from '../served-api.ts'
 import type { BrokerServices } from '../services.ts'
+import { listOf } from '../topics/topic-config-table.ts'
 import {
   effectiveValue,
-  listOf,
   type TopicOverrides,
   topicConfigDefinition,
 } from '../topics/topic-configs.ts'
 import { alterEach } from './alter-topic-configs.ts'
 
+type Services = Pick<BrokerServices, 'config' | 'runtime' | 'topics'>
+
 const operations = { set: 0, delete: 1, append: 2, subtract: 3 } as const
 
-export async function handleIncrementalAlterConfigs(
-  services: BrokerServices,
+async function handleIncrementalAlterConfigs(
+  services: Services,
   { resources, validateOnly }: IncrementalAlterConfigsRequest,
 ): Promise<IncrementalAlterConfigsResponse> {
   const outcomes = await alterEach(
@@ -42,7 +48,7 @@ export async function handleIncrementalAlterConfigs(
 }
 
 function applyAll(
-  services: BrokerServices,
+  services: Services,
   current: TopicOverrides,
   changes: readonly IncrementalAlterConfigsRequestAlterableConfig[],
 ): Map<string, string | null> {
@@ -58,7 +64,7 @@ function applyAll(
 }
 
 function apply(
-  { config }: BrokerServices,
+  { config }: Services,
   next: Map<string, string | null>,
   current: TopicOverrides,
   { name, configOperation, value }: IncrementalAlterConfigsRequestAlterableConfig,
@@ -96,3 +102,9 @@ function apply(
       })
   }
 }
+
+export const incrementalAlterConfigsApi = served({
+  api: incrementalAlterConfigs,
+  filter: incrementalAlterConfigsFilter,
+  handle: handleIncrementalAlterConfigs,
+})

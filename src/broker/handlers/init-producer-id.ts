@@ -5,18 +5,24 @@
  * Differs from Apache Kafka: a transaction that an earlier producer left under way is aborted before the answer, where
  * Kafka answers CONCURRENT_TRANSACTIONS. Two-phase commit (v6) is not served.
  */
+
+import type { RequestContext } from '../../backend/request-context.ts'
 import { errorCode } from '../../protocol/error-codes.ts'
 import {
   createInitProducerIdResponse,
   type InitProducerIdRequest,
   type InitProducerIdResponse,
+  initProducerId,
 } from '../../protocol/messages/generated/init-producer-id.ts'
+import { initProducerIdFilter } from '../access/transaction-filters.ts'
 import { errorCodes, toErrorCode } from '../error-code.ts'
-import type { RequestContext } from '../request-context.ts'
+import { served } from '../served-api.ts'
 import type { BrokerServices } from '../services.ts'
 
-export async function handleInitProducerId(
-  services: BrokerServices,
+type Services = Pick<BrokerServices, 'runtime' | 'producerIds' | 'transactions'>
+
+async function handleInitProducerId(
+  services: Services,
   request: InitProducerIdRequest,
   { version }: RequestContext,
 ): Promise<InitProducerIdResponse> {
@@ -32,7 +38,7 @@ export async function handleInitProducerId(
 }
 
 async function initTransactional(
-  { transactions }: BrokerServices,
+  { transactions }: Services,
   { transactionTimeoutMs: timeoutMs, producerId, producerEpoch }: InitProducerIdRequest,
   transactionalId: string,
   version: number,
@@ -56,3 +62,9 @@ async function initTransactional(
 function refused(code: number): InitProducerIdResponse {
   return createInitProducerIdResponse({ errorCode: code, producerId: -1n, producerEpoch: -1 })
 }
+
+export const initProducerIdApi = served({
+  api: initProducerId,
+  filter: initProducerIdFilter,
+  handle: handleInitProducerId,
+})

@@ -1,8 +1,15 @@
-/** What readers see of transactions. The transactions are put into the folder by hand: they are not served yet. */
+/** What readers see of transactions. Those that are ended are put into the folder by hand. */
 import { expect, test } from 'vitest'
 import { FaultyFileSystem } from '../../../test/broker/faulty-file-system.ts'
 import { ManualRuntime } from '../../../test/broker/manual-runtime.ts'
-import { fetchFrom, offsetAt, openTestBroker } from '../../../test/broker/test-broker.ts'
+import {
+  batch,
+  fetchFrom,
+  offsetAt,
+  openTestBroker,
+  produceTo,
+} from '../../../test/broker/test-broker.ts'
+import { TransactionalProducer } from '../../../test/broker/transactional-producer.ts'
 import {
   createListOffsetsRequest,
   createListOffsetsRequestListOffsetsPartition,
@@ -30,7 +37,7 @@ function marker(producerId: bigint, type: 'abort' | 'commit'): Uint8Array {
   return builder.build({ producerId, producerEpoch: 0, isTransactional: true, isControl: true })
 }
 
-/** 0 of 1, 1 of 2, 2 aborts 1, 3 commits 2, 4 of 3 which stays open, 5 of nobody. */
+/** 0 of 1, 1 of 2, 2 aborts 1, 3 commits 2, 4 of a third which stays open, 5 of nobody. */
 async function withTransactions() {
   const runtime = new ManualRuntime()
   const fileSystem = new FaultyFileSystem(createMemoryFileSystem())
@@ -46,12 +53,13 @@ async function withTransactions() {
   log.append(transactional(2n, 0, 'committed'))
   log.append(marker(1n, 'abort'), 'broker')
   log.append(marker(2n, 'commit'), 'broker')
-  log.append(transactional(3n, 0, 'open'))
-  const plain = new BatchBuilder()
-  plain.append(0, null, 'plain')
-  log.append(plain.build())
   await store.close()
-  return openTestBroker({ fileSystem, runtime })
+  const broker = await openTestBroker({ fileSystem, runtime })
+  // One that no coordinator knows of would be ended at the start.
+  const producer = await TransactionalProducer.open(broker, 'teller')
+  await producer.send('orders', 'open')
+  await produceTo(broker, 'orders', batch('plain'))
+  return broker
 }
 
 test('read_uncommitted sees everything, and is told of no aborted transactions', async () => {

@@ -3,21 +3,28 @@
  * v4 on (KIP-394), static ones (KIP-345) never.
  *
  * Differs from Apache Kafka: the first rebalance waits `groupInitialRebalanceDelay`, 0 by default; a static member that
- * comes back with other topics causes a rebalance.
+ * comes back with other topics causes a rebalance; an id from MEMBER_ID_REQUIRED that nobody uses keeps no group without
+ * members from being empty.
  */
+
+import type { RequestContext } from '../../backend/request-context.ts'
 import { errorCode } from '../../protocol/error-codes.ts'
 import {
   createJoinGroupResponse,
   createJoinGroupResponseMember,
   type JoinGroupRequest,
   type JoinGroupResponse,
+  joinGroup,
 } from '../../protocol/messages/generated/join-group.ts'
+import { joinGroupFilter } from '../access/group-filters.ts'
 import { errorCodes, toErrorCode } from '../error-code.ts'
-import type { RequestContext } from '../request-context.ts'
+import { served } from '../served-api.ts'
 import type { BrokerServices } from '../services.ts'
 
-export async function handleJoinGroup(
-  services: BrokerServices,
+type Services = Pick<BrokerServices, 'config' | 'runtime' | 'groups'>
+
+async function handleJoinGroup(
+  services: Services,
   request: JoinGroupRequest,
   context: RequestContext,
 ): Promise<JoinGroupResponse> {
@@ -36,12 +43,12 @@ export async function handleJoinGroup(
     return refuse(errorCodes.INVALID_SESSION_TIMEOUT)
   }
   try {
-    const reply = await groups.join(groupId, {
+    const reply = await groups.classic.join(groupId, {
       memberId,
       newMemberId: `${groupInstanceId ?? context.clientId ?? ''}-${runtime.uuid()}`,
       groupInstanceId,
       clientId: context.clientId ?? '',
-      clientHost: context.host,
+      clientHost: context.session.clientAddress,
       sessionTimeoutMs,
       // v0 has no rebalance timeout of its own.
       rebalanceTimeoutMs:
@@ -65,3 +72,9 @@ export async function handleJoinGroup(
     return refuse(toErrorCode(runtime.logger, error))
   }
 }
+
+export const joinGroupApi = served({
+  api: joinGroup,
+  filter: joinGroupFilter,
+  handle: handleJoinGroup,
+})

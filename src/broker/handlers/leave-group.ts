@@ -1,4 +1,6 @@
 /** LeaveGroup v0–5: one member before v3, any number from then on (KIP-345). As in Apache Kafka. */
+
+import type { RequestContext } from '../../backend/request-context.ts'
 import { errorCode } from '../../protocol/error-codes.ts'
 import {
   createLeaveGroupResponse,
@@ -6,25 +8,29 @@ import {
   type LeaveGroupRequest,
   type LeaveGroupResponse,
   type LeaveGroupResponseMemberResponse,
+  leaveGroup,
 } from '../../protocol/messages/generated/leave-group.ts'
+import { leaveGroupFilter } from '../access/group-filters.ts'
 import { errorCodes } from '../error-code.ts'
-import type { RequestContext } from '../request-context.ts'
+import { served } from '../served-api.ts'
 import type { BrokerServices } from '../services.ts'
 
-export async function handleLeaveGroup(
-  { groups }: BrokerServices,
+type Services = Pick<BrokerServices, 'groups'>
+
+async function handleLeaveGroup(
+  { groups }: Services,
   request: LeaveGroupRequest,
   { version }: RequestContext,
 ): Promise<LeaveGroupResponse> {
   const { groupId } = request
   if (groupId === '') return createLeaveGroupResponse({ errorCode: errorCodes.INVALID_GROUP_ID })
   if (version < 3) {
-    const error = await groups.leave(groupId, request.memberId, null)
+    const error = await groups.classic.leave(groupId, request.memberId, null)
     return createLeaveGroupResponse({ errorCode: errorCode(error) })
   }
   const members: LeaveGroupResponseMemberResponse[] = []
   for (const { memberId, groupInstanceId } of request.members) {
-    const error = await groups.leave(groupId, memberId, groupInstanceId)
+    const error = await groups.classic.leave(groupId, memberId, groupInstanceId)
     members.push(
       createLeaveGroupResponseMemberResponse({
         memberId,
@@ -35,3 +41,9 @@ export async function handleLeaveGroup(
   }
   return createLeaveGroupResponse({ members })
 }
+
+export const leaveGroupApi = served({
+  api: leaveGroup,
+  filter: leaveGroupFilter,
+  handle: handleLeaveGroup,
+})

@@ -3,18 +3,22 @@
  *
  * Differs from Apache Kafka: there are classic groups only.
  */
+
 import {
   createListGroupsResponse,
   createListGroupsResponseListedGroup,
   type ListGroupsRequest,
   type ListGroupsResponse,
+  listGroups,
 } from '../../protocol/messages/generated/list-groups.ts'
+import { listGroupsFilter } from '../access/group-filters.ts'
+import { served } from '../served-api.ts'
 import type { BrokerServices } from '../services.ts'
 
-export const classicGroup = 'classic'
+type Services = Pick<BrokerServices, 'groups'>
 
-export function handleListGroups(
-  { groups }: BrokerServices,
+function handleListGroups(
+  { groups }: Services,
   { statesFilter, typesFilter }: ListGroupsRequest,
 ): ListGroupsResponse {
   const isListed = (filter: readonly string[], value: string) =>
@@ -22,14 +26,20 @@ export function handleListGroups(
   return createListGroupsResponse({
     groups: groups
       .groups()
-      .filter(({ state }) => isListed(statesFilter, state) && isListed(typesFilter, classicGroup))
-      .map(({ id, protocolType, state }) =>
+      .filter(({ state, kind }) => isListed(statesFilter, state) && isListed(typesFilter, kind))
+      .map(({ id, protocolType, state, kind }) =>
         createListGroupsResponseListedGroup({
           groupId: id,
           protocolType,
           groupState: state,
-          groupType: classicGroup,
+          groupType: kind,
         }),
       ),
   })
 }
+
+export const listGroupsApi = served({
+  api: listGroups,
+  filter: listGroupsFilter,
+  handle: handleListGroups,
+})

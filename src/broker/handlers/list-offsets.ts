@@ -6,6 +6,8 @@
  * Differs from Apache Kafka: the answer to -1, and to -3, waits until what was appended so far is on stable storage,
  * so that it covers all that was acknowledged.
  */
+
+import type { RequestContext } from '../../backend/request-context.ts'
 import { KafkaError } from '../../core/errors.ts'
 import {
   createListOffsetsResponse,
@@ -15,12 +17,16 @@ import {
   type ListOffsetsRequestListOffsetsPartition,
   type ListOffsetsResponse,
   type ListOffsetsResponseListOffsetsPartitionResponse,
+  listOffsets,
 } from '../../protocol/messages/generated/list-offsets.ts'
+import { listOffsetsFilter } from '../access/topic-filters.ts'
 import { toErrorCode } from '../error-code.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import { checkLeaderEpoch, onlinePartition, unknownTopic } from '../partition-lookup.ts'
-import type { RequestContext } from '../request-context.ts'
+import { served } from '../served-api.ts'
 import type { BrokerServices } from '../services.ts'
+
+type Services = Pick<BrokerServices, 'runtime' | 'topics'>
 
 const latest = -1n
 const earliest = -2n
@@ -49,8 +55,8 @@ interface Found {
 
 const nothing: Found = { offset: -1n, timestamp: -1n, leaderEpoch: -1 }
 
-export async function handleListOffsets(
-  services: BrokerServices,
+async function handleListOffsets(
+  services: Services,
   request: ListOffsetsRequest,
   context: RequestContext,
 ): Promise<ListOffsetsResponse> {
@@ -88,7 +94,7 @@ function keyOf(name: string, partitionIndex: number): string {
 }
 
 async function answer(
-  services: BrokerServices,
+  services: Services,
   name: string,
   wanted: ListOffsetsRequestListOffsetsPartition,
   repeated: ReadonlySet<string>,
@@ -145,3 +151,9 @@ async function lookUp(
 function foundAt(log: PartitionLog, offset: bigint, timestamp: bigint): Found {
   return { offset, timestamp, leaderEpoch: log.leaderEpochAt(offset) }
 }
+
+export const listOffsetsApi = served({
+  api: listOffsets,
+  filter: listOffsetsFilter,
+  handle: handleListOffsets,
+})

@@ -4,15 +4,21 @@
  * Differs from Apache Kafka: patterns are JavaScript's regular expressions, not RE2's; of those with the same meaning in
  * both nothing differs. They are limited in length.
  */
+
 import { errorCode } from '../../protocol/error-codes.ts'
 import {
   createListTransactionsResponse,
   createListTransactionsResponseTransactionState,
   type ListTransactionsRequest,
   type ListTransactionsResponse,
+  listTransactions,
 } from '../../protocol/messages/generated/list-transactions.ts'
+import { listTransactionsFilter } from '../access/transaction-filters.ts'
+import { served } from '../served-api.ts'
 import type { BrokerServices } from '../services.ts'
 import type { TransactionSnapshot } from '../transaction/transaction-messages.ts'
+
+type Services = Pick<BrokerServices, 'runtime' | 'transactions'>
 
 const states: ReadonlySet<string> = new Set([
   'Empty',
@@ -26,8 +32,8 @@ const states: ReadonlySet<string> = new Set([
 const unusedStates: ReadonlySet<string> = new Set(['Dead', 'PrepareEpochFence'])
 const patternLengthMax = 1000
 
-export function handleListTransactions(
-  { transactions, runtime }: BrokerServices,
+function handleListTransactions(
+  { transactions, runtime }: Services,
   request: ListTransactionsRequest,
 ): ListTransactionsResponse {
   const pattern = toPattern(request.transactionalIdPattern)
@@ -73,3 +79,9 @@ function toPattern(text: string | null): RegExp | undefined | 'invalid' {
     return 'invalid'
   }
 }
+
+export const listTransactionsApi = served({
+  api: listTransactions,
+  filter: listTransactionsFilter,
+  handle: handleListTransactions,
+})

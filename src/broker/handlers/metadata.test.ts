@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { createTopic, metadataOf, openTestBroker } from '../../../test/broker/test-broker.ts'
+import { testSession } from '../../../test/broker/test-session.ts'
 import { errorName } from '../../protocol/error-codes.ts'
 import {
   createMetadataRequest,
@@ -8,11 +9,9 @@ import {
 } from '../../protocol/messages/generated/metadata.ts'
 
 test('the cluster: one node, which is also the controller', async () => {
-  const broker = await openTestBroker({
-    config: { nodeId: 7 },
-    advertised: () => ({ host: 'h', port: 9092 }),
-  })
-  const response = await broker.ask(metadata, createMetadataRequest({ topics: [] }))
+  const broker = await openTestBroker({ config: { nodeId: 7 } })
+  const session = testSession({ advertised: { host: 'h', port: 9092 } })
+  const response = await broker.ask(metadata, createMetadataRequest({ topics: [] }), { session })
   expect(response).toMatchObject({
     clusterId: broker.broker.clusterId,
     controllerId: 7,

@@ -6,6 +6,7 @@
  * broker's own metadata log is not listed.
  */
 
+import type { RequestContext } from '../../backend/request-context.ts'
 import {
   createMetadataResponse,
   createMetadataResponseBroker,
@@ -15,19 +16,23 @@ import {
   type MetadataRequestTopic,
   type MetadataResponse,
   type MetadataResponseTopic,
+  metadata,
 } from '../../protocol/messages/generated/metadata.ts'
 import { zeroUuid } from '../../protocol/uuid.ts'
+import { metadataFilter } from '../access/metadata-filter.ts'
 import { allowedOperations } from '../access/operations.ts'
 import { errorCodes, toErrorCode } from '../error-code.ts'
-import type { RequestContext } from '../request-context.ts'
+import { served } from '../served-api.ts'
 import type { BrokerServices } from '../services.ts'
 import { faultOfTopicName } from '../topics/topic-name.ts'
 import type { Topic } from '../topics/topic-registry.ts'
 
-export async function handleMetadata(
-  services: BrokerServices,
+type Services = Pick<BrokerServices, 'config' | 'runtime' | 'clusterId' | 'topics'>
+
+async function handleMetadata(
+  services: Services,
   request: MetadataRequest,
-  { version, advertised = services.advertised() }: RequestContext,
+  { version, session: { advertised } }: RequestContext,
 ): Promise<MetadataResponse> {
   const { config, clusterId, topics } = services
   const { host, port } = advertised
@@ -49,7 +54,7 @@ export async function handleMetadata(
 }
 
 async function answer(
-  services: BrokerServices,
+  services: Services,
   { topicId, name }: MetadataRequestTopic,
   request: MetadataRequest,
   version: number,
@@ -75,7 +80,7 @@ async function answer(
 }
 
 function describe(
-  { config }: BrokerServices,
+  { config }: Services,
   topic: Topic,
   request: MetadataRequest,
 ): MetadataResponseTopic {
@@ -103,3 +108,9 @@ function describe(
 function failed(name: string | null, topicId: string, errorCode: number): MetadataResponseTopic {
   return createMetadataResponseTopic({ errorCode, name, topicId })
 }
+
+export const metadataApi = served({
+  api: metadata,
+  filter: metadataFilter,
+  handle: handleMetadata,
+})

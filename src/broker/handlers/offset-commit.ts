@@ -4,6 +4,8 @@
  *
  * Differs from Apache Kafka: `retentionTimeMs` (v2–4) is not looked at; the broker's `offsetsRetention` holds.
  */
+
+import type { RequestContext } from '../../backend/request-context.ts'
 import { errorCode } from '../../protocol/error-codes.ts'
 import {
   createOffsetCommitResponse,
@@ -11,15 +13,20 @@ import {
   createOffsetCommitResponseTopic,
   type OffsetCommitRequest,
   type OffsetCommitResponse,
+  offsetCommit,
 } from '../../protocol/messages/generated/offset-commit.ts'
+import { offsetCommitFilter } from '../access/group-filters.ts'
 import { errorCodes, toErrorCode } from '../error-code.ts'
+import { levelOf } from '../log/disk-reserve.ts'
 import { onlinePartition, topicOf } from '../partition-lookup.ts'
-import type { RequestContext } from '../request-context.ts'
+import { served } from '../served-api.ts'
 import type { BrokerServices } from '../services.ts'
 import { type AcceptedOffset, storable, toOffset } from './offsets-to-store.ts'
 
-export async function handleOffsetCommit(
-  services: BrokerServices,
+type Services = Pick<BrokerServices, 'runtime' | 'topics' | 'groups' | 'config'>
+
+async function handleOffsetCommit(
+  services: Services,
   request: OffsetCommitRequest,
   { version }: RequestContext,
 ): Promise<OffsetCommitResponse> {
@@ -47,7 +54,7 @@ export async function handleOffsetCommit(
 }
 
 function check(
-  { groups }: BrokerServices,
+  { groups }: Services,
   { groupId, memberId, groupInstanceId, generationIdOrMemberEpoch }: OffsetCommitRequest,
 ): number {
   return errorCode(
@@ -56,7 +63,7 @@ function check(
 }
 
 async function store(
-  services: BrokerServices,
+  services: Services,
   request: OffsetCommitRequest,
   accepted: readonly AcceptedOffset[],
 ): Promise<void> {
@@ -66,12 +73,12 @@ async function store(
   let outcome = check(services, request)
   if (outcome === errorCodes.NONE) {
     try {
-      await services.groups.commit(
+      await services.groups.offsets.commit(
         request.groupId,
         stored.map(({ offset }) => offset),
       )
     } catch (error) {
-      services.runtime.logger.error(
+      services.runtime.logger[levelOf(error, 'error')](
         { err: error, group: request.groupId },
         'offsets could not be stored',
       )
@@ -80,3 +87,9 @@ async function store(
   }
   for (const { answer } of stored) answer.errorCode = outcome
 }
+
+export const offsetCommitApi = served({
+  api: offsetCommit,
+  filter: offsetCommitFilter,
+  handle: handleOffsetCommit,
+})

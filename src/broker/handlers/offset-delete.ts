@@ -2,6 +2,7 @@
  * OffsetDelete v0 (KIP-496): committed offsets of topics that a group does not read. Durable before the answer. As in
  * Apache Kafka, but that the topics of a member who waits for the next generation count already.
  */
+
 import { errorCode } from '../../protocol/error-codes.ts'
 import {
   createOffsetDeleteResponse,
@@ -9,14 +10,18 @@ import {
   createOffsetDeleteResponseTopic,
   type OffsetDeleteRequest,
   type OffsetDeleteResponse,
+  offsetDelete,
 } from '../../protocol/messages/generated/offset-delete.ts'
+import { offsetDeleteFilter } from '../access/group-filters.ts'
 import { errorCodes, toErrorCode } from '../error-code.ts'
 import type { Group } from '../group/group.ts'
-import { isSubscribed } from '../group/protocol-choice.ts'
+import { served } from '../served-api.ts'
 import type { BrokerServices } from '../services.ts'
 
-export async function handleOffsetDelete(
-  services: BrokerServices,
+type Services = Pick<BrokerServices, 'runtime' | 'topics' | 'groups'>
+
+async function handleOffsetDelete(
+  services: Services,
   request: OffsetDeleteRequest,
 ): Promise<OffsetDeleteResponse> {
   const { groupId } = request
@@ -36,26 +41,25 @@ export async function handleOffsetDelete(
     return createOffsetDeleteResponseTopic({ name, partitions: answers })
   })
   try {
-    await services.groups.deleteOffsets(groupId, gone)
+    await services.groups.offsets.delete(groupId, gone)
     return createOffsetDeleteResponse({ topics })
   } catch (error) {
     return refused(toErrorCode(services.runtime.logger, error))
   }
 }
 
-function refusalOf(
-  { topics }: BrokerServices,
-  group: Group,
-  topic: string,
-  partition: number,
-): number {
+function refusalOf({ topics }: Services, group: Group, topic: string, partition: number): number {
   if (!topics.byName(topic)?.partitions[partition]) return errorCodes.UNKNOWN_TOPIC_OR_PARTITION
-  return isSubscribed(group.protocolType, group.members(), topic)
-    ? errorCode('GROUP_SUBSCRIBED_TO_TOPIC')
-    : errorCodes.NONE
+  return group.isSubscribedTo(topic) ? errorCode('GROUP_SUBSCRIBED_TO_TOPIC') : errorCodes.NONE
 }
 
 /** For the request as a whole. */
 function refused(code: number): OffsetDeleteResponse {
   return createOffsetDeleteResponse({ errorCode: code })
 }
+
+export const offsetDeleteApi = served({
+  api: offsetDelete,
+  filter: offsetDeleteFilter,
+  handle: handleOffsetDelete,
+})

@@ -4,6 +4,8 @@
  *
  * Differs from Apache Kafka: member id and epoch (v9+) are not checked; they belong to the KIP-848 protocol.
  */
+
+import type { RequestContext } from '../../backend/request-context.ts'
 import {
   createOffsetFetchResponse,
   createOffsetFetchResponseGroup,
@@ -14,16 +16,20 @@ import {
   type OffsetFetchResponse,
   type OffsetFetchResponsePartitions,
   type OffsetFetchResponseTopics,
+  offsetFetch,
 } from '../../protocol/messages/generated/offset-fetch.ts'
 import { zeroUuid } from '../../protocol/uuid.ts'
+import { offsetFetchFilter } from '../access/offset-fetch-filter.ts'
 import { errorCodes } from '../error-code.ts'
-import type { RequestContext } from '../request-context.ts'
+import { served } from '../served-api.ts'
 import type { BrokerServices } from '../services.ts'
+
+type Services = Pick<BrokerServices, 'topics' | 'groups'>
 
 type WantedTopic = Pick<OffsetFetchRequestTopics, 'name' | 'topicId' | 'partitionIndexes'>
 
-export function handleOffsetFetch(
-  services: BrokerServices,
+function handleOffsetFetch(
+  services: Services,
   request: OffsetFetchRequest,
   { version }: RequestContext,
 ): OffsetFetchResponse {
@@ -43,7 +49,7 @@ export function handleOffsetFetch(
 }
 
 function fetchTopics(
-  services: BrokerServices,
+  services: Services,
   groupId: string,
   wanted: readonly WantedTopic[] | null,
   version: number,
@@ -63,14 +69,14 @@ function fetchTopics(
 
 /** All that the group has committed; with ids, what still exists. */
 function everything(
-  services: BrokerServices,
+  services: Services,
   groupId: string,
   version: number,
   requireStable: boolean,
 ): OffsetFetchResponseTopics[] {
   const { groups, topics } = services
   const byName = new Map<string, OffsetFetchResponseTopics>()
-  for (const [name, partition] of groups.allCommitted(groupId)) {
+  for (const [name, partition] of groups.offsets.allCommitted(groupId)) {
     const topicId = topics.byName(name)?.id
     if (topicId === undefined && version >= 10) continue
     let topic = byName.get(name)
@@ -85,17 +91,17 @@ function everything(
 
 /** An offset that a transaction may be about to change is not stable (KIP-447). */
 function answerFor(
-  { groups }: BrokerServices,
+  { groups }: Services,
   groupId: string,
   topic: string,
   partition: number,
   version: number,
   requireStable: boolean,
 ): OffsetFetchResponsePartitions {
-  if (requireStable && groups.isPending(groupId, topic, partition)) {
+  if (requireStable && groups.transactional.isPending(groupId, topic, partition)) {
     return answer(version, partition, undefined, errorCodes.UNSTABLE_OFFSET_COMMIT)
   }
-  return answer(version, partition, groups.committed(groupId, topic, partition))
+  return answer(version, partition, groups.offsets.committed(groupId, topic, partition))
 }
 
 function answer(
@@ -113,3 +119,9 @@ function answer(
     errorCode,
   })
 }
+
+export const offsetFetchApi = served({
+  api: offsetFetch,
+  filter: offsetFetchFilter,
+  handle: handleOffsetFetch,
+})

@@ -3,6 +3,7 @@
  * not the log that is there. -1 and -1 for an epoch that has not been. As in Apache Kafka; `replicaId` is not looked at,
  * for everything is led by this node.
  */
+
 import {
   createOffsetForLeaderEpochResponse,
   createOffsetForLeaderEpochResponseEpochEndOffset,
@@ -11,14 +12,19 @@ import {
   type OffsetForLeaderEpochRequestOffsetForLeaderPartition,
   type OffsetForLeaderEpochResponse,
   type OffsetForLeaderEpochResponseEpochEndOffset,
+  offsetForLeaderEpoch,
 } from '../../protocol/messages/generated/offset-for-leader-epoch.ts'
+import { offsetForLeaderEpochFilter } from '../access/topic-filters.ts'
 import { toErrorCode } from '../error-code.ts'
 import { checkLeaderEpoch, onlinePartition, unknownTopic } from '../partition-lookup.ts'
+import { served } from '../served-api.ts'
 import type { BrokerServices } from '../services.ts'
 import type { Topic } from '../topics/topic-registry.ts'
 
-export function handleOffsetForLeaderEpoch(
-  services: BrokerServices,
+type Services = Pick<BrokerServices, 'runtime' | 'topics'>
+
+function handleOffsetForLeaderEpoch(
+  services: Services,
   request: OffsetForLeaderEpochRequest,
 ): OffsetForLeaderEpochResponse {
   const topics = request.topics.map(({ topic: name, partitions }) => {
@@ -32,7 +38,7 @@ export function handleOffsetForLeaderEpoch(
 }
 
 function answer(
-  { runtime }: BrokerServices,
+  { runtime }: Services,
   name: string,
   topic: Topic | undefined,
   wanted: OffsetForLeaderEpochRequestOffsetForLeaderPartition,
@@ -51,3 +57,9 @@ function answer(
     return createOffsetForLeaderEpochResponseEpochEndOffset({ partition, errorCode })
   }
 }
+
+export const offsetForLeaderEpochApi = served({
+  api: offsetForLeaderEpoch,
+  filter: offsetForLeaderEpochFilter,
+  handle: handleOffsetForLeaderEpoch,
+})

@@ -2,9 +2,11 @@
 import { utf8Length } from '../../core/bytes.ts'
 import { KafkaError } from '../../core/errors.ts'
 import { errorCodes, toErrorCode } from '../error-code.ts'
-import type { OffsetToCommit } from '../group/group-coordinator.ts'
+import type { OffsetToCommit } from '../group/group-offsets.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import type { BrokerServices } from '../services.ts'
+
+type Services = Pick<BrokerServices, 'config' | 'runtime' | 'topics'>
 
 export interface AcceptedOffset {
   readonly log: PartitionLog
@@ -20,7 +22,7 @@ interface WantedOffset {
 
 /** Throws OFFSET_METADATA_TOO_LARGE. */
 export function toOffset(
-  { config }: BrokerServices,
+  { config }: Services,
   { topic, partition }: PartitionLog,
   { committedOffset, committedLeaderEpoch, committedMetadata }: WantedOffset,
 ): OffsetToCommit {
@@ -46,21 +48,22 @@ export function toOffset(
  * stored now would hold for the next topic of that name. The answers of the others are set.
  */
 export async function storable(
-  services: BrokerServices,
+  services: Services,
   accepted: readonly AcceptedOffset[],
 ): Promise<AcceptedOffset[]> {
   const covered = await Promise.all(accepted.map((one) => isCovered(services, one)))
-  return accepted.filter((one, i) => covered[i] && isStillThere(services, one))
+  // Of a topic that is gone this is said, and not that its log is closed.
+  return accepted.filter((one, i) => isStillThere(services, one) && covered[i])
 }
 
-function isStillThere({ topics }: BrokerServices, { log, answer }: AcceptedOffset): boolean {
+function isStillThere({ topics }: Services, { log, answer }: AcceptedOffset): boolean {
   if (topics.byName(log.topic)?.partitions[log.partition] === log) return true
   answer.errorCode = errorCodes.UNKNOWN_TOPIC_OR_PARTITION
   return false
 }
 
 async function isCovered(
-  services: BrokerServices,
+  services: Services,
   { log, offset, answer }: AcceptedOffset,
 ): Promise<boolean> {
   try {

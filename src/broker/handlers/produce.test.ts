@@ -303,3 +303,51 @@ describe('a disk that refuses', () => {
     expect((await fetchFrom(again, 'orders')).values[0]).toBe('kept')
   })
 })
+
+describe('more partitions than files that may be open', () => {
+  const numbers = Array.from({ length: 60 }, (_, index) => index)
+  const to = (partitions: readonly number[], acks: number) =>
+    createProduceRequest({
+      acks,
+      timeoutMs: 30_000,
+      topicData: [
+        createProduceRequestTopicProduceData({
+          name: 'many',
+          partitionData: partitions.map((index) =>
+            createProduceRequestPartitionProduceData({ index, records: batch('a') }),
+          ),
+        }),
+      ],
+    })
+
+  test.each([1, -1])(
+    'a request does not overtake one that waits in the middle, acks=%i',
+    async (acks) => {
+      const broker = await openTestBroker({ config: { maxOpenFiles: 16 } })
+      await createTopic(broker, 'many', numbers.length)
+      broker.fileSystem.holdSyncs()
+      const requests = [numbers, [59], [59, 58], numbers].map((partitions) =>
+        broker.ask(produce, to(partitions, acks), { version: 9 }),
+      )
+      expect(await isSettled(Promise.race(requests))).toBe(false)
+      broker.fileSystem.releaseSyncs()
+      const [all, one, two, again] = (await Promise.all(requests)).map(({ responses }) =>
+        responses[0]!.partitionResponses.map(({ errorCode, baseOffset }) => [
+          errorCode,
+          baseOffset,
+        ]),
+      )
+      expect(all).toEqual(numbers.map(() => [0, 0n]))
+      expect(one).toEqual([[0, 1n]])
+      expect(two).toEqual([
+        [0, 2n],
+        [0, 1n],
+      ])
+      expect(again!.slice(57)).toEqual([
+        [0, 1n],
+        [0, 2n],
+        [0, 3n],
+      ])
+    },
+  )
+})

@@ -139,8 +139,8 @@ describe('CreateTopics', () => {
     [{ name: 'new', configs: [{ name: 'retention.ms', value: 'soon' }] }, 'INVALID_CONFIG'],
     [{ name: 'new', configs: [{ name: 'retention.ms', value: null }] }, 'INVALID_CONFIG'],
     [{ name: 'new', configs: [{ name: 'no.such.config', value: '1' }] }, 'INVALID_CONFIG'],
-    [{ name: 'new', configs: [{ name: 'flush.ms', value: '1' }] }, 'INVALID_CONFIG'],
-    [{ name: 'new', configs: [{ name: 'compression.type', value: 'gzip' }] }, 'INVALID_CONFIG'],
+    [{ name: 'new', configs: [{ name: 'flush.ms', value: '-1' }] }, 'INVALID_CONFIG'],
+    [{ name: 'new', configs: [{ name: 'compression.type', value: 'gunzip' }] }, 'INVALID_CONFIG'],
   ])('%o is %s, whether it only validates or not', async (topic, error) => {
     const broker = await openTestBroker()
     await createTopic(broker, 'or.ders')

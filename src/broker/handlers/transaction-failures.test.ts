@@ -8,6 +8,7 @@ import {
   createTopic,
   fetchFrom,
   openTestBroker,
+  setTopicConfig,
   type TestBroker,
 } from '../../../test/broker/test-broker.ts'
 import {
@@ -227,6 +228,7 @@ async function rejoin(producer: TransactionalProducer, broker: TestBroker) {
 describe('an id that is not used', () => {
   test('is forgotten after its time, for good', async () => {
     const broker = await openBroker()
+    await setTopicConfig(broker, 'left', 'retention.ms', '-1')
     const producer = await open(broker, 'id')
     await producer.send('left', 'a')
     await producer.commit()

@@ -4,13 +4,17 @@
  * What a wait was needed for is asked again right before each append (`check`): the transaction may have been ended or
  * timed out meanwhile, and nothing may be written to one that is over.
  */
+
 import { KafkaError } from '../../core/errors.ts'
+import type { ErrorName } from '../../protocol/error-codes.ts'
 import type { ProduceRequest } from '../../protocol/messages/generated/produce.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import { topicOf } from '../partition-lookup.ts'
 import type { BrokerServices } from '../services.ts'
 import { type AdmitInput, refusedByTransaction } from '../transaction/transaction-coordinator.ts'
 import type { ProducerIdAndEpoch, TopicPartition } from '../transaction/transaction-messages.ts'
+
+type Services = Pick<BrokerServices, 'topics' | 'transactions'>
 
 /** First version whose batches add their partition to the transaction themselves. */
 const implicitFrom = 12
@@ -32,7 +36,7 @@ export function isTransactional(records: Uint8Array): boolean {
 
 /** Undefined when the request names no transactional id: it needs no wait, and a transactional batch has no place in it. */
 export function admit(
-  services: BrokerServices,
+  services: Services,
   request: ProduceRequest,
   version: number,
 ): Promise<Admission> | undefined {
@@ -42,7 +46,7 @@ export function admit(
 }
 
 async function admitTransactional(
-  { topics, transactions }: BrokerServices,
+  { topics, transactions }: Services,
   { topicData }: ProduceRequest,
   transactionalId: string,
   version: number,
@@ -84,7 +88,7 @@ export function noAdmission(): KafkaError {
   })
 }
 
-function neverAdmitted(code: string, transactionalId: string): Admission {
+function neverAdmitted(code: ErrorName, transactionalId: string): Admission {
   return {
     check() {
       throw refusedByTransaction(code, transactionalId)
@@ -105,7 +109,7 @@ function producerOf(records: Uint8Array): ProducerIdAndEpoch {
 }
 
 /** As Kafka answers producers: those before v12 know a wait only as NOT_ENOUGH_REPLICAS. */
-function nameIn(version: number, verdict: string): string {
+function nameIn(version: number, verdict: ErrorName): ErrorName {
   if (verdict === 'PRODUCER_FENCED') return 'INVALID_PRODUCER_EPOCH'
   if (verdict === 'INVALID_TXN_STATE' && version >= 11) return 'TRANSACTION_ABORTABLE'
   const isWait = verdict === 'CONCURRENT_TRANSACTIONS' || verdict === 'COORDINATOR_NOT_AVAILABLE'

@@ -4,24 +4,31 @@
  *
  * Differs from Apache Kafka: first waits until the records before an offset are on stable storage, as OffsetCommit does.
  */
-import { errorCode } from '../../protocol/error-codes.ts'
+
+import type { RequestContext } from '../../backend/request-context.ts'
+import { errorCode, type Outcome } from '../../protocol/error-codes.ts'
 import {
   createTxnOffsetCommitResponse,
   createTxnOffsetCommitResponsePartition,
   createTxnOffsetCommitResponseTopic,
   type TxnOffsetCommitRequest,
   type TxnOffsetCommitResponse,
+  txnOffsetCommit,
 } from '../../protocol/messages/generated/txn-offset-commit.ts'
+import { txnOffsetCommitFilter } from '../access/transaction-filters.ts'
 import { errorCodes, toErrorCode } from '../error-code.ts'
+import { levelOf } from '../log/disk-reserve.ts'
 import { onlinePartition, topicOf } from '../partition-lookup.ts'
-import type { RequestContext } from '../request-context.ts'
+import { served } from '../served-api.ts'
 import type { BrokerServices } from '../services.ts'
 import { offsetsPartition } from '../topics/internal-topics.ts'
 import type { AdmitInput } from '../transaction/transaction-coordinator.ts'
 import { type AcceptedOffset, storable, toOffset } from './offsets-to-store.ts'
 
-export async function handleTxnOffsetCommit(
-  services: BrokerServices,
+type Services = Pick<BrokerServices, 'runtime' | 'topics' | 'groups' | 'transactions' | 'config'>
+
+async function handleTxnOffsetCommit(
+  services: Services,
   request: TxnOffsetCommitRequest,
   { version }: RequestContext,
 ): Promise<TxnOffsetCommitResponse> {
@@ -50,7 +57,7 @@ export async function handleTxnOffsetCommit(
 
 /** Producers that say nothing of a membership, as before v3, commit for the group without one. */
 function checkMember(
-  { groups }: BrokerServices,
+  { groups }: Services,
   { groupId, memberId, groupInstanceId, generationId }: TxnOffsetCommitRequest,
 ): number {
   if (groupId === '') return errorCodes.INVALID_GROUP_ID
@@ -59,7 +66,7 @@ function checkMember(
 }
 
 async function store(
-  services: BrokerServices,
+  services: Services,
   request: TxnOffsetCommitRequest,
   accepted: readonly AcceptedOffset[],
   version: number,
@@ -83,15 +90,24 @@ async function store(
   if (outcome === errorCodes.NONE) {
     try {
       const offsets = stored.map(({ offset }) => offset)
-      await services.groups.commitInTransaction(groupId, { producerId, producerEpoch }, offsets)
+      await services.groups.transactional.commit(groupId, { producerId, producerEpoch }, offsets)
     } catch (error) {
-      services.runtime.logger.error({ err: error, group: groupId }, 'offsets could not be stored')
+      services.runtime.logger[levelOf(error, 'error')](
+        { err: error, group: groupId },
+        'offsets could not be stored',
+      )
       outcome = errorCodes.COORDINATOR_NOT_AVAILABLE
     }
   }
   for (const { answer } of stored) answer.errorCode = outcome
 }
 
-function asAnswered(outcome: string): string {
+function asAnswered(outcome: Outcome): Outcome {
   return outcome === 'PRODUCER_FENCED' ? 'INVALID_PRODUCER_EPOCH' : outcome
 }
+
+export const txnOffsetCommitApi = served({
+  api: txnOffsetCommit,
+  filter: txnOffsetCommitFilter,
+  handle: handleTxnOffsetCommit,
+})

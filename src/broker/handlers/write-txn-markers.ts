@@ -2,6 +2,7 @@
  * WriteTxnMarkers v1–2: ends a transaction in partitions without asking the coordinator. Brokers do that among each
  * other; here it is for administrators who abort a transaction that hangs (KIP-664). As in Apache Kafka.
  */
+
 import { KafkaError } from '../../core/errors.ts'
 import {
   createWriteTxnMarkersResponse,
@@ -12,16 +13,21 @@ import {
   type WriteTxnMarkersRequestWritableTxnMarker,
   type WriteTxnMarkersResponse,
   type WriteTxnMarkersResponseWritableTxnMarkerPartitionResult,
+  writeTxnMarkers,
 } from '../../protocol/messages/generated/write-txn-markers.ts'
+import { writeTxnMarkersFilter } from '../access/transaction-filters.ts'
 import { errorCodes, toErrorCode } from '../error-code.ts'
 import { onlinePartition, topicOf } from '../partition-lookup.ts'
+import { served } from '../served-api.ts'
 import type { BrokerServices } from '../services.ts'
 import { writeMarker } from '../transaction/write-markers.ts'
 
+type Services = Pick<BrokerServices, 'runtime' | 'topics' | 'groups'>
+
 type Marker = WriteTxnMarkersRequestWritableTxnMarker
 
-export async function handleWriteTxnMarkers(
-  services: BrokerServices,
+async function handleWriteTxnMarkers(
+  services: Services,
   { markers }: WriteTxnMarkersRequest,
 ): Promise<WriteTxnMarkersResponse> {
   return createWriteTxnMarkersResponse({
@@ -46,7 +52,7 @@ export async function handleWriteTxnMarkers(
 }
 
 async function write(
-  services: BrokerServices,
+  services: Services,
   { producerId, producerEpoch, transactionResult, coordinatorEpoch }: Marker,
   topic: string,
   partitionIndex: number,
@@ -67,3 +73,9 @@ async function write(
     errorCode,
   })
 }
+
+export const writeTxnMarkersApi = served({
+  api: writeTxnMarkers,
+  filter: writeTxnMarkersFilter,
+  handle: handleWriteTxnMarkers,
+})

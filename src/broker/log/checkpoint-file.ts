@@ -4,7 +4,7 @@
  */
 import { decodeUtf8, encodeUtf8 } from '../../core/bytes.ts'
 import type { FileSystem } from '../../storage/file-system.ts'
-import { readWhole } from './index-file.ts'
+import { readWhole } from '../../storage/read-whole.ts'
 
 /** Durable when it resolves. */
 export async function replaceFile(
@@ -18,6 +18,10 @@ export async function replaceFile(
   try {
     file.write(content, 0)
     await file.sync()
+  } catch (error) {
+    // It takes space, which may be what there is none of.
+    fileSystem.remove(temporary)
+    throw error
   } finally {
     file.close()
   }
@@ -31,11 +35,11 @@ export function replaceCheckpoint(
   path: string,
   lines: readonly string[],
 ): Promise<void> {
-  return replaceFile(
-    fileSystem,
-    path,
-    encodeUtf8(`0\n${lines.length}\n${lines.map((line) => `${line}\n`).join('')}`),
-  )
+  return replaceFile(fileSystem, path, checkpointContent(lines))
+}
+
+export function checkpointContent(lines: readonly string[]): Uint8Array {
+  return encodeUtf8(`0\n${lines.length}\n${lines.map((line) => `${line}\n`).join('')}`)
 }
 
 /** The lines of a checkpoint; undefined when it is missing or cannot be trusted. */
@@ -45,6 +49,14 @@ export function readCheckpoint(fileSystem: FileSystem, path: string): string[] |
   const [version, count, ...lines] = decodeUtf8(content).split('\n')
   if (version !== '0' || lines.pop() !== '' || lines.length !== Number(count)) return undefined
   return lines
+}
+
+/** The lines of offsets by folder: `topic partition offset`. */
+export function offsetLines(offsets: ReadonlyMap<string, bigint>): string[] {
+  return [...offsets].map(([folder, offset]) => {
+    const dash = folder.lastIndexOf('-')
+    return `${folder.slice(0, dash)} ${folder.slice(dash + 1)} ${offset}`
+  })
 }
 
 /** Lines of `topic partition offset`; a damaged line makes the whole checkpoint undefined. */

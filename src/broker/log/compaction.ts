@@ -11,20 +11,22 @@
  * transaction has ended, and those of aborted ones go entirely.
  */
 import { decodeUtf8 } from '../../core/bytes.ts'
-import { CorruptDataError } from '../../core/errors.ts'
 import type { Runtime } from '../../core/runtime.ts'
 import { loadCodec } from '../../protocol/compression/codec.ts'
 import { rebuildBatch } from '../../protocol/records/rebuild-batch.ts'
-import { verifyBatch } from '../../protocol/records/record-batch.ts'
 import type { RecordCursor } from '../../protocol/records/record-reader.ts'
-import type { File, FileSystem } from '../../storage/file-system.ts'
+import type { FileSystem } from '../../storage/file-system.ts'
+import { CleanedFile } from './cleaned-file.ts'
 import { openBatch } from './open-batch.ts'
 import type { PartitionLog } from './partition-log.ts'
 import { type ScannedBatch, Segment } from './segment.ts'
+import { Slices } from './slices.ts'
+
+/** Records that are looked at without a chance for a pause. */
+const recordsAtOnce = 64
 
 /** Keys held in memory during one compaction; what lies beyond waits for the next. */
 const keysMax = 2_000_000
-
 /** Puts finished swaps in place and throws unfinished ones away. Run before the folder's segments are opened. */
 export function finishSwaps(fileSystem: FileSystem, folder: string): void {
   for (const name of fileSystem.list(folder)) {
@@ -39,30 +41,81 @@ export function finishSwaps(fileSystem: FileSystem, folder: string): void {
   }
 }
 
-/** Compacts what is worth it. Resolves with how many bytes were freed. */
+/** What a compaction did. */
+export interface Compacted {
+  readonly fromOffset: bigint
+  readonly toOffset: bigint
+  readonly freedBytes: number
+  readonly removedRecords: number
+  /** Of those removed: records without a key, from before the topic was compacted. */
+  readonly removedWithoutKey: number
+}
+
+export interface CompactOptions {
+  /** The time that retention goes by, wall-clock milliseconds. Default: the clock's. */
+  readonly nowMs?: number
+  readonly slices?: Slices
+  /** Default: never. */
+  readonly isStopped?: () => boolean
+}
+
+/**
+ * Compacts what is worth it: what has come since the last time (the dirty part) is more than `min.cleanable.dirty.ratio` of
+ * the log, or the oldest of it waits for longer than `max.compaction.lag.ms`. Undefined: there was nothing. Works in slices; once `isStopped`, what is not done is left for the next time.
+ */
 export async function compact(
   log: PartitionLog,
   fileSystem: FileSystem,
-  runtime: Runtime,
-): Promise<number> {
-  const { minCleanableDirtyRatio, minCompactionLagMs } = log.config
+  runtime: Pick<Runtime, 'now' | 'monotonicNow' | 'setTimer'>,
+  options: CompactOptions = {},
+): Promise<Compacted | undefined> {
+  const { nowMs = runtime.now(), slices = new Slices(runtime), isStopped = () => false } = options
+  const cleanable = await findCleanable(log, nowMs)
+  const dirty = cleanable.filter((segment) => segment.nextOffset > log.compactedTo)
+  if (dirty.length === 0) return undefined
+  const dirtyRatio = sizeOf(dirty) / sizeOf(cleanable)
+  if (dirtyRatio <= log.config.minCleanableDirtyRatio && !(await isOverdue(log, dirty, nowMs)))
+    return undefined
+  const compaction = new Compaction(log, fileSystem, slices, nowMs, isStopped)
+  const known = await compaction.mapKeys(dirty)
+  let freedBytes = 0
+  for (const segment of cleanable)
+    if (segment.nextOffset <= known) freedBytes += await compaction.rewrite(segment)
+  if (isStopped()) return undefined
+  const fromOffset = dirty[0]!.baseOffset
+  log.compactedTo = known
+  const { removedRecords, removedWithoutKey } = compaction
+  return { fromOffset, toOffset: known, freedBytes, removedRecords, removedWithoutKey }
+}
+
+/** The segments before the active one that are stored, free of open transactions, and old enough. */
+async function findCleanable(log: PartitionLog, nowMs: number): Promise<Segment[]> {
+  const { minCompactionLagMs } = log.config
   const cleanable: Segment[] = []
   for (const segment of log.segments.slice(0, -1)) {
     if (segment.nextOffset > log.lastStableOffset) break
-    const { timestamp } = await segment.maxTimestamp()
-    if (Number(timestamp) > runtime.now() - minCompactionLagMs) break
+    if (minCompactionLagMs > 0) {
+      const { timestamp } = await segment.maxTimestamp()
+      if (Number(timestamp) > nowMs - minCompactionLagMs) break
+    }
     if (!segment.isEmpty) cleanable.push(segment)
   }
-  const dirtyBytes = sizeOf(cleanable.filter((segment) => segment.nextOffset > log.compactedTo))
-  if (dirtyBytes === 0 || dirtyBytes / sizeOf(cleanable) < minCleanableDirtyRatio) return 0
-  const compaction = new Compaction(log, fileSystem, runtime)
-  const known = await compaction.mapKeys(cleanable)
-  let freed = 0
-  for (const segment of cleanable) {
-    if (segment.nextOffset <= known) freed += await compaction.rewrite(segment)
+  return cleanable
+}
+
+/** Whether the dirty part waits for longer than it may (KIP-354). */
+async function isOverdue(
+  log: PartitionLog,
+  dirty: readonly Segment[],
+  nowMs: number,
+): Promise<boolean> {
+  const { maxCompactionLagMs } = log.config
+  if (!Number.isSafeInteger(maxCompactionLagMs)) return false
+  for (const segment of dirty) {
+    const timestamp = await segment.firstTimestamp()
+    if (timestamp !== undefined && Number(timestamp) < nowMs - maxCompactionLagMs) return true
   }
-  log.compactedTo = known
-  return freed
+  return false
 }
 
 function sizeOf(segments: readonly Segment[]): number {
@@ -70,34 +123,44 @@ function sizeOf(segments: readonly Segment[]): number {
 }
 
 class Compaction {
+  removedRecords = 0
+  removedWithoutKey = 0
   readonly #log: PartitionLog
   readonly #fileSystem: FileSystem
+  readonly #slices: Slices
   readonly #nowMs: number
+  readonly #isStopped: () => boolean
+  /** Of the keys in the dirty part; what is before that has each key once. */
   readonly #lastOffsets = new Map<string, bigint>()
 
-  constructor(log: PartitionLog, fileSystem: FileSystem, runtime: Runtime) {
+  constructor(
+    log: PartitionLog,
+    fileSystem: FileSystem,
+    slices: Slices,
+    nowMs: number,
+    isStopped: () => boolean,
+  ) {
     this.#log = log
     this.#fileSystem = fileSystem
-    this.#nowMs = runtime.now()
+    this.#slices = slices
+    this.#nowMs = nowMs
+    this.#isStopped = isStopped
   }
 
-  /** Notes the last offset of every key; returns the offset up to which that is complete. */
+  /** Notes the last offset of every key, unless a segment is damaged: to rewrite that would give it a checksum that is right. Returns the offset up to which that is complete. */
   async mapKeys(segments: readonly Segment[]): Promise<bigint> {
     let known = 0n
     for (const segment of segments) {
       for await (const { header, bytes } of segment.scan()) {
-        // To rewrite damaged data would give it a checksum that is right.
-        if (!verifyBatch(bytes, header)) throw damagedSegment(segment)
         if (header.isControl) continue
+        await this.#slices.pause()
+        if (this.#isStopped()) return 0n
+        if (this.#isAborted(header.producerId, header.isTransactional, header.baseOffset)) continue
         const cursor = await openBatch(bytes, header)
-        while (cursor.next()) {
+        for (let count = 1; cursor.next(); count++) {
           const key = cursor.keyBytes()
-          if (
-            key &&
-            !this.#isAborted(header.producerId, header.isTransactional, header.baseOffset)
-          ) {
-            this.#lastOffsets.set(nameOf(key), cursor.offset)
-          }
+          if (key) this.#lastOffsets.set(nameOf(key), cursor.offset)
+          if (count % recordsAtOnce === 0) await this.#slices.pause()
         }
       }
       known = segment.nextOffset
@@ -108,39 +171,34 @@ class Compaction {
 
   /** Replaces a segment by one without the records that are outdated; returns how many bytes that freed. */
   async rewrite(segment: Segment): Promise<number> {
-    const cleaned = `${segment.path}.log.cleaned`
-    this.#fileSystem.remove(cleaned)
-    const file = this.#fileSystem.open(cleaned, { create: true })
-    let isChanged = false
+    const cleaned = new CleanedFile(this.#fileSystem, segment, this.#slices)
     try {
       for await (const scanned of segment.scan()) {
+        await this.#slices.pause()
+        if (this.#isStopped()) break
         // The last batch stays, empty if need be: segments leave no gap between them, so recovery sees what is lost.
         const isLast = scanned.header.lastOffset + 1n === segment.nextOffset
         const kept = await this.#keep(scanned, isLast)
-        isChanged ||= !kept || kept.buffer !== scanned.bytes.buffer
-        if (kept) file.write(kept, file.size)
+        const isSame = kept !== undefined && kept.buffer === scanned.bytes.buffer
+        await cleaned.add(isSame ? 'same' : kept, scanned)
       }
-      if (!isChanged || file.size === 0) {
-        this.#fileSystem.remove(cleaned)
-        return 0
-      }
-      await file.sync()
-    } finally {
-      file.close()
+      const size = this.#isStopped() ? 0 : await cleaned.finish()
+      if (size > 0 && !this.#isGone(segment)) return await this.#swap(segment, cleaned.path, size)
+    } catch (error) {
+      // It takes space, which may be what there is none of.
+      cleaned.remove()
+      throw error
     }
-    if (this.#isGone(segment)) {
-      this.#fileSystem.remove(cleaned)
-      return 0
-    }
-    return this.#swap(segment, cleaned, file)
+    cleaned.remove()
+    return 0
   }
 
-  async #swap(segment: Segment, cleaned: string, file: File): Promise<number> {
-    const freed = segment.sizeInBytes - file.size
+  async #swap(segment: Segment, cleaned: string, size: number): Promise<number> {
+    const freed = segment.sizeInBytes - size
     const folder = this.#log.folder
     this.#fileSystem.rename(cleaned, `${segment.path}.log.swap`)
     await this.#fileSystem.syncDirectory(folder)
-    if (this.#isGone(segment)) {
+    if (this.#isGone(segment) || this.#isStopped()) {
       this.#fileSystem.remove(`${segment.path}.log.swap`)
       return 0
     }
@@ -176,23 +234,36 @@ class Compaction {
     const isAborted = this.#isAborted(header.producerId, header.isTransactional, header.baseOffset)
     // A tombstone's time runs from the first compaction that meets it (KIP-534), not from its event.
     const isOver = header.deleteHorizonMs !== undefined && header.deleteHorizonMs <= this.#nowMs
-    const codec = header.compression === 'none' ? undefined : await loadCodec(header.compression)
     let hasTombstone = false
-    const keep = (cursor: RecordCursor) => {
-      const key = cursor.keyBytes()
-      if (!key || isAborted || this.#lastOffsets.get(nameOf(key)) !== cursor.offset) return false
-      if (cursor.valueBytes() !== null) return true
-      hasTombstone ||= !isOver
-      return !isOver
+    const verdicts: boolean[] = []
+    const cursor = await openBatch(bytes, header)
+    while (cursor.next()) {
+      const isNewest = !isAborted && this.#isNewest(cursor)
+      const isTombstone = isNewest && cursor.valueBytes() === null
+      hasTombstone ||= isTombstone && !isOver
+      verdicts.push(isNewest && !(isTombstone && isOver))
+      if (verdicts.length % recordsAtOnce === 0) await this.#slices.pause()
     }
-    const horizonMs = this.#nowMs + this.#log.config.deleteRetentionMs
-    const plain = rebuildBatch(bytes, header, codec, keep)
+    const keptCount = verdicts.filter(Boolean).length
+    this.removedRecords += header.recordCount - keptCount
     const needsHorizon = hasTombstone && header.deleteHorizonMs === undefined
-    const rebuilt = needsHorizon ? rebuildBatch(bytes, header, codec, keep, horizonMs) : plain
-    if (needsHorizon) return rebuilt.bytes
-    if (rebuilt.keptCount === header.recordCount) return whole
+    if (keptCount === header.recordCount && !needsHorizon) return whole
     const holdsLastSequence = this.#log.lastOffsetOf(header.producerId) === header.lastOffset
-    return rebuilt.keptCount > 0 || holdsLastSequence || isLast ? rebuilt.bytes : undefined
+    if (keptCount === 0 && !holdsLastSequence && !isLast) return undefined
+    const codec = header.compression === 'none' ? undefined : await loadCodec(header.compression)
+    const horizonMs = needsHorizon ? this.#nowMs + this.#log.config.deleteRetentionMs : undefined
+    let next = 0
+    return rebuildBatch(bytes, header, codec, () => verdicts[next++]!, horizonMs).bytes
+  }
+
+  #isNewest(cursor: RecordCursor): boolean {
+    const key = cursor.keyBytes()
+    if (!key) {
+      this.removedWithoutKey++
+      return false
+    }
+    const last = this.#lastOffsets.get(nameOf(key))
+    return last === undefined || last <= cursor.offset
   }
 
   #isAborted(producerId: bigint, isTransactional: boolean, offset: bigint): boolean {
@@ -201,12 +272,6 @@ class Compaction {
       .abortedTransactions(offset, offset + 1n)
       .some((aborted) => aborted.producerId === producerId && aborted.firstOffset <= offset)
   }
-}
-
-function damagedSegment(segment: Segment): CorruptDataError {
-  return new CorruptDataError(`${segment.path}.log holds damaged data and is not compacted`, {
-    code: 'CORRUPT_MESSAGE',
-  })
 }
 
 /** Keys are compared byte by byte; as text where they are text, which most are. */

@@ -110,6 +110,15 @@ export class OffsetIndex {
     }
   }
 
+  /** Each entry: the last offset of a batch, and where that begins. */
+  entries(): [lastOffset: bigint, position: number][] {
+    return Array.from({ length: this.#table.count }, (_, i) => {
+      const at = this.#table.at(i)
+      const { view } = this.#table
+      return [this.#baseOffset + BigInt(view.getInt32(at)), view.getInt32(at + 4)]
+    })
+  }
+
   lastPosition(): number {
     return this.#table.count === 0
       ? 0
@@ -193,22 +202,16 @@ export class TimeIndex {
   }
 }
 
-/** Writes a whole small file and leaves it open, for the caller to sync and close. */
+/** Writes a whole small file and leaves it open, for the caller to sync and close. Of one that fails nothing stays. */
 export function writeWhole(fileSystem: FileSystem, path: string, content: Uint8Array): File {
   const file = fileSystem.open(path, { create: true })
-  if (content.length > 0) file.write(content, 0)
-  if (file.size > content.length) file.truncate(content.length)
-  return file
-}
-
-/** A whole small file; undefined when it is not there. */
-export function readWhole(fileSystem: FileSystem, path: string): Uint8Array | undefined {
-  const found = fileSystem.stat(path)
-  if (!found || found.isDirectory) return undefined
-  const file = fileSystem.open(path)
   try {
-    return file.readSync(0, file.size)
-  } finally {
+    if (content.length > 0) file.write(content, 0)
+    if (file.size > content.length) file.truncate(content.length)
+    return file
+  } catch (error) {
     file.close()
+    fileSystem.remove(path)
+    throw error
   }
 }

@@ -12,12 +12,15 @@ interface EpochStart {
 export class LeaderEpochs {
   readonly #fileSystem: FileSystem
   readonly #path: string
+  /** An epoch is in the checkpoint before anything is written in it, so where there is one the log has nothing to add. */
+  readonly #hasCheckpoint: boolean
   #starts: EpochStart[]
 
   constructor(fileSystem: FileSystem, path: string) {
     this.#fileSystem = fileSystem
     this.#path = path
     this.#starts = parse(readCheckpoint(fileSystem, path) ?? [])
+    this.#hasCheckpoint = this.#starts.length > 0
   }
 
   /** The current epoch; 0 when none was ever noted. */
@@ -40,8 +43,9 @@ export class LeaderEpochs {
     await this.#save()
   }
 
-  /** Adopts an epoch found in the log itself, where the checkpoint was lost. */
+  /** Adopts an epoch found in the log itself, where the checkpoint was lost: no checksum covers it there. */
   observe(epoch: number, startOffset: bigint): void {
+    if (this.#hasCheckpoint) return
     if (epoch > this.current || this.#starts.length === 0)
       this.#starts.push({ epoch: Math.max(0, epoch), startOffset })
   }

@@ -16,6 +16,8 @@ export interface LogConfig {
   readonly deleteRetentionMs: number
   /** Records younger than this are not compacted. */
   readonly minCompactionLagMs: number
+  /** What waits for compaction for longer is compacted whatever its share; infinity: it may wait for ever. */
+  readonly maxCompactionLagMs: number
   /** Share of the log that must be uncompacted before compaction runs, 0 to 1. */
   readonly minCleanableDirtyRatio: number
   /** Bytes of log between two index entries. */
@@ -32,6 +34,7 @@ export const defaultLogConfig: LogConfig = Object.freeze({
   cleanupPolicy: Object.freeze({ delete: true, compact: false }),
   deleteRetentionMs: 86_400_000,
   minCompactionLagMs: 0,
+  maxCompactionLagMs: Number.POSITIVE_INFINITY,
   minCleanableDirtyRatio: 0.5,
   indexIntervalBytes: 4096,
   messageTimestampType: 'CreateTime',

@@ -4,7 +4,8 @@
  * gone with older segments.
  */
 import type { File, FileSystem } from '../../storage/file-system.ts'
-import { readWhole, writeWhole } from './index-file.ts'
+import { readWhole } from '../../storage/read-whole.ts'
+import { writeWhole } from './index-file.ts'
 import type { ProducerState } from './producer-state.ts'
 import { segmentName } from './segment.ts'
 

@@ -83,7 +83,7 @@ export class ReadAhead implements Evictable {
 }
 
 /** The offset after the last of whole batches. */
-function endOf(bytes: Uint8Array): bigint {
+export function endOf(bytes: Uint8Array): bigint {
   let end = -1n
   for (const { lastOffset } of readBatches(bytes)) end = lastOffset + 1n
   return end

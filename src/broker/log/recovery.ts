@@ -1,38 +1,52 @@
 /**
  * Opens a partition's folder as it was left.
  *
- * After a clean stop everything is trusted: only the end of the active segment is read. After anything else, all from
- * the recovery point on (which was on stable storage for certain) is read and verified. The first batch that is not
- * sound ends the log: it was being written when the machine or process died, and nothing from there on was
+ * After a clean stop only the end of the active segment is read, and it must be at the recovery point. After anything
+ * else, all from the recovery point on (which was on stable storage for certain) is read and verified. The first batch
+ * that is not sound ends the log: it was being written when the machine or process died, and nothing from there on was
  * acknowledged as durable. What is kept is synced before it is served, because nobody knows whether it was.
+ *
+ * Below the recovery point nothing is cut off: what is not sound there is damage, which is logged and which readers are
+ * told of, and the log goes on after it. What stands beside the segments is checked, and made anew from the log.
  */
 import { CorruptDataError } from '../../core/errors.ts'
+import type { Observations } from '../../core/metrics.ts'
 import type { Runtime } from '../../core/runtime.ts'
-import { verifyBatch } from '../../protocol/records/record-batch.ts'
 import type { FileSystem } from '../../storage/file-system.ts'
 import { finishSwaps } from './compaction.ts'
 import { readControlType } from './control-record.ts'
+import { type DiskReserve, isShortage } from './disk-reserve.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
 import type { LogConfig } from './log-config.ts'
+import type { LostRange } from './lost-range.ts'
 import { PartitionLog } from './partition-log.ts'
 import { ProducerSnapshots } from './producer-snapshots.ts'
-import { ProducerState } from './producer-state.ts'
+import { type AbortedTransaction, ProducerState } from './producer-state.ts'
 import { type ScannedBatch, Segment, segmentName } from './segment.ts'
 import type { CacheBudget } from './tail-cache.ts'
-import { TransactionIndex } from './transaction-index.ts'
+import { TransactionIndexCheck } from './transaction-index-check.ts'
 
 export interface OpenOptions {
   readonly fileSystem: FileSystem
   readonly runtime: Runtime
+  /** What appends keep clear of; undefined: they may use all of the disk. */
+  readonly reserve?: DiskReserve | undefined
   readonly topic: string
   readonly partition: number
   readonly config: LogConfig
   readonly cacheBudget: CacheBudget
+  readonly syncs: Observations
   /** The folder was closed in order. */
   readonly isClean: boolean
   /** Everything below is on stable storage. */
   readonly recoveryPoint: bigint
   readonly logStartOffset: bigint
+  /** Everything below has been compacted. */
+  readonly compactedTo?: bigint
+  /** Called when a segment was closed. */
+  readonly onRoll?: (log: PartitionLog) => void
+  /** See `LogParts`. */
+  readonly mayRemove?: (log: PartitionLog) => boolean
 }
 
 /** Opens, recovering where needed, or creates. Durable when it resolves. */
@@ -51,14 +65,19 @@ export async function openPartitionLog(options: OpenOptions): Promise<PartitionL
     ...options,
     folder,
     segments,
+    lostStart: recovery.lostStart,
     producers: recovery.producers,
     epochs: recovery.epochs,
+    savedTo: recovery.savedTo,
   })
 }
 
 class Recovery {
   readonly producers = new ProducerState()
   readonly epochs: LeaderEpochs
+  lostStart: LostRange | undefined
+  /** See `LogParts`. */
+  savedTo: bigint | undefined
   readonly #options: OpenOptions
   readonly #folder: string
   readonly #snapshots: ProducerSnapshots
@@ -73,7 +92,15 @@ class Recovery {
   async openSegments(): Promise<Segment[]> {
     const { recoveryPoint } = this.#options
     let segments = this.#openAll()
-    if (segments.length === 0) return [await this.#createFirst()]
+    if (segments.length === 0) {
+      const isNew = recoveryPoint <= this.#options.logStartOffset
+      segments = [await this.#createFirst()]
+      if (isNew) {
+        this.savedTo = segments[0]!.nextOffset
+        return segments
+      }
+    }
+    this.#checkStart(segments[0]!)
     const first = segments.findIndex(
       (segment, i) => i === segments.length - 1 || segment.nextOffset >= recoveryPoint,
     )
@@ -87,11 +114,9 @@ class Recovery {
     } else if (end < recoveryPoint)
       segments.push(await this.#resumeAt(recoveryPoint, segments.at(-1)!))
     // After a crash only a snapshot from before what was verified is sure to match it.
-    const snapshotUpTo = isClean
-      ? segments.at(-1)!.nextOffset
-      : segments[Math.min(first, segments.length - 1)]!.baseOffset
-    await this.#restoreProducers(segments, snapshotUpTo)
-    if (!isClean) await this.epochs.begin(this.epochs.current + 1, segments.at(-1)!.nextOffset)
+    const verifiedFrom = isClean ? undefined : segments[Math.min(first, segments.length - 1)]!
+    await this.#restoreProducers(segments, verifiedFrom)
+    if (!isClean) await this.#beginEpoch(segments.at(-1)!.nextOffset)
     return segments
   }
 
@@ -107,22 +132,50 @@ class Recovery {
       for (const ending of ['log', 'index', 'timeindex', 'txnindex'])
         fileSystem.remove(`${stem}.${ending}`)
     }
-    return bases.map((base, i) =>
+    const segments = bases.map((base, i) =>
       Segment.open(fileSystem, this.#folder, base, config.indexIntervalBytes, bases[i + 1]),
     )
+    // A crash may have taken away the segment that came after one that was compacted.
+    const last = segments.at(-1)
+    if (last) last.mayEndAfterGap = config.cleanupPolicy.compact
+    return segments
   }
 
   /** False when the end is not as a clean stop leaves it: then it is looked at as after a crash. */
   async #openTail(segment: Segment): Promise<boolean> {
+    const { recoveryPoint, runtime } = this.#options
     try {
       await segment.openTail()
-      return true
+      // 0: nothing was stored, or the checkpoint that says how much is gone.
+      if (recoveryPoint === 0n || segment.nextOffset === recoveryPoint) return true
+      runtime.logger.error(
+        {
+          log: this.#folder,
+          endOffset: String(segment.nextOffset),
+          recoveryPoint: String(recoveryPoint),
+        },
+        'the log does not end where it was closed',
+      )
     } catch (error) {
       if (!(error instanceof CorruptDataError)) throw error
-      const { logger } = this.#options.runtime
-      logger.error({ err: error, log: this.#folder }, 'the log is damaged, though it was closed')
-      return false
+      runtime.logger.error(
+        { err: error, log: this.#folder },
+        'the log is damaged, though it was closed',
+      )
     }
+    segment.nextOffset = segment.baseOffset
+    return false
+  }
+
+  /** Retention notes where a log begins before it takes anything away. */
+  #checkStart(first: Segment): void {
+    const { logStartOffset, runtime } = this.#options
+    if (first.baseOffset <= logStartOffset) return
+    this.lostStart = { from: logStartOffset, to: first.baseOffset }
+    runtime.logger.error(
+      { log: this.#folder, from: String(logStartOffset), to: String(first.baseOffset) },
+      'the beginning of the log is gone, though it had been stored; its records cannot be served',
+    )
   }
 
   /** What had been stored is gone; its offsets must not be given out a second time. */
@@ -132,15 +185,33 @@ class Recovery {
       { log: this.#folder, from: String(last.nextOffset), to: String(recoveryPoint) },
       'the end of the log is gone, though it had been stored; its records cannot be served',
     )
-    for (const file of last.writeIndexes()) {
-      await file.sync()
-      file.close()
-    }
+    await this.#writeIndexes(last)
     last.nextOffset = recoveryPoint
     const { indexIntervalBytes } = config
     const segment = Segment.create(fileSystem, this.#folder, recoveryPoint, indexIntervalBytes)
     await fileSystem.syncDirectory(this.#folder)
     return segment
+  }
+
+  /** On a full disk they are made anew when they are next needed. */
+  async #writeIndexes(segment: Segment): Promise<void> {
+    try {
+      for (const file of segment.writeIndexes()) {
+        await file.sync()
+        file.close()
+      }
+    } catch (error) {
+      if (!isShortage(error)) throw error
+    }
+  }
+
+  /** On a full disk it is known from the records that are written in it; while there are none, nobody can have seen it. */
+  async #beginEpoch(startOffset: bigint): Promise<void> {
+    try {
+      await this.epochs.begin(this.epochs.current + 1, startOffset)
+    } catch (error) {
+      if (!isShortage(error)) throw error
+    }
   }
 
   async #createFirst(): Promise<Segment> {
@@ -157,133 +228,134 @@ class Recovery {
 
   /** Verifies the segments from number `first` on; returns those that remain. */
   async #verify(segments: Segment[], first: number): Promise<Segment[]> {
+    const { recoveryPoint } = this.#options
     for (let i = first; i < segments.length; i++) {
       const segment = segments[i]!
-      const soundBytes = await this.#verifySegment(segment)
-      await segment.file.sync()
-      for (const file of segment.writeIndexes()) {
-        await file.sync()
-        file.close()
-      }
       const next = segments[i + 1]
+      const soundBytes = await this.#verifySegment(segment)
       // A segment that ends before the next begins has lost its end without a trace.
-      if (soundBytes === segment.sizeInBytes && (!next || next.baseOffset === segment.nextOffset))
-        continue
-      const cutBytes = segment.sizeInBytes - soundBytes
-      if (cutBytes > 0) {
-        segment.file.truncate(soundBytes)
-        await segment.file.sync()
-      }
-      const dropped = segments.splice(i + 1)
-      this.#options.runtime.logger.warn(
-        {
-          log: this.#folder,
-          endOffset: String(segment.nextOffset),
-          cutBytes,
-          droppedSegments: dropped.length,
-        },
-        'the end of the log was cut: it was being written when the broker died',
-      )
-      for (const lost of dropped.reverse()) lost.remove()
+      const isWhole =
+        soundBytes === segment.sizeInBytes && (!next || next.baseOffset === segment.nextOffset)
+      // What had been stored is not cut off: it is damage, and what follows it is sound.
+      const isStored = !isWhole && segment.nextOffset < recoveryPoint
+      if (isStored && next) segment.nextOffset = next.baseOffset
+      await segment.file.sync()
+      await this.#writeIndexes(segment)
+      if (isWhole || isStored) continue
+      await this.#cut(segments, i, soundBytes)
     }
     this.#snapshots.removeAbove(segments.at(-1)!.nextOffset)
     await this.#options.fileSystem.syncDirectory(this.#folder)
     return segments
   }
 
-  /** Reads a segment and makes its indexes; returns how many bytes from its beginning are to be kept. */
-  async #verifySegment(segment: Segment): Promise<number> {
-    const size = segment.sizeInBytes
-    let expected = segment.baseOffset
-    let keptBytes = 0
-    let isAfterDamage = false
-    segment.nextOffset = segment.baseOffset
-    segment.beginRebuild()
-    while (keptBytes < size) {
-      const sound = await this.#soundBatches(segment, keptBytes, expected, isAfterDamage)
-      keptBytes = sound.end
-      expected = segment.nextOffset
-      if (keptBytes === size || expected >= this.#options.recoveryPoint) break
-      // This was on stable storage once: damage, not a torn write. What follows it is kept, and it is never served.
-      const next = (await segment.findSoundBatch(keptBytes + 1, expected))?.filePosition
-      this.#options.runtime.logger.error(
-        { log: this.#folder, offset: String(expected), position: keptBytes, resumesAt: next },
-        'data that had been stored is damaged; its records cannot be served',
-      )
-      if (next === undefined) break
-      keptBytes = next
-      isAfterDamage = true
+  /** Cuts off what was being written when the broker died: the end of segment number `i`, and those after it. */
+  async #cut(segments: Segment[], i: number, soundBytes: number): Promise<void> {
+    const segment = segments[i]!
+    const cutBytes = segment.sizeInBytes - soundBytes
+    if (cutBytes > 0) {
+      segment.file.truncate(soundBytes)
+      await segment.file.sync()
     }
-    return keptBytes
+    const dropped = segments.splice(i + 1)
+    this.#options.runtime.logger.warn(
+      {
+        log: this.#folder,
+        endOffset: String(segment.nextOffset),
+        cutBytes,
+        droppedSegments: dropped.length,
+      },
+      'the end of the log was cut: it was being written when the broker died',
+    )
+    for (const lost of dropped.reverse()) lost.remove()
   }
 
-  /** Notes batches from `position` on for as long as they are sound. */
-  async #soundBatches(
-    segment: Segment,
-    position: number,
-    from: bigint,
-    isAfterDamage: boolean,
-  ): Promise<{ end: number }> {
-    let expected = from
-    let end = position
-    let isFirst = isAfterDamage
-    try {
-      for await (const { header, bytes, filePosition } of segment.scan(position)) {
-        if (header.baseOffset < expected || !verifyBatch(bytes, header)) break
+  /** Reads a segment and makes its indexes; returns how many bytes from its beginning are to be kept. */
+  async #verifySegment(segment: Segment): Promise<number> {
+    const { recoveryPoint } = this.#options
+    const size = segment.sizeInBytes
+    let end = segment.baseOffset
+    let keptBytes = 0
+    segment.beginRebuild()
+    kept: for await (const batches of segment.scanSound()) {
+      for (const { header, bytes, filePosition, isAfterDamage } of batches) {
+        if (filePosition !== keptBytes) {
+          if (end >= recoveryPoint) break kept
+          // This was on stable storage once: damage, not a torn write. What follows it is kept, and it is never served.
+          this.#reportDamage(end, keptBytes, header.baseOffset)
+        }
         // A sync may have failed before: then the kernel shows what the disk does not hold, and calls it clean.
         segment.file.write(
           bytes.subarray(header.position, header.position + header.sizeInBytes),
           filePosition,
         )
-        segment.noteRecovered(header, filePosition, isFirst)
-        isFirst = false
+        segment.noteRecovered(header, filePosition, isAfterDamage)
         this.epochs.observe(header.partitionLeaderEpoch, header.baseOffset)
-        expected = header.lastOffset + 1n
-        end = filePosition + header.sizeInBytes
+        end = header.lastOffset + 1n
+        keptBytes = filePosition + header.sizeInBytes
       }
-    } catch (error) {
-      if (!(error instanceof CorruptDataError)) throw error
     }
-    return { end }
+    if (keptBytes < size && end < recoveryPoint) this.#reportDamage(end, keptBytes, undefined)
+    segment.nextOffset = end
+    return keptBytes
   }
 
-  /** Producer state from a snapshot, and from the log after it; the aborted index is completed on the way. */
-  async #restoreProducers(segments: readonly Segment[], snapshotUpTo: bigint): Promise<void> {
+  #reportDamage(offset: bigint, position: number, resumesAt: bigint | undefined): void {
+    this.#options.runtime.logger.error(
+      { log: this.#folder, offset: String(offset), position, resumesAt: String(resumesAt) },
+      'data that had been stored is damaged; its records cannot be served',
+    )
+  }
+
+  /** Producer state from a snapshot, and from the log after it; the aborted index is checked on the way. */
+  async #restoreProducers(
+    segments: readonly Segment[],
+    verifiedFrom: Segment | undefined,
+  ): Promise<void> {
     const { fileSystem, runtime } = this.#options
+    const { logger } = runtime
+    const check = new TransactionIndexCheck({
+      fileSystem,
+      logger,
+      folder: this.#folder,
+      segments,
+      unfinishedFrom: verifiedFrom,
+    })
     const end = segments.at(-1)!.nextOffset
-    const transactions = new TransactionIndex(fileSystem, () => segments)
-    if (!this.#options.isClean)
-      for (const segment of segments) await transactions.dropFrom(segment, end)
-    const from =
-      this.#snapshots.restore(snapshotUpTo, this.producers, runtime.now()) ??
-      segments[0]!.baseOffset
-    if (from >= end) return
+    const replayed = [verifiedFrom, check.suspects[0]].filter((segment) => segment !== undefined)
+    const snapshotUpTo = replayed.reduce(
+      (upTo, { baseOffset }) => (baseOffset < upTo ? baseOffset : upTo),
+      end,
+    )
+    const restored = this.#snapshots.restore(snapshotUpTo, this.producers, runtime.now())
+    const from = restored ?? segments[0]!.baseOffset
+    // Of a log that never held anything there is nothing to save.
+    if (replayed.length === 0 && from === end) this.savedTo = end
     for (const segment of segments) {
       if (segment.nextOffset <= from) continue
-      try {
-        for await (const batch of segment.scan()) {
-          if (batch.header.baseOffset >= from) await this.#replay(batch, segment, transactions)
+      for await (const batches of segment.scanSound()) {
+        for (const batch of batches) {
+          if (batch.isAfterDamage)
+            logger.error(
+              { log: this.#folder, before: String(batch.header.baseOffset) },
+              'producer state is incomplete: damaged data stands in the log',
+            )
+          const aborted = batch.header.baseOffset >= from ? this.#replay(batch) : undefined
+          check.note(segment, batch, aborted)
         }
-      } catch (error) {
-        if (!(error instanceof CorruptDataError)) throw error
-        runtime.logger.error(
-          { err: error, log: this.#folder },
-          'producer state is incomplete: damaged data stands in the log',
-        )
       }
     }
+    await check.finish()
   }
 
-  async #replay(
-    { header, bytes }: ScannedBatch,
-    segment: Segment,
-    transactions: TransactionIndex,
-  ): Promise<void> {
-    if (!verifyBatch(bytes, header)) return
+  /** Returns the transaction that the batch aborts. */
+  #replay({ header, bytes }: ScannedBatch): AbortedTransaction | undefined {
     const nowMs = this.#options.runtime.now()
-    if (!header.isControl) return this.producers.record(header, nowMs)
-    const isCommit = readControlType(bytes, header) === 'commit'
-    const aborted = this.producers.recordMarker(header, isCommit, 0, nowMs)
-    if (aborted) await transactions.ensure(segment, aborted)
+    if (header.isControl) {
+      const isCommit = readControlType(bytes, header) === 'commit'
+      return this.producers.recordMarker(header, isCommit, 0, nowMs)
+    }
+    this.producers.record(header, nowMs)
+    return undefined
   }
 }

@@ -15,11 +15,17 @@ import {
   viewOf,
 } from '../../protocol/records/record-batch.ts'
 import type { File, FileSystem } from '../../storage/file-system.ts'
-import { OffsetIndex, readWhole, TimeIndex, writeWhole } from './index-file.ts'
+import { readWhole } from '../../storage/read-whole.ts'
+import { OffsetIndex, TimeIndex, writeWhole } from './index-file.ts'
+import { LostRecordsError } from './lost-range.ts'
 
 const scanBytes = 1024 * 1024
+/** To remove a file of this size would hold others up. */
+const largeBytes = 8 * 1024 * 1024
 /** Of the magic byte in a batch. */
 const magicOffset = 16
+/** Of the largest timestamp in a batch. */
+const maxTimestampOffset = 35
 
 export interface ScannedBatch {
   readonly header: BatchHeader
@@ -29,6 +35,13 @@ export interface ScannedBatch {
   readonly filePosition: number
 }
 
+export interface SoundBatch extends ScannedBatch {
+  /** The offset that follows the sound batch before it. */
+  readonly expected: bigint
+  /** Something that is not sound stands before it. */
+  readonly isAfterDamage: boolean
+}
+
 export class Segment {
   readonly baseOffset: bigint
   readonly file: File
@@ -36,6 +49,8 @@ export class Segment {
   nextOffset: bigint
   /** Wall-clock milliseconds of the first append; undefined while empty or not known. */
   firstAppendMs: number | undefined
+  /** Where it ends is not known, and compaction may have left a gap before its last batch. */
+  mayEndAfterGap = false
   readonly #fileSystem: FileSystem
   readonly #stem: string
   readonly #indexIntervalBytes: number
@@ -45,6 +60,8 @@ export class Segment {
   #maxTimestamp = -1n
   #maxTimestampOffset = -1n
   #isLoaded: boolean
+  /** What is loaded is what the files hold. */
+  #isSaved = false
 
   private constructor(
     fileSystem: FileSystem,
@@ -123,6 +140,14 @@ export class Segment {
     return { timestamp: this.#maxTimestamp, offset: this.#maxTimestampOffset }
   }
 
+  /** The largest of the first batch, as its header says; undefined when there is none. */
+  async firstTimestamp(): Promise<bigint | undefined> {
+    const bytes = await this.file.read(0, batchOverheadBytes)
+    return bytes.length < batchOverheadBytes
+      ? undefined
+      : viewOf(bytes).getBigInt64(maxTimestampOffset)
+  }
+
   /** Appends batches that lie in `bytes` as `headers` say, with their final offsets. All or nothing. */
   append(bytes: Uint8Array, headers: readonly BatchHeader[]): void {
     const start = this.file.size
@@ -132,12 +157,26 @@ export class Segment {
       if (this.file.size !== start) this.file.truncate(start)
       throw error
     }
-    for (const header of headers) this.#note(header, start + header.position)
+    for (const header of headers) {
+      this.nextOffset = header.lastOffset + 1n
+      this.#index(header, start + header.position, false)
+    }
   }
 
-  /** Whole batches from `position` on, as they are: headers checked, checksums not. Throws `CorruptDataError`. */
-  async *scan(position = 0, end = this.file.size): AsyncGenerator<ScannedBatch, undefined> {
+  /**
+   * Whole batches from `position` on, each verified: no field of one is believed before its checksum holds. Throws
+   * `CorruptDataError` where one is not sound, or does not follow the one before it.
+   */
+  async *scan(position = 0): AsyncGenerator<ScannedBatch, undefined> {
+    for await (const batches of this.#pieces(position)) for (const batch of batches) yield batch
+    return undefined
+  }
+
+  /** As `scan`, by the piece that is read at a time. */
+  async *#pieces(position: number): AsyncGenerator<ScannedBatch[], undefined> {
+    const end = this.file.size
     let at = position
+    let expected = this.baseOffset
     while (at < end) {
       let chunk = await this.file.read(at, Math.min(scanBytes, end - at))
       const needed = batchSize(chunk, 0)
@@ -145,14 +184,58 @@ export class Segment {
         if (at + needed > end) throw cutShort(this.#stem, at)
         chunk = await this.file.read(at, needed)
       }
+      const batches: ScannedBatch[] = []
       let used = 0
+      let damage: CorruptDataError | undefined
       while (used < chunk.length) {
         const size = batchSize(chunk, used)
         if (used + size > chunk.length) break
-        yield { header: readBatchHeader(chunk, used), bytes: chunk, filePosition: at + used }
+        const header = soundHeader(chunk, used)
+        if (!header || header.baseOffset < expected) {
+          damage = unsound(this.#stem, at + used, expected)
+          break
+        }
+        batches.push({ header, bytes: chunk, filePosition: at + used })
+        expected = header.lastOffset + 1n
         used += size
       }
+      yield batches
+      if (damage) throw damage
       at += used
+    }
+    return undefined
+  }
+
+  /**
+   * All batches that are sound, from the beginning and over damage, by the piece that is read at a time: a log of small
+   * batches has so many that a wait for each would take longer than their checksums.
+   */
+  async *scanSound(): AsyncGenerator<SoundBatch[], undefined> {
+    let expected = this.baseOffset
+    let isAfterDamage = false
+    for (let position = 0; position < this.file.size; ) {
+      try {
+        for await (const batches of this.#pieces(position)) {
+          const sound: SoundBatch[] = []
+          for (const { header, bytes, filePosition } of batches) {
+            // What a base offset that is wrong reaches into is what shows it.
+            if (header.baseOffset !== expected && !this.#isBeforeNext(header, filePosition)) break
+            sound.push({ header, bytes, filePosition, expected, isAfterDamage })
+            isAfterDamage = false
+            expected = header.lastOffset + 1n
+            position = filePosition + header.sizeInBytes
+          }
+          yield sound
+          if (sound.length < batches.length) break
+        }
+      } catch (error) {
+        if (!(error instanceof CorruptDataError)) throw error
+      }
+      if (position >= this.file.size) return undefined
+      const next = await this.findSoundBatch(position + 1, expected)
+      if (!next) return undefined
+      position = next.filePosition
+      isAfterDamage = true
     }
     return undefined
   }
@@ -202,16 +285,14 @@ export class Segment {
         }
       }
       const batch = found === 'damaged' ? undefined : found.batch
-      if (batch && batch.lastOffset >= upTo && this.#follows(batch, expected)) break
-      const isWanted = batch !== undefined && batch.lastOffset >= offset
-      if (isWanted && this.#follows(batch, expected)) {
-        const isOver = used + batch.sizeInBytes - (first < 0 ? used : first) > maxBytes
-        if (isOver && (first >= 0 || !minOneBatch)) break
-      }
+      // The rest is left for the next read, which verifies it.
+      if (batch && first >= 0 && used + batch.sizeInBytes - first > maxBytes) break
       if (!batch || !this.#isSound(chunk, batch, start + used, expected, lastOffset)) {
         if (first >= 0) break
         // What is wanted may lie behind the damage.
-        const next = await this.findSoundBatch(start + used + 1, expected ?? this.baseOffset)
+        // A base offset that is wrong with it would bring this reader elsewhere.
+        const after = expected ?? (lastOffset === undefined ? this.baseOffset : lastOffset + 1n)
+        const next = await this.findSoundBatch(start + used + 1, after)
         if (!next || next.header.baseOffset > offset)
           throw damaged(this.#stem, expected ?? offset, next?.header.baseOffset ?? this.nextOffset)
         start = next.filePosition
@@ -221,7 +302,11 @@ export class Segment {
         used = 0
         continue
       }
-      if (isWanted && first < 0) first = used
+      if (batch.lastOffset >= upTo) break
+      if (batch.lastOffset >= offset && first < 0) {
+        if (batch.sizeInBytes > maxBytes && !minOneBatch) break
+        first = used
+      }
       expected = batch.lastOffset + 1n
       lastOffset = undefined
       used += batch.sizeInBytes
@@ -244,13 +329,8 @@ export class Segment {
       if (at + size > end) continue
       const isHere = at - start + size <= chunk.length
       const bytes = isHere ? chunk : await this.file.read(at, size)
-      try {
-        const header = readBatchHeader(bytes, isHere ? at - start : 0)
-        const isLater = header.baseOffset >= expected
-        if (isLater && verifyBatch(bytes, header)) return { header, bytes, filePosition: at }
-      } catch (error) {
-        if (!(error instanceof CorruptDataError)) throw error
-      }
+      const header = soundHeader(bytes, isHere ? at - start : 0)
+      if (header && header.baseOffset >= expected) return { header, bytes, filePosition: at }
     }
     return undefined
   }
@@ -271,9 +351,15 @@ export class Segment {
     if (lastOffset !== undefined && batch.lastOffset !== lastOffset) return false
     if (batch.baseOffset < this.baseOffset || batch.lastOffset >= this.nextOffset) return false
     if (expected === undefined || batch.baseOffset === expected) return true
-    // A gap: compaction left it, or the offset is wrong. Then the batch reaches into the next one.
+    return this.#isBeforeNext(batch, filePosition)
+  }
+
+  /** Of a batch after a gap: compaction left that, or the offset is wrong. Then the batch reaches into the next one. */
+  #isBeforeNext(batch: BatchHeader, filePosition: number): boolean {
     const next = filePosition + batch.sizeInBytes
-    if (next + 8 > this.file.size) return true
+    // No compaction takes the last batch away, so that ends where the segment does.
+    if (next + 8 > this.file.size)
+      return batch.lastOffset + 1n === this.nextOffset || this.mayEndAfterGap
     return viewOf(this.file.readSync(next, 8)).getBigInt64(0) > batch.lastOffset
   }
 
@@ -303,6 +389,7 @@ export class Segment {
         this.#maxTimestamp = last?.timestamp ?? -1n
         this.#maxTimestampOffset = last?.offset ?? -1n
         this.#isLoaded = true
+        this.#isSaved = true
         return
       }
     }
@@ -314,18 +401,23 @@ export class Segment {
     // A roll may unload it again before we go on.
     do await this.load()
     while (!this.#isLoaded)
+    let end = this.baseOffset
     for await (const { header } of this.scan(this.#offsets!.lastPosition()))
-      this.nextOffset = header.lastOffset + 1n
+      end = header.lastOffset + 1n
+    this.nextOffset = end
   }
 
-  /** Makes the indexes anew from the log. */
+  /** Makes the indexes anew from what is sound in the log. */
   async rebuild(): Promise<void> {
     this.beginRebuild()
-    for await (const { header, filePosition } of this.scan()) this.#note(header, filePosition)
+    for await (const batches of this.scanSound())
+      for (const { header, filePosition, isAfterDamage } of batches)
+        this.#index(header, filePosition, isAfterDamage)
   }
 
   beginRebuild(): void {
     this.#isLoaded = true
+    this.#isSaved = false
     this.#offsets = new OffsetIndex(this.baseOffset)
     this.#times = new TimeIndex(this.baseOffset)
     this.#bytesSinceIndex = 0
@@ -335,13 +427,16 @@ export class Segment {
 
   /** During recovery: a batch that has been found sound. After damage it is indexed, so that readers can get past it. */
   noteRecovered(header: BatchHeader, filePosition: number, isAfterDamage: boolean): void {
-    if (isAfterDamage) this.#bytesSinceIndex = Number.POSITIVE_INFINITY
-    this.#note(header, filePosition)
+    this.#index(header, filePosition, isAfterDamage)
   }
 
-  /** Writes the indexes beside the log; returns their files for the caller to sync and close. */
+  /** Writes the indexes beside the log, where they are not there; returns their files for the caller to sync and close. */
   writeIndexes(): File[] {
-    if (!this.#isLoaded) return []
+    if (!this.#isLoaded || this.#isSaved) return []
+    const isThere = (ending: string) =>
+      this.#fileSystem.stat(`${this.#stem}.${ending}`) !== undefined
+    // Nothing is said as well by no file.
+    if (this.isEmpty && !isThere('index') && !isThere('timeindex')) return []
     if (this.#maxTimestampOffset >= 0n)
       this.#times!.append(this.#maxTimestamp, this.#maxTimestampOffset)
     try {
@@ -371,8 +466,16 @@ export class Segment {
   /** Removes the segment's files. Reads in flight finish first. */
   remove(): void {
     this.file.close()
-    for (const ending of ['log', 'index', 'timeindex', 'txnindex'])
+    this.removeLog()
+    for (const ending of ['index', 'timeindex', 'txnindex'])
       this.#fileSystem.remove(`${this.#stem}.${ending}`)
+  }
+
+  /** Removes the log file alone, so that another can take its name. What has it open can go on reading. */
+  removeLog(): void {
+    const path = `${this.#stem}.log`
+    if (this.file.size >= largeBytes && this.#fileSystem.discard) this.#fileSystem.discard(path)
+    else this.#fileSystem.remove(path)
   }
 
   get path(): string {
@@ -395,8 +498,9 @@ export class Segment {
       : { batch: readBatchHeader(chunk, at), needsBytes: 0 }
   }
 
-  #note(header: BatchHeader, filePosition: number): void {
-    this.nextOffset = header.lastOffset + 1n
+  #index(header: BatchHeader, filePosition: number, isAfterDamage: boolean): void {
+    this.#isSaved = false
+    if (isAfterDamage) this.#bytesSinceIndex = Number.POSITIVE_INFINITY
     if (header.maxTimestamp > this.#maxTimestamp) {
       this.#maxTimestamp = header.maxTimestamp
       this.#maxTimestampOffset = header.lastOffset
@@ -422,23 +526,41 @@ function batchSize(bytes: Uint8Array, at: number): number {
   return Math.max(size, batchOverheadBytes)
 }
 
+/** The header of the batch at `position`; undefined when it cannot be one, or the checksum does not hold. */
+function soundHeader(bytes: Uint8Array, position: number): BatchHeader | undefined {
+  try {
+    const header = readBatchHeader(bytes, position)
+    return verifyBatch(bytes, header) ? header : undefined
+  } catch (error) {
+    if (error instanceof CorruptDataError) return undefined
+    throw error
+  }
+}
+
 function cutShort(stem: string, position: number): CorruptDataError {
   return new CorruptDataError(`${stem}.log ends in the middle of a batch at byte ${position}`, {
     code: 'CORRUPT_MESSAGE',
   })
 }
 
-function damaged(stem: string, from: bigint, to: bigint): CorruptDataError {
+function unsound(stem: string, position: number, from: bigint): CorruptDataError {
   return new CorruptDataError(
-    `Records from offset ${from} on in ${stem}.log are damaged and cannot be served; those from ${to} on can`,
+    `${stem}.log is damaged at byte ${position}: the batch there fails its checksum or does not follow offset ${from}`,
     { code: 'CORRUPT_MESSAGE' },
   )
 }
 
+function damaged(stem: string, from: bigint, to: bigint): CorruptDataError {
+  return new LostRecordsError(
+    `Records from offset ${from} on in ${stem}.log are damaged and cannot be served; those from ${to} on can`,
+    { from, to },
+  )
+}
+
 function lostEnd(stem: string, from: bigint, to: bigint): CorruptDataError {
-  return new CorruptDataError(
+  return new LostRecordsError(
     `${stem}.log lost its end: records from offset ${from} on are gone; those from ${to} on can be served. Restore the file from a backup, or skip them`,
-    { code: 'CORRUPT_MESSAGE' },
+    { from, to },
   )
 }
 

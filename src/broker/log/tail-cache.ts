@@ -3,6 +3,9 @@
  * each partition and, through the shared budget, for the process.
  */
 
+/** A part of no larger a buffer is kept as it is. */
+const sharedBytesMax = 128 * 1024
+
 export interface CachedAppend {
   readonly baseOffset: bigint
   readonly nextOffset: bigint
@@ -54,7 +57,8 @@ export class TailCache implements Evictable {
     this.#bytesMax = bytesMax
   }
 
-  add(entry: CachedAppend): void {
+  add(appended: CachedAppend): void {
+    const entry = alone(appended)
     this.#entries.push(entry)
     this.#count(entry.bytes.length)
     while (this.#usedBytes > this.#bytesMax) this.evict()
@@ -72,6 +76,14 @@ export class TailCache implements Evictable {
     this.#entries[this.#first++] = undefined
     this.#count(-entry.bytes.length)
     return true
+  }
+
+  /** Lets go of what ends at or below `offset`. */
+  evictBelow(offset: bigint): void {
+    for (let oldest = this.#entries[this.#first]; oldest && oldest.nextOffset <= offset; ) {
+      this.evict()
+      oldest = this.#entries[this.#first]
+    }
   }
 
   /** Appends from the one that holds `offset` on; undefined when it is not cached. Offsets are contiguous. */
@@ -99,4 +111,12 @@ export class TailCache implements Evictable {
     this.#usedBytes += bytes
     this.#budget.usedBytes += bytes
   }
+}
+
+/** A small part of a large request would keep the whole in memory: it is copied. */
+function alone(entry: CachedAppend): CachedAppend {
+  const { bytes } = entry
+  const wholeBytes = bytes.buffer.byteLength
+  if (wholeBytes <= sharedBytesMax || wholeBytes <= 2 * bytes.length) return entry
+  return { ...entry, bytes: new Uint8Array(bytes) }
 }

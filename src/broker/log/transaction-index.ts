@@ -2,9 +2,9 @@
  * The `.txnindex` files: one entry for each aborted transaction, in the segment that holds its marker, in Kafka's
  * format: version int16 0 | producerId | firstOffset | lastOffset | lastStableOffset, int64 each.
  */
-import { allocateBytes } from '../../core/bytes.ts'
+import { allocateBytes, concatBytes } from '../../core/bytes.ts'
 import type { File, FileSystem } from '../../storage/file-system.ts'
-import { readWhole } from './index-file.ts'
+import { readWhole } from '../../storage/read-whole.ts'
 import type { AbortedTransaction } from './producer-state.ts'
 import type { Segment } from './segment.ts'
 
@@ -31,7 +31,7 @@ export class TransactionIndex {
     }
     const size = entries.length * entryBytes
     try {
-      file.write(encode(aborted), size)
+      file.write(encodeAborted(aborted), size)
     } catch (error) {
       if (file.size > size) file.truncate(size)
       throw error
@@ -47,37 +47,27 @@ export class TransactionIndex {
     this.#files.get(segment)?.truncate(entries.length * entryBytes)
   }
 
-  /**
-   * Makes sure that the index holds an entry that was read from the log. One of the same marker that says something else
-   * was half written.
-   */
-  async ensure(segment: Segment, aborted: AbortedTransaction): Promise<void> {
-    const entries = this.#load(segment)
-    const same = entries.find(({ lastOffset }) => lastOffset === aborted.lastOffset)
-    const { producerId, firstOffset } = same ?? {}
-    if (producerId === aborted.producerId && firstOffset === aborted.firstOffset) return
-    await this.#rewrite(segment, [...entries.filter((entry) => entry !== same), aborted])
+  /** The segment is removed. Returns its file, which is closed. */
+  forget(segment: Segment): File | undefined {
+    const file = this.#files.get(segment)
+    file?.close()
+    this.#files.delete(segment)
+    this.#loaded.delete(segment)
+    return file
   }
 
-  /** After a crash: forgets entries of markers that were cut off with the log's end, and what was half written. */
-  async dropFrom(segment: Segment, end: bigint): Promise<void> {
-    const kept = this.#load(segment).filter(
-      ({ firstOffset, lastOffset }) => lastOffset < end && firstOffset < lastOffset,
-    )
-    const size = this.#fileSystem.stat(`${segment.path}.txnindex`)?.size ?? 0
-    if (size !== kept.length * entryBytes) await this.#rewrite(segment, kept)
+  close(): void {
+    for (const file of this.#files.values()) file.close()
+    this.#files.clear()
   }
 
-  async #rewrite(segment: Segment, entries: AbortedTransaction[]): Promise<void> {
-    const sorted = entries.sort((a, b) => (a.lastOffset < b.lastOffset ? -1 : 1))
-    this.#loaded.set(segment, sorted)
-    const file = this.#fileSystem.open(`${segment.path}.txnindex`, { create: true })
-    sorted.forEach((entry, i) => {
-      file.write(encode(entry), i * entryBytes)
-    })
-    file.truncate(sorted.length * entryBytes)
-    await file.sync()
-    file.close()
+  /** What the segments' indexes hold; segments without an entry are left out. */
+  *contents(): Generator<readonly [baseOffset: bigint, content: Uint8Array], undefined> {
+    for (const segment of this.#segments()) {
+      const entries = this.#load(segment)
+      if (entries.length > 0) yield [segment.baseOffset, concatBytes(entries.map(encodeAborted))]
+    }
+    return undefined
   }
 
   /** Transactions aborted by a marker after `from` whose first record is before `to`. */
@@ -95,14 +85,16 @@ export class TransactionIndex {
   #load(segment: Segment): AbortedTransaction[] {
     let entries = this.#loaded.get(segment)
     if (!entries) {
-      entries = decode(readWhole(this.#fileSystem, `${segment.path}.txnindex`) ?? new Uint8Array(0))
+      entries = decodeAborted(
+        readWhole(this.#fileSystem, `${segment.path}.txnindex`) ?? new Uint8Array(0),
+      )
       this.#loaded.set(segment, entries)
     }
     return entries
   }
 }
 
-function encode({
+export function encodeAborted({
   producerId,
   firstOffset,
   lastOffset,
@@ -118,7 +110,7 @@ function encode({
   return bytes
 }
 
-function decode(bytes: Uint8Array): AbortedTransaction[] {
+export function decodeAborted(bytes: Uint8Array): AbortedTransaction[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const entries: AbortedTransaction[] = []
   for (let at = 0; at + entryBytes <= bytes.length; at += entryBytes) {

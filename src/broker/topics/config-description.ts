@@ -4,9 +4,9 @@ import {
   type ConfigType,
   configTypes,
   type TopicConfigDefinition,
-  type TopicOverrides,
   topicConfigs,
-} from './topic-configs.ts'
+} from './topic-config-table.ts'
+import type { TopicOverrides } from './topic-configs.ts'
 
 /** Kafka's ids of where a value comes from. */
 export const configSources = { topic: 1, staticBroker: 4, default: 5 } as const
@@ -107,13 +107,13 @@ const brokerConfigs: readonly BrokerConfigDescription[] = [
     name: 'log.retention.ms',
     type: 'long',
     documentation: 'How long records are kept; -1: for ever.',
-    value: (config) => config.retentionMs,
+    value: (config) => config.retention,
   },
   {
     name: 'log.roll.ms',
     type: 'long',
     documentation: 'Age at which a segment file is closed.',
-    value: (config) => config.segmentMs,
+    value: (config) => config.maxSegmentAge,
   },
   {
     name: 'log.segment.bytes',

@@ -4,14 +4,15 @@ import { ManualRuntime } from '../../../test/broker/manual-runtime.ts'
 import { decodeUtf8 } from '../../core/bytes.ts'
 import type { FileSystem } from '../../storage/file-system.ts'
 import { createMemoryFileSystem } from '../../storage/memory-file-system.ts'
+import { resolveBrokerConfig } from '../config.ts'
 import type { LogConfig } from '../log/log-config.ts'
 import { LogStore } from '../log/log-store.ts'
-import { internalLogConfig } from './internal-topics.ts'
+import { metadataLogConfig } from './internal-topics.ts'
 import { KeyedLog } from './keyed-log.ts'
 
 /** Compacts as often and as much as it can. */
 const eager: LogConfig = {
-  ...internalLogConfig,
+  ...metadataLogConfig(resolveBrokerConfig()),
   segmentBytes: 200,
   minCleanableDirtyRatio: 0,
   deleteRetentionMs: 0,

@@ -2,13 +2,13 @@
  * A compacted internal partition as a durable map of keys to values: append changes, replay them at start. Whoever
  * owns one keeps the current state in memory; the log is its history, and compaction keeps that short.
  */
-import { CorruptDataError } from '../../core/errors.ts'
 import type { Runtime } from '../../core/runtime.ts'
 import { loadCodec } from '../../protocol/compression/codec.ts'
 import { BatchBuilder, type BuildOptions } from '../../protocol/records/batch-builder.ts'
 import { readBatches } from '../../protocol/records/record-batch.ts'
 import { RecordCursor } from '../../protocol/records/record-reader.ts'
 import { type ControlType, type MarkerProducer, readControlType } from '../log/control-record.ts'
+import { type LostRange, LostRecordsError } from '../log/lost-range.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 
 export interface KeyedRecord {
@@ -83,20 +83,22 @@ export class KeyedLog {
     }
   }
 
-  /** Visits every record that is left, oldest first. */
-  async replay(visitor: ReplayVisitor): Promise<void> {
+  /** Visits every record that is left, oldest first. Resolves with what is damaged, and so was not visited. */
+  async replay(visitor: ReplayVisitor): Promise<LostRange[]> {
     const log = this.#log
     const end = log.logEndOffset
+    const lost = log.lostStart ? [log.lostStart] : []
     for (let offset = log.logStartOffset; offset < end; ) {
-      const next = await this.#replayFrom(offset, end, visitor)
-      if (next <= offset) {
-        throw new CorruptDataError(
-          `${log.topic}-${log.partition} cannot be read at offset ${offset} (end ${end}): restore its folder from a backup`,
-          { code: 'CORRUPT_MESSAGE' },
-        )
+      try {
+        offset = await this.#replayFrom(offset, end, visitor)
+      } catch (error) {
+        if (!(error instanceof LostRecordsError)) throw error
+        const to = error.range.to > offset ? error.range.to : offset + 1n
+        lost.push({ from: offset, to })
+        offset = to
       }
-      offset = next
     }
+    return lost
   }
 
   async #replayFrom(offset: bigint, end: bigint, visitor: ReplayVisitor): Promise<bigint> {
@@ -122,6 +124,6 @@ export class KeyedLog {
         }
       }
     }
-    return next
+    return next > offset ? next : offset + 1n
   }
 }

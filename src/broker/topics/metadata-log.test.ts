@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 import { ManualRuntime } from '../../../test/broker/manual-runtime.ts'
 import { createMemoryFileSystem } from '../../storage/memory-file-system.ts'
+import { resolveBrokerConfig } from '../config.ts'
 import { LogStore } from '../log/log-store.ts'
-import { internalLogConfig } from './internal-topics.ts'
+import { metadataLogConfig } from './internal-topics.ts'
 import { KeyedLog, type KeyedRecord } from './keyed-log.ts'
 import { MetadataLog } from './metadata-log.ts'
 
@@ -15,7 +16,10 @@ async function openLog(): Promise<KeyedLog> {
     cleanupIntervalMs: 1000,
     producerIdExpirationMs: 1000,
   })
-  return new KeyedLog(await store.openLog('__cluster_metadata', 0, internalLogConfig), runtime)
+  return new KeyedLog(
+    await store.openLog('__cluster_metadata', 0, metadataLogConfig(resolveBrokerConfig())),
+    runtime,
+  )
 }
 
 async function opened(...records: KeyedRecord[]): Promise<MetadataLog> {

@@ -7,6 +7,7 @@
  */
 import { decodeUtf8 } from '../../core/bytes.ts'
 import { CorruptDataError } from '../../core/errors.ts'
+import type { LostRange } from '../log/lost-range.ts'
 import type { KeyedLog } from './keyed-log.ts'
 
 export interface TopicRecord {
@@ -24,7 +25,9 @@ const producerIdsKey = 'producer-ids'
 export class MetadataLog {
   readonly #log: KeyedLog
   readonly #topics = new Map<string, TopicRecord>()
+  readonly #doubtful = new Set<string>()
   #nextProducerId = 0n
+  #lost: readonly LostRange[] = []
 
   private constructor(log: KeyedLog) {
     this.#log = log
@@ -33,10 +36,27 @@ export class MetadataLog {
   /** Throws `CorruptDataError` when a record cannot be understood, also when a newer version wrote it. */
   static async open(log: KeyedLog): Promise<MetadataLog> {
     const metadata = new MetadataLog(log)
-    await log.replay({
-      record: (key, value) => metadata.#apply(decodeUtf8(key), value && decodeUtf8(value)),
+    const offsets = new Map<string, bigint>()
+    metadata.#lost = await log.replay({
+      record: (key, value, { offset }) => {
+        metadata.#apply(decodeUtf8(key), value && decodeUtf8(value))
+        offsets.set(decodeUtf8(key), offset)
+      },
     })
+    const lostTo = metadata.#lost.at(-1)?.to ?? -1n
+    for (const name of metadata.#topics.keys())
+      if (offsets.get(topicPrefix + name)! < lostTo) metadata.#doubtful.add(name)
     return metadata
+  }
+
+  /** What is damaged, and so not known. */
+  get lost(): readonly LostRange[] {
+    return this.#lost
+  }
+
+  /** Whether something newer may have been said of a topic in what is damaged. */
+  isDoubtful(name: string): boolean {
+    return this.#doubtful.has(name)
   }
 
   get topics(): ReadonlyMap<string, TopicRecord> {

@@ -1,6 +1,9 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { resolveBrokerConfig } from '../config.ts'
-import { checkOverrides, toLogConfig, topicConfigs } from './topic-configs.ts'
+import { topicConfigs } from './topic-config-table.ts'
+import { checkOverrides, toLogConfig } from './topic-configs.ts'
 
 const config = resolveBrokerConfig()
 
@@ -38,7 +41,7 @@ test("a topic's own settings win over the broker's", () => {
   ])
   expect(overrides.get('cleanup.policy')).toBe('compact,delete')
   expect(
-    toLogConfig(overrides, resolveBrokerConfig({ retentionMs: 5, segmentMs: 7 })),
+    toLogConfig(overrides, resolveBrokerConfig({ retention: 5, maxSegmentAge: 7 })),
   ).toMatchObject({
     cleanupPolicy: { delete: true, compact: true },
     retentionMs: 2 ** 63,
@@ -48,11 +51,53 @@ test("a topic's own settings win over the broker's", () => {
   })
 })
 
-test('a config of Kafka that has one possible value here is accepted at that value only', () => {
-  expect(checkOverrides([['preallocate', 'false']])).toEqual(new Map())
-  expect(() => checkOverrides([['preallocate', 'true']])).toThrow(
-    /preallocate.*only its default false/,
+test('every config of Apache Kafka is taken and kept, also where there is nothing for it to act on', () => {
+  const given: [string, string][] = [
+    ['flush.ms', '1000'],
+    ['flush.messages', '1'],
+    ['compression.type', 'zstd'],
+    ['compression.gzip.level', '9'],
+    ['min.insync.replicas', '2'],
+    ['preallocate', 'TRUE'],
+    ['leader.replication.throttled.replicas', '0:1, 1:1'],
+    ['cleanup.policy', ''],
+    ['message.downconversion.enable', 'true'],
+  ]
+  expect([...checkOverrides(given)]).toEqual([
+    ['flush.ms', '1000'],
+    ['flush.messages', '1'],
+    ['compression.type', 'zstd'],
+    ['compression.gzip.level', '9'],
+    ['min.insync.replicas', '2'],
+    ['preallocate', 'true'],
+    ['leader.replication.throttled.replicas', '0:1,1:1'],
+    ['cleanup.policy', ''],
+  ])
+  for (const definition of topicConfigs) {
+    const value = definition.defaultValue(resolveBrokerConfig())
+    expect(checkOverrides([[definition.name, value]]).get(definition.name)).toBe(value)
+  }
+})
+
+test('docs/topic-configs.md has them all (UPDATE_DOCS=1 writes it)', async () => {
+  const rows = topicConfigs.map(
+    ({ name, documentation, isKeptOnly, expected, defaultValue }) =>
+      `| \`${name}\` | ${defaultValue(resolveBrokerConfig()) || '(nothing)'} | ${expected} | ${isKeptOnly ? 'kept' : 'acts'} | ${documentation} |`,
   )
+  const page = `# Topic configs
+
+The configs of topics that Apache Kafka 4.3 has. All are taken, checked as Kafka checks them, kept, and told again; so tools that set them
+work. Those that act change what the broker does; those that are only kept have nothing to act on here.
+
+| config | default | must be | here | |
+|---|---|---|---|---|
+${rows.join('\n')}
+
+Stricter or looser than Kafka: \`segment.bytes\` may be as small as 1,024 (Kafka: 1 MiB), and \`remote.storage.enable\` cannot be true.
+`
+  const file = fileURLToPath(new URL('../../../docs/topic-configs.md', import.meta.url))
+  if (process.env.UPDATE_DOCS) writeFileSync(file, page)
+  expect(readFileSync(file, 'utf8')).toBe(page)
 })
 
 describe('refused with INVALID_CONFIG and the name', () => {
@@ -62,10 +107,17 @@ describe('refused with INVALID_CONFIG and the name', () => {
     ['retention.ms', ''],
     ['segment.bytes', '100'],
     ['segment.bytes', '2147483648'],
-    ['cleanup.policy', ''],
     ['cleanup.policy', 'compact,forget'],
+    ['compression.type', 'brotli'],
+    ['compression.gzip.level', '0'],
+    ['compression.lz4.level', '18'],
+    ['flush.messages', '0'],
+    ['preallocate', 'yes'],
+    ['remote.storage.enable', 'true'],
+    ['max.compaction.lag.ms', '0'],
+    ['leader.replication.throttled.replicas', '0-1'],
     ['min.cleanable.dirty.ratio', '1.5'],
-    ['min.insync.replicas', '2'],
+    ['min.insync.replicas', '0'],
     ['message.timestamp.type', 'createtime'],
     ['toString', '1'],
   ])('%s=%j', (name, value) => {

@@ -34,7 +34,7 @@ export class TopicFolders {
   }
 
   /** Opens or creates partitions [from, to). Throws `StorageError`; then the new ones are left for `remove`. */
-  open(topic: string, from: number, to: number, config: LogConfig): Promise<PartitionLog[]> {
+  async open(topic: string, from: number, to: number, config: LogConfig): Promise<PartitionLog[]> {
     const opening: Promise<PartitionLog>[] = []
     for (let partition = from; partition < to; partition++) {
       opening.push(this.#store.openLog(topic, partition, config))
@@ -48,8 +48,12 @@ export class TopicFolders {
     await this.#store.deleteLogs(partitions)
   }
 
+  /**
+   * Durable when it resolves, also where nothing is there any more: a process that died may have removed the folders without
+   * having seen that become durable, and with their record gone they would come back as a topic.
+   */
   async removeTopic(name: string): Promise<void> {
-    await this.remove(this.list().filter(({ topic }) => topic === name))
+    await this.#store.deleteLogs(this.#store.partitionsOf(name))
   }
 }
 

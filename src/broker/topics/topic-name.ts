@@ -1,4 +1,5 @@
 /** Kafka's rules for topic names, and the topics that belong to the broker itself. */
+import { systemTopicPrefix } from '../../backend/access.ts'
 
 export const topicNameLengthMax = 249
 
@@ -11,6 +12,11 @@ export const offsetsTopic = '__consumer_offsets'
 export const transactionsTopic = '__transaction_state'
 
 export function isInternalTopic(name: string): boolean {
+  return isBrokersTopic(name) || name.startsWith(systemTopicPrefix)
+}
+
+/** One that the broker itself writes to; what a server remembers in the others comes through the door. */
+export function isBrokersTopic(name: string): boolean {
   return name === offsetsTopic || name === transactionsTopic || name === metadataTopic
 }
 

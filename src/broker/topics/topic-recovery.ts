@@ -4,7 +4,7 @@
  *   record says        folder        then
  *   live               there         served
  *   live               missing       made anew, empty, with a warning
- *   deleting           any           removed, then the record
+ *   deleting           any           removed, then the record; on a full disk later
  *   nothing            empty         removed: a creation that was never committed
  *   nothing            no log        left alone: it is not ours
  *   nothing            holds data    kept and served as a topic of that name, with a warning
@@ -15,11 +15,18 @@
 import type { Runtime } from '../../core/runtime.ts'
 import { uuidFromHex } from '../../protocol/uuid.ts'
 import type { BrokerConfig } from '../config.ts'
-import type { MetadataLog } from './metadata-log.ts'
+import { isShortage } from '../log/disk-reserve.ts'
+import { stateTopicOverrides } from './internal-topics.ts'
+import type { MetadataLog, TopicRecord } from './metadata-log.ts'
 import { toLogConfig } from './topic-configs.ts'
 import type { TopicFolders } from './topic-folders.ts'
-import { metadataTopic } from './topic-name.ts'
+import { isBrokersTopic, metadataTopic } from './topic-name.ts'
 import { type Topic, toTopic } from './topic-registry.ts'
+
+const noRetention = [
+  ['retention.ms', '-1'],
+  ['retention.bytes', '-1'],
+] as const
 
 export interface RecoveryOptions {
   readonly folders: TopicFolders
@@ -35,6 +42,7 @@ export async function recoverTopics(options: RecoveryOptions): Promise<Topic[]> 
   const present = new Set(folders.list().map(({ topic, partition }) => `${topic}-${partition}`))
   const topics: Topic[] = []
   for (const [name, record] of metadata.topics) {
+    if (record.state === 'deleting') continue
     for (let partition = 0; partition < record.partitions; partition++) {
       if (present.has(`${name}-${partition}`)) continue
       runtime.logger.warn(
@@ -42,17 +50,38 @@ export async function recoverTopics(options: RecoveryOptions): Promise<Topic[]> 
         'the folder of a partition was missing; it starts anew, empty',
       )
     }
-    const logConfig = toLogConfig(record.configs, config)
-    topics.push(toTopic(name, record, await folders.open(name, 0, record.partitions, logConfig)))
+    const known = metadata.isDoubtful(name) ? withoutRetention(record, name, runtime) : record
+    const logConfig = toLogConfig(known.configs, config)
+    topics.push(toTopic(name, known, await folders.open(name, 0, record.partitions, logConfig)))
   }
   return topics
+}
+
+/** What the topic's newest configs were is damaged: nothing is deleted by older ones. */
+function withoutRetention(record: TopicRecord, topic: string, { logger }: Runtime): TopicRecord {
+  logger.error(
+    { topic },
+    'the configs of a topic may have been changed in what is damaged of __cluster_metadata; until they are set anew or the folder is repaired, its retention is off',
+  )
+  return { ...record, configs: new Map([...record.configs, ...noRetention]) }
 }
 
 async function finishDeletions({ folders, metadata }: RecoveryOptions): Promise<void> {
   for (const [name, record] of [...metadata.topics]) {
     if (record.state !== 'deleting') continue
-    await folders.removeTopic(name)
-    await metadata.removeTopic(name)
+    await unlessFull(async () => {
+      await folders.removeTopic(name)
+      await metadata.removeTopic(name)
+    })
+  }
+}
+
+/** A full disk keeps nobody from starting: what is in the way of nothing is removed another time. */
+async function unlessFull(remove: () => Promise<void>): Promise<void> {
+  try {
+    await remove()
+  } catch (error) {
+    if (!isShortage(error)) throw error
   }
 }
 
@@ -73,21 +102,26 @@ async function settleOrphans({
       )
       continue
     }
-    if (content === 'nothing') {
-      await folders.remove([{ topic, partition }])
+    if (content === 'nothing' && metadata.lost.length === 0) {
+      await unlessFull(() => folders.remove([{ topic, partition }]))
       continue
     }
-    const configs = record?.configs ?? new Map<string, string>()
+    const configs = record?.configs ?? configsOfLost(topic, config)
     const [log] = await folders.open(topic, partition, partition + 1, toLogConfig(configs, config))
-    if (log!.logEndOffset === 0n) {
-      await folders.remove([{ topic, partition }])
+    if (log!.logEndOffset === 0n && metadata.lost.length === 0) {
+      await unlessFull(() => folders.remove([{ topic, partition }]))
       continue
     }
     runtime.logger.warn(
       { topic, partition },
-      'a partition with data has no metadata record; it is kept and served',
+      'a partition with data has no metadata record; it is kept and served, and its retention is off',
     )
     const id = record?.id ?? uuidFromHex(runtime.uuid())
     await metadata.saveTopic(topic, { id, partitions: partition + 1, configs, state: 'live' })
   }
+}
+
+/** Of a topic whose record is gone: nothing is deleted by a retention that would hold by default. */
+function configsOfLost(topic: string, config: BrokerConfig): ReadonlyMap<string, string> {
+  return isBrokersTopic(topic) ? stateTopicOverrides(topic, config) : new Map(noRetention)
 }

@@ -4,12 +4,14 @@
  *
  * Creation: 1. the folders of the partitions, empty; 2. the record in the metadata log: the commit point. A crash
  * before 2 leaves empty folders, which the next start removes. Deletion: 1. the record says `deleting`: gone for
- * clients; 2. the folders; 3. the record. A crash before 3 is finished at the next start.
+ * clients; 2. the folders, first of all, for the disk may be full; 3. what others remember of it; 4. the record. A crash
+ * before 4 is finished at the next start, and a failure is tried again.
  */
 import { KafkaError, TopicNotFoundError } from '../../core/errors.ts'
-import type { Runtime } from '../../core/runtime.ts'
+import type { Runtime, Timer } from '../../core/runtime.ts'
 import { uuidFromHex } from '../../protocol/uuid.ts'
 import type { BrokerConfig } from '../config.ts'
+import { levelOf } from '../log/disk-reserve.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import type { MetadataLog, TopicRecord } from './metadata-log.ts'
 import { checkOverrides, type TopicOverrides, toLogConfig } from './topic-configs.ts'
@@ -47,6 +49,10 @@ export interface TopicRegistryOptions {
   readonly runtime: Runtime
 }
 
+/** Between attempts to finish a deletion. */
+const retryMsMin = 1000
+const retryMsMax = 60_000
+
 export class TopicRegistry {
   readonly #folders: TopicFolders
   readonly #metadata: MetadataLog
@@ -56,6 +62,10 @@ export class TopicRegistry {
   readonly #byId = new Map<string, Topic>()
   readonly #deleteListeners = new Set<(name: string) => Promise<void>>()
   #lastChange: Promise<unknown> = Promise.resolve()
+  /** Deletions that are to be finished yet. */
+  readonly #remembered = new Set<string>()
+  readonly #retries = new Map<string, Timer>()
+  #isClosed = false
 
   constructor(options: TopicRegistryOptions, topics: Iterable<Topic>) {
     this.#folders = options.folders
@@ -152,11 +162,12 @@ export class TopicRegistry {
       this.#byName.delete(name)
       this.#byId.delete(topic.id)
       await this.#finishDeletion(name).catch((error: unknown) => {
-        // The topic is gone for clients; the rest goes at the next start, or when its name is used again.
-        this.#runtime.logger.error(
+        // The topic is gone for clients.
+        this.#runtime.logger[levelOf(error, 'error')](
           { err: error, topic: name },
-          'the folders of a deleted topic are still there',
+          'a deleted topic is not removed as a whole yet; it is tried again',
         )
+        this.#finishLater(name, retryMsMin)
       })
     })
   }
@@ -205,8 +216,22 @@ export class TopicRegistry {
     })
   }
 
+  /** A topic that is gone, of which others still have something: they are told before its name is used again. */
+  isRemembered(name: string): void {
+    this.#remembered.add(name)
+  }
+
+  /** Goes on with the deletions that a start on a full disk has left. */
+  resumeDeletions(): void {
+    const deleting = [...this.#metadata.topics].filter(([, { state }]) => state === 'deleting')
+    for (const name of [...deleting.map(([name]) => name), ...this.#remembered])
+      this.#finishLater(name, retryMsMin)
+  }
+
   /** Resolves when the changes that were asked for so far are done or have failed. */
-  async settled(): Promise<void> {
+  async close(): Promise<void> {
+    this.#isClosed = true
+    for (const timer of this.#retries.values()) timer.cancel()
     await this.#lastChange
   }
 
@@ -237,10 +262,10 @@ export class TopicRegistry {
   }
 
   #checkPartitions(count: number, min: number): void {
-    const max = this.#config.partitionsPerTopicMax
+    const max = this.#config.maxPartitionsPerTopic
     if (count >= min && count <= max) return
     throw new KafkaError(
-      `The number of partitions must be from ${min} to ${max} (partitionsPerTopicMax); got ${count}`,
+      `The number of partitions must be from ${min} to ${max} (maxPartitionsPerTopic); got ${count}`,
       {
         code: 'INVALID_PARTITIONS',
       },
@@ -290,10 +315,25 @@ export class TopicRegistry {
 
   /** Removes what is left of a topic in state `deleting`. */
   async #finishDeletion(name: string): Promise<void> {
-    if (this.#metadata.topics.get(name)?.state !== 'deleting') return
+    const isDeleting = this.#metadata.topics.get(name)?.state === 'deleting'
+    if (!isDeleting && !this.#remembered.has(name)) return
+    if (isDeleting) await this.#folders.removeTopic(name)
     for (const listener of this.#deleteListeners) await listener(name)
-    await this.#folders.removeTopic(name)
-    await this.#metadata.removeTopic(name)
+    this.#remembered.delete(name)
+    if (isDeleting) await this.#metadata.removeTopic(name)
+  }
+
+  /** Tries again, less and less often, what is left of a deletion: until it is done, or the name is used again. */
+  #finishLater(name: string, delayMs: number): void {
+    if (this.#isClosed) return
+    this.#retries.get(name)?.cancel()
+    const attempt = () => {
+      this.#inTurn(() => this.#finishDeletion(name)).then(
+        () => this.#retries.delete(name),
+        () => this.#finishLater(name, Math.min(delayMs * 2, retryMsMax)),
+      )
+    }
+    this.#retries.set(name, this.#runtime.setTimer(delayMs, attempt, { background: true }))
   }
 
   /** Kafka's tools take a leading '-' for an option, so no id starts with one. */

@@ -4,9 +4,12 @@
  *
  *   commit: PrepareCommit durable ─ markers durable in every partition ─ answer ─ CompleteCommit noted
  */
+
 import { KafkaError } from '../../core/errors.ts'
 import type { Runtime, Timer } from '../../core/runtime.ts'
 import { nextTurn } from '../../core/turn.ts'
+import type { ErrorName, Outcome } from '../../protocol/error-codes.ts'
+import { levelOf } from '../log/disk-reserve.ts'
 import type { KeyedRecord } from '../topics/keyed-log.ts'
 import { Transaction } from './transaction.ts'
 import type {
@@ -118,7 +121,7 @@ export class TransactionCoordinator {
   }
 
   /** Kafka's error name, or NONE. */
-  async addPartitions(transactionalId: string, input: AddInput): Promise<string> {
+  async addPartitions(transactionalId: string, input: AddInput): Promise<Outcome> {
     const hosted = this.#hosted.get(transactionalId)
     if (!hosted) return unknownId(transactionalId)
     const { error } = await this.#request(hosted, (token, now) =>
@@ -145,7 +148,7 @@ export class TransactionCoordinator {
    * Whether a producer may write to these partitions now; see `check` for what must be asked again after a wait.
    * Requests of one producer are let in one after the other, so pipelined ones keep their order.
    */
-  async admit(input: AdmitInput): Promise<string> {
+  async admit(input: AdmitInput): Promise<Outcome> {
     const hosted = this.#hosted.get(input.transactionalId)
     if (!hosted) return unknownId(input.transactionalId)
     if (hosted.admissions === 0) {
@@ -163,7 +166,7 @@ export class TransactionCoordinator {
   }
 
   /** Without a wait: Kafka's error name, or NONE. A write must follow in the same turn. */
-  check({ transactionalId, partitions, ...producer }: AdmitInput): string {
+  check({ transactionalId, partitions, ...producer }: AdmitInput): Outcome {
     const { transaction } = this.#hosted.get(transactionalId) ?? {}
     return transaction ? transaction.check(producer, partitions) : unknownId(transactionalId)
   }
@@ -177,9 +180,9 @@ export class TransactionCoordinator {
     return undefined
   }
 
-  /** Forgets ids that have not been used for `expirationMs`. Throws `StorageError`. */
-  async expire(): Promise<void> {
-    const oldestMs = this.#options.runtime.now() - this.#options.expirationMs
+  /** Forgets ids that have not been used for `expirationMs`; `nowMs` is the time that retention goes by. Throws `StorageError`. */
+  async expire(nowMs: number): Promise<void> {
+    const oldestMs = nowMs - this.#options.expirationMs
     for (const [id, { transaction, admissions }] of [...this.#hosted]) {
       const { status, updatedAtMs } = transaction.snapshot
       const isUsed = transaction.isBusy || admissions > 0 || status === 'Ongoing'
@@ -197,7 +200,7 @@ export class TransactionCoordinator {
     await Promise.allSettled([...this.#work])
   }
 
-  async #admitNow(input: AdmitInput): Promise<string> {
+  async #admitNow(input: AdmitInput): Promise<Outcome> {
     const verdict = this.check(input)
     if (verdict !== 'INVALID_TXN_STATE' || !input.isImplicit) return verdict
     const { producerId, producerEpoch, partitions } = input
@@ -274,7 +277,7 @@ export class TransactionCoordinator {
     try {
       await this.#options.append([recordOf(transaction.id, snapshot)])
     } catch (error) {
-      this.#options.runtime.logger.error(
+      this.#options.runtime.logger[levelOf(error, 'error')](
         { err: error, transactionalId: transaction.id },
         'a step of a transaction could not be stored',
       )
@@ -287,7 +290,7 @@ export class TransactionCoordinator {
     try {
       this.#options.appendSoon([recordOf(transaction.id, snapshot)])
     } catch (error) {
-      this.#options.runtime.logger.warn(
+      this.#options.runtime.logger[levelOf(error, 'warn')](
         { err: error, transactionalId: transaction.id },
         'the end of a transaction could not be noted; a restart will go through it again',
       )
@@ -299,7 +302,7 @@ export class TransactionCoordinator {
     try {
       await this.#options.writeMarkers(marker)
     } catch (error) {
-      this.#options.runtime.logger.error(
+      this.#options.runtime.logger[levelOf(error, 'error')](
         { err: error, transactionalId: transaction.id },
         'the end of a transaction could not be written everywhere; it is tried again',
       )
@@ -339,7 +342,7 @@ function recordOf(id: string, snapshot: TransactionSnapshot): KeyedRecord {
   return { key: encodeTransactionKey(id), value: encodeTransactionValue(snapshot) }
 }
 
-function unknownId(transactionalId: string): string {
+function unknownId(transactionalId: string): ErrorName {
   return transactionalId === '' ? 'INVALID_REQUEST' : 'INVALID_PRODUCER_ID_MAPPING'
 }
 
@@ -348,8 +351,8 @@ function unavailable(): TransactionReply {
 }
 
 /** The error that a refusal is, with Kafka's code. */
-export function refusedByTransaction(code: string, transactionalId: string): KafkaError {
-  const reasons: { readonly [code: string]: string } = {
+export function refusedByTransaction(code: ErrorName, transactionalId: string): KafkaError {
+  const reasons: { readonly [code in ErrorName]?: string } = {
     INVALID_TXN_STATE: 'the partition is not in a transaction that is under way',
     INVALID_PRODUCER_ID_MAPPING: 'the producer is not the one of this transactional id',
     INVALID_PRODUCER_EPOCH: 'a newer producer with this transactional id has taken over',

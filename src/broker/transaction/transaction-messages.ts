@@ -1,4 +1,5 @@
 /** What goes into a transaction's state machine, and what comes out. */
+import type { Outcome } from '../../protocol/error-codes.ts'
 
 export type TransactionStatus =
   | 'Empty'
@@ -70,8 +71,7 @@ export interface EndInput extends ProducerIdAndEpoch {
 }
 
 export interface TransactionReply extends ProducerIdAndEpoch {
-  /** Kafka's error name, or NONE. */
-  readonly error: string
+  readonly error: Outcome
 }
 
 export type TransactionEffect =

@@ -15,9 +15,8 @@
  *
  * PRODUCER is ID/EPOCH. New producer ids are 1, 2, 3. An id that has none yet gets `create`d by its first init.
  */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { expect, test } from 'vitest'
+import { testTranscripts } from '../../../test/transcripts.ts'
 import { Transaction } from './transaction.ts'
 import type {
   Now,
@@ -247,17 +246,4 @@ function showPartitions(partitions: readonly TopicPartition[]): string {
   return names.length === 0 ? '' : `[${names.join(' ')}]`
 }
 
-test.each(readdirSync(folder))('%s', (file) => {
-  const text = readFileSync(folder + file, 'utf8')
-  const scenario = new Scenario()
-  const lines: string[] = []
-  for (const line of text.trimEnd().split('\n')) {
-    if (line.startsWith('  ')) continue
-    lines.push(line)
-    if (line !== '' && !line.startsWith('#'))
-      lines.push(...scenario.step(line).map((out) => `  ${out}`))
-  }
-  const now = `${lines.join('\n')}\n`
-  if (process.env.UPDATE_SCENARIOS) writeFileSync(folder + file, now)
-  else expect(now).toBe(text)
-})
+testTranscripts(folder, () => new Scenario())

@@ -4,6 +4,7 @@
  */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { amount } from '../../../test/amount.ts'
 import { Transaction } from './transaction.ts'
 import type {
   Now,
@@ -360,6 +361,6 @@ test.each<[string, TransactionVersion[]]>([
         world.settle()
       },
     ),
-    { numRuns: 2000 },
+    { numRuns: amount(500, 10_000) },
   )
 })

@@ -16,6 +16,7 @@
  * that finds a transaction under way waits until that is aborted, where Kafka answers CONCURRENT_TRANSACTIONS; and the
  * init of a producer that has been fenced does not abort the transaction of the one that came after it.
  */
+import type { ErrorName, Outcome } from '../../protocol/error-codes.ts'
 import type {
   AddInput,
   EndInput,
@@ -155,7 +156,7 @@ export class Transaction {
   }
 
   /** Whether a producer may write to a partition in the transaction under way: Kafka's error name, or NONE. */
-  check(producer: ProducerIdAndEpoch, partitions: readonly TopicPartition[]): string {
+  check(producer: ProducerIdAndEpoch, partitions: readonly TopicPartition[]): Outcome {
     // While an addition is being stored the others are in; an end that is being stored lets no one in.
     const isEnding = this.#pending && this.#pending.snapshot.status !== 'Ongoing'
     if (isEnding || isPreparing(this.#snapshot)) return 'CONCURRENT_TRANSACTIONS'
@@ -258,7 +259,7 @@ export class Transaction {
     return [...replies, ...this.#refuseWaiting('CONCURRENT_TRANSACTIONS')]
   }
 
-  #refuseWaiting(error: string): TransactionEffect[] {
+  #refuseWaiting(error: ErrorName): TransactionEffect[] {
     const waiting = this.#waiting
     this.#waiting = []
     return waiting.map(({ token }) => refused(token, error))
@@ -382,7 +383,7 @@ export class Transaction {
     return producerId === previousProducerId && producerEpoch >= exhaustedEpoch
   }
 
-  #faultOf({ producerId, producerEpoch }: ProducerIdAndEpoch): string | undefined {
+  #faultOf({ producerId, producerEpoch }: ProducerIdAndEpoch): ErrorName | undefined {
     if (producerId !== this.#snapshot.producerId) return 'INVALID_PRODUCER_ID_MAPPING'
     return this.#isCurrent(producerEpoch) ? undefined : 'PRODUCER_FENCED'
   }
@@ -393,7 +394,7 @@ export class Transaction {
   }
 
   /** Before version 2: the same epoch for many transactions, so a retry cannot be told from a mistake by it. */
-  #judgeOldEnd(input: EndInput): 'go' | 'done' | string {
+  #judgeOldEnd(input: EndInput): 'go' | 'done' | ErrorName {
     const fault = this.#faultOf(input)
     if (fault) return fault
     if (this.isBusy) return 'CONCURRENT_TRANSACTIONS'
@@ -405,7 +406,7 @@ export class Transaction {
   }
 
   /** KIP-890: each end raises the epoch, so one that comes with the epoch before is a retry. */
-  #judgeEnd({ producerId, producerEpoch, isCommit }: EndInput): 'go' | 'done' | string {
+  #judgeEnd({ producerId, producerEpoch, isCommit }: EndInput): 'go' | 'done' | ErrorName {
     // First: the producer may go by an id that is true only once the markers are written.
     if (this.isBusy) return 'CONCURRENT_TRANSACTIONS'
     const current = this.#snapshot
@@ -445,7 +446,7 @@ function includes(list: readonly TopicPartition[], { topic, partition }: TopicPa
   return list.some((other) => other.topic === topic && other.partition === partition)
 }
 
-function refused(token: number, error: string): TransactionEffect {
+function refused(token: number, error: ErrorName): TransactionEffect {
   return answer(token, { error, producerId: noProducerId, producerEpoch: noEpoch })
 }
 

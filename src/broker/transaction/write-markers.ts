@@ -44,5 +44,5 @@ export async function writeMarker(
   const endOffset = log.appendMarker(marker, marker.isCommit ? 'commit' : 'abort', epoch)
   await log.whenSynced(endOffset)
   if (log.topic === offsetsTopic)
-    groups.endTransaction(marker.producerId, marker.isCommit, endOffset)
+    groups.transactional.end(marker.producerId, marker.isCommit, endOffset)
 }

@@ -18,6 +18,8 @@ export interface CommittedOffset {
   readonly topic: string
   readonly partition: number
   readonly offset: bigint
+  /** What was kept beside it; '' where nothing was. */
+  readonly metadata: string
 }
 
 const coordinatorErrors: ReadonlySet<string> = new Set([
@@ -97,10 +99,11 @@ export function fetchAllCommitted(cluster: Cluster, group: string): Promise<Comm
     return topics.flatMap(({ name, partitions }) =>
       partitions
         .filter(({ committedOffset }) => committedOffset >= 0n)
-        .map(({ partitionIndex, committedOffset }) => ({
+        .map(({ partitionIndex, committedOffset, metadata }) => ({
           topic: name,
           partition: partitionIndex,
           offset: committedOffset,
+          metadata: metadata ?? '',
         })),
     )
   })

@@ -1,16 +1,21 @@
 /** Consumer groups: listing, describing with their lag, deleting. */
 import { CorruptDataError } from '../../core/errors.ts'
+import { printable } from '../../core/json.ts'
 import { errorCode, errorFrom } from '../../protocol/error-codes.ts'
 import {
   createDeleteGroupsRequest,
   deleteGroups,
 } from '../../protocol/messages/generated/delete-groups.ts'
-import type { DescribeGroupsResponseDescribedGroupMember } from '../../protocol/messages/generated/describe-groups.ts'
+import {
+  createDescribeGroupsRequest,
+  type DescribeGroupsResponseDescribedGroupMember,
+  describeGroups,
+} from '../../protocol/messages/generated/describe-groups.ts'
 import {
   createListGroupsRequest,
   listGroups as listGroupsApi,
 } from '../../protocol/messages/generated/list-groups.ts'
-import type { Cluster } from '../cluster.ts'
+import type { CallOptions, Cluster } from '../cluster.ts'
 import type { TopicPartition } from '../consumer/assignors/assignor.ts'
 import { decodeAssignment, decodeSubscription } from '../consumer/assignors/consumer-protocol.ts'
 import { Offset } from '../consumer/offset.ts'
@@ -31,6 +36,8 @@ export interface GroupSummary {
   readonly state: string
   /** `consumer` for consumers; empty for groups that only store offsets. */
   readonly protocolType: string
+  /** Members at present; undefined for a group of a kind whose members this client cannot ask for. */
+  readonly memberCount: number | undefined
 }
 
 /** A member of a group, as its coordinator knows it. */
@@ -67,7 +74,7 @@ export interface GroupDescription extends GroupSummary {
   /** What the group has committed for or reads, by topic and partition. */
   readonly partitions: readonly GroupPartition[]
   /** The sum over the partitions whose lag is known. */
-  readonly lag: bigint
+  readonly totalLag: bigint
 }
 
 export async function listGroups(cluster: Cluster): Promise<GroupSummary[]> {
@@ -82,12 +89,34 @@ function listGroupsOf(cluster: Cluster, nodeId: number): Promise<GroupSummary[]>
     const request = createListGroupsRequest()
     const response = await cluster.exchange(listGroupsApi, request, { ...call, nodeId })
     if (response.errorCode !== 0) throw errorFrom(response.errorCode)
+    const names = response.groups.map(({ groupId }) => groupId)
+    const counts = await memberCounts(cluster, names, { ...call, nodeId })
     return response.groups.map(({ groupId, groupState, protocolType }) => ({
       group: groupId,
       state: groupState,
       protocolType,
+      memberCount: counts.get(groupId),
     }))
   })
+}
+
+/** Groups that are described by one request. */
+const describedAtOnce = 500
+
+/** By group; without those of another kind than the classic one, and those that have gone since they were listed. */
+async function memberCounts(
+  cluster: Cluster,
+  groups: readonly string[],
+  call: CallOptions & { nodeId: number },
+): Promise<Map<string, number>> {
+  const counts = new Map<string, number>()
+  for (let at = 0; at < groups.length; at += describedAtOnce) {
+    const request = createDescribeGroupsRequest({ groups: groups.slice(at, at + describedAtOnce) })
+    const response = await cluster.exchange(describeGroups, request, call)
+    for (const { groupId, errorCode, groupState, members } of response.groups)
+      if (errorCode === 0 && groupState !== 'Dead') counts.set(groupId, members.length)
+  }
+  return counts
 }
 
 export async function describeGroup(cluster: Cluster, group: string): Promise<GroupDescription> {
@@ -98,16 +127,17 @@ export async function describeGroup(cluster: Cluster, group: string): Promise<Gr
   const members = described.members.map(toMember)
   const committed = await fetchAllCommitted(cluster, group)
   const partitions = await describePartitions(cluster, members, committed)
-  return {
+  return printable({
     group,
     state: described.groupState,
     protocolType: described.protocolType,
     assignor: described.protocolData,
     coordinatorId,
     members,
+    memberCount: members.length,
     partitions,
-    lag: partitions.reduce((sum, { lag = 0n }) => sum + lag, 0n),
-  }
+    totalLag: partitions.reduce((sum, { lag = 0n }) => sum + lag, 0n),
+  })
 }
 
 export async function deleteGroup(cluster: Cluster, group: string): Promise<void> {
@@ -128,7 +158,9 @@ function toMember(member: DescribeGroupsResponseDescribedGroupMember): GroupMemb
     clientId,
     host: clientHost,
     topics: decoded(member.memberMetadata, (bytes) => [...decodeSubscription(bytes).topics].sort()),
-    partitions: decoded(member.memberAssignment, (bytes) => decodeAssignment(bytes).sort(inOrder)),
+    partitions: decoded(member.memberAssignment, (bytes) =>
+      [...decodeAssignment(bytes).partitions].sort(inOrder),
+    ),
   }
 }
 
@@ -167,14 +199,14 @@ async function describePartitions(
       const offset = offsets.get(key)
       const latest = ends.get(key)
       const isKnown = offset !== undefined && latest !== undefined
-      return {
+      return printable({
         ...place,
         committed: offset,
         latest,
         // An offset past the end, which Kafka allows, lags by nothing.
         lag: isKnown ? (latest > offset ? latest - offset : 0n) : undefined,
         memberId: readers.get(key),
-      }
+      })
     })
     .sort(inOrder)
 }

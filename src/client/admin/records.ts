@@ -3,7 +3,8 @@
 import { inspectBriefly } from '../../core/duration.ts'
 import { PartitionNotFoundError } from '../../core/errors.ts'
 import { groupBy } from '../../core/group-by.ts'
-import { invalid } from '../../core/options.ts'
+import { printable } from '../../core/json.ts'
+import { invalid, isPlainObject } from '../../core/options.ts'
 import { errorFrom } from '../../protocol/error-codes.ts'
 import {
   createDeleteRecordsRequest,
@@ -35,8 +36,13 @@ export async function deleteRecords(
   before: RecordsToDelete,
 ): Promise<EarliestOffsets> {
   checkTopicName(topic)
+  if (!isPlainObject(before)) {
+    throw invalid(
+      `deleteRecords takes an object of offsets by partition, such as { 0: 1000n }; got ${inspectBriefly(before)}`,
+    )
+  }
   const wanted = Object.entries(before).map(([partition, offset]) => toWanted(partition, offset))
-  if (wanted.length === 0) return {}
+  if (wanted.length === 0) return printable({})
   cluster.invalidateTopic(topic)
   const { partitions } = await cluster.ensureTopic(topic, { create: false })
   const missing = wanted.find(({ partition }) => partition >= partitions.length)
@@ -99,7 +105,7 @@ class Deletion {
       for (const result of await Promise.allSettled(asked))
         if (result.status === 'rejected') throw result.reason
     })
-    return this.#done
+    return printable(this.#done)
   }
 
   async #ask(

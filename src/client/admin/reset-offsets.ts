@@ -4,6 +4,7 @@
  * The group is looked at first, for a clear error; the broker refuses the commit itself when a member has come since.
  */
 import { KafkaError, OffsetOutOfRangeError } from '../../core/errors.ts'
+import { printable } from '../../core/json.ts'
 import { invalid } from '../../core/options.ts'
 import { errorFrom } from '../../protocol/error-codes.ts'
 import {
@@ -46,6 +47,7 @@ export async function resetOffsets(
   group: string,
   topic: string,
   offset: Offset | OffsetShift,
+  { isPreview = false } = {},
 ): Promise<ResetOffset[]> {
   checkGroupName(group)
   checkTopicName(topic)
@@ -60,12 +62,14 @@ export async function resetOffsets(
     if (one.topic === topic) committed.set(one.partition, one.offset)
   const indexes = partitions.map(({ index }) => index)
   const targets = await targetsOf(cluster, topic, indexes, offset, committed)
-  await commit(cluster, group, topic, targets)
-  return indexes.map((partition) => ({
-    partition,
-    before: committed.get(partition),
-    offset: targets.get(partition)!,
-  }))
+  if (!isPreview) await commit(cluster, group, topic, targets)
+  return indexes.map((partition) =>
+    printable({
+      partition,
+      before: committed.get(partition),
+      offset: targets.get(partition)!,
+    }),
+  )
 }
 
 /** Within what is there: an exact offset or a shift that leads out of the log stops at its beginning or end. */

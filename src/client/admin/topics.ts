@@ -1,9 +1,8 @@
 /** Topics: creating, changing, describing, deleting. */
-import type { Duration } from '../../core/duration.ts'
-import { parseDuration } from '../../core/duration.ts'
 import { KafkaError, TopicNotFoundError } from '../../core/errors.ts'
-import { invalid, readInteger } from '../../core/options.ts'
-import { errorFrom } from '../../protocol/error-codes.ts'
+import { printable } from '../../core/json.ts'
+import { readInteger } from '../../core/options.ts'
+import { errorFrom, errorName } from '../../protocol/error-codes.ts'
 import {
   createCreatePartitionsRequest,
   createCreatePartitionsRequestCreatePartitionsTopic,
@@ -35,26 +34,12 @@ import type { CallOptions, Cluster } from '../cluster.ts'
 import { Offset } from '../consumer/offset.ts'
 import { lookUpOffsets } from '../consumer/offset-lookup.ts'
 import { checkTopicName } from '../topic.ts'
-
-/** Options of `admin.createTopic`. */
-export interface TopicConfig {
-  /** 1 or more. Default: the broker's. */
-  partitions?: number | undefined
-  /** Copies of each partition. Default: the broker's; an embedded broker keeps one. */
-  replicationFactor?: number | undefined
-  /** How long records are kept: a duration, or -1 for ever. */
-  retentionMs?: Duration | undefined
-  /** Any other of Kafka's topic configs by its own name, such as `{ 'cleanup.policy': 'compact' }`. */
-  configs?: { readonly [name: string]: string | number | boolean } | undefined
-}
-
-/** What may change about a topic; null: back to the broker's default. */
-export interface TopicChanges {
-  /** How long records are kept: a duration, or -1 for ever. */
-  retentionMs?: Duration | null | undefined
-  /** Any other of Kafka's topic configs by its own name. */
-  configs?: { readonly [name: string]: string | number | boolean | null } | undefined
-}
+import {
+  resolveTopicChanges,
+  resolveTopicConfig,
+  type TopicChanges,
+  type TopicConfig,
+} from './topic-config.ts'
 
 /** What `admin.listTopics` tells of a topic. */
 export interface TopicSummary {
@@ -82,9 +67,6 @@ export interface TopicDescription extends TopicSummary {
   readonly offsets: readonly PartitionOffsets[]
 }
 
-const topicConfigKeys = ['partitions', 'replicationFactor', 'retentionMs', 'configs']
-const topicChangeKeys = ['retentionMs', 'configs']
-
 /** Kafka's ids. */
 const topicResource = 2
 const setOperation = 0
@@ -99,19 +81,14 @@ export async function createTopic(
   config: TopicConfig,
 ): Promise<void> {
   checkTopicName(name)
+  const { partitions, replicationFactor, configs } = resolveTopicConfig(config)
   const request = createCreateTopicsRequest({
     topics: [
       createCreateTopicsRequestCreatableTopic({
         name,
-        numPartitions:
-          config.partitions === undefined
-            ? -1
-            : readInteger(config.partitions, 'partitions', { min: 1, max: 100_000 }),
-        replicationFactor:
-          config.replicationFactor === undefined
-            ? -1
-            : readInteger(config.replicationFactor, 'replicationFactor', { min: 1, max: 32_767 }),
-        configs: toConfigs('TopicConfig', topicConfigKeys, config).map(([key, value]) =>
+        numPartitions: partitions ?? -1,
+        replicationFactor: replicationFactor ?? -1,
+        configs: configs.map(([key, value]) =>
           createCreateTopicsRequestCreatableTopicConfig({ name: key, value }),
         ),
       }),
@@ -120,9 +97,10 @@ export async function createTopic(
   })
   await cluster.retrying(`create topic '${name}'`, {}, async (call) => {
     const response = await cluster.exchange(createTopics, request, call)
-    throwIfRefused(name, response.topics[0])
+    const answer = response.topics[0]
+    if (isThere(answer)) cluster.topicCreated(name)
+    throwIfRefused(name, answer)
   })
-  cluster.invalidateTopic(name)
 }
 
 export async function alterTopic(
@@ -131,7 +109,7 @@ export async function alterTopic(
   changes: TopicChanges,
 ): Promise<void> {
   checkTopicName(name)
-  const configs = toConfigs('TopicChanges', topicChangeKeys, changes).map(([key, value]) =>
+  const configs = resolveTopicChanges(changes).map(([key, value]) =>
     createIncrementalAlterConfigsRequestAlterableConfig({
       name: key,
       configOperation: value === null ? deleteOperation : setOperation,
@@ -166,7 +144,7 @@ export async function deleteTopic(cluster: Cluster, name: string): Promise<void>
     const response = await cluster.exchange(deleteTopics, request, call)
     throwIfRefused(name, response.responses[0])
   })
-  cluster.invalidateTopic(name)
+  cluster.topicDeleted(name)
 }
 
 export async function createPartitions(
@@ -200,11 +178,9 @@ export async function describeTopic(cluster: Cluster, name: string): Promise<Top
     lookUpOffsets(cluster, places, Offset.earliest, options),
     lookUpOffsets(cluster, places, Offset.latest, options),
   ])
-  const offsets = places.map(({ partition }, i) => ({
-    partition,
-    earliest: earliest[i]!,
-    latest: latest[i]!,
-  }))
+  const offsets = places.map(({ partition }, i) =>
+    printable({ partition, earliest: earliest[i]!, latest: latest[i]! }),
+  )
   return { name, id, partitions: partitions.length, ...settings, offsets }
 }
 
@@ -250,33 +226,16 @@ export async function listTopics(cluster: Cluster): Promise<TopicSummary[]> {
     .sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
-/** By Kafka's names; null for those that go back to the default. */
-function toConfigs(
-  kind: string,
-  knownKeys: readonly string[],
-  { retentionMs, configs = {}, ...rest }: TopicChanges,
-): [string, string | null][] {
-  const unknown = Object.keys(rest).find((key) => !knownKeys.includes(key))
-  if (unknown !== undefined) {
-    throw invalid(
-      `${kind} has no option '${unknown}'. Known options: ${knownKeys.join(', ')}; Kafka's own names go into configs`,
-    )
-  }
-  const named = Object.entries(configs).map(([key, value]): [string, string | null] => [
-    key,
-    value === null ? null : String(value),
-  ])
-  if (retentionMs === undefined) return named
-  return [...named, ['retention.ms', retentionMs === null ? null : toRetention(retentionMs)]]
-}
-
-function toRetention(retentionMs: Duration): string {
-  return String(retentionMs === -1 ? -1 : parseDuration(retentionMs, 'retentionMs'))
-}
-
 interface Answer {
   readonly errorCode: number
   readonly errorMessage?: string | null
+}
+
+/** Of a creation: the topic was made, now or before. */
+function isThere(answer: Answer | undefined): boolean {
+  return (
+    answer !== undefined && ['NONE', 'TOPIC_ALREADY_EXISTS'].includes(errorName(answer.errorCode))
+  )
 }
 
 function throwIfRefused(topic: string, answer: Answer | undefined): void {

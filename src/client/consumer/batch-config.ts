@@ -1,6 +1,13 @@
 /** Configuration of `consumeBatch`. */
 import type { Duration } from '../../core/duration.ts'
-import { duration, integer, refuseOptions, resolveOptions } from '../../core/options.ts'
+import {
+  duration,
+  integer,
+  type OptionsOf,
+  type OptionTable,
+  refuseOptions,
+  resolveOptions,
+} from '../../core/options.ts'
 import {
   type ConsumerConfig,
   checked,
@@ -11,7 +18,7 @@ import {
 /** Options of `kafka.consumeBatch`: a consumer's, and how large a batch is. */
 export interface ConsumeBatchConfig
   extends Omit<ConsumerConfig, 'concurrency' | 'ordering' | 'onError'> {
-  /** Records of one batch. 1 or more; default 100. */
+  /** Records of one batch. 1 to 1,000,000; default 100. */
   batchSize?: number | undefined
   /** How long after its first record a batch waits for more. Default 1 s. */
   batchTimeout?: Duration | undefined
@@ -25,31 +32,29 @@ export interface ResolvedBatchConfig {
 
 const { concurrency, ordering, onError, ...options } = consumerOptions
 
+type BatchOptions = Omit<ResolvedConsumerConfig, 'concurrency' | 'ordering' | 'onError'> & {
+  readonly batchSize: number
+  readonly batchTimeout: number
+}
+
+export const batchOptions: OptionTable<BatchOptions> = {
+  ...options,
+  batchSize: integer(100, { min: 1, max: 1_000_000 }),
+  batchTimeout: duration(1000),
+} satisfies OptionsOf<ConsumeBatchConfig>
+
 /** Throws `ConfigError` naming the key. */
 export function resolveBatchConfig(input: ConsumeBatchConfig): ResolvedBatchConfig {
   const kind = 'ConsumeBatchConfig'
   const why =
     'batches are handled one after the other, and the handler deals with what fails in one'
   refuseOptions(kind, input, ['concurrency', 'ordering', 'onError'], why)
-  const { batchSize, batchTimeout, ...given } = resolveOptions<
-    Omit<ResolvedConsumerConfig, 'concurrency' | 'ordering' | 'onError'> & {
-      batchSize: number
-      batchTimeout: number
-    }
-  >(
-    kind,
-    {
-      ...options,
-      batchSize: integer(100, { min: 1, max: 1_000_000 }),
-      batchTimeout: duration(1000),
-    },
-    input,
-  )
+  const { batchSize, batchTimeout, ...given } = resolveOptions(kind, batchOptions, input)
   const whole = {
     ...given,
     concurrency: concurrency.fallback,
     ordering: ordering.fallback,
     onError: onError.fallback,
   }
-  return { size: batchSize, waitMs: batchTimeout, consumer: checked(kind, whole) }
+  return { size: batchSize, waitMs: batchTimeout, consumer: checked(kind, whole, input) }
 }

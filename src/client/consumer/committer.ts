@@ -2,6 +2,7 @@
  * Commits a group's progress. One OffsetCommit is in flight at a time; callers that come meanwhile share the
  * next one, which carries everything that is committable by then.
  */
+import { backoffDelay, delay } from '../../core/backoff.ts'
 import { KafkaError, TopicNotFoundError } from '../../core/errors.ts'
 import { groupBy } from '../../core/group-by.ts'
 import { errorFrom } from '../../protocol/error-codes.ts'
@@ -23,12 +24,24 @@ import type { Cluster } from '../cluster.ts'
 import type { TopicPartition } from './assignors/assignor.ts'
 import type { Generation } from './group-member.ts'
 import type { Committer, Membership, PartitionConsumption } from './partition-consumption.ts'
+import type { Patience } from './patience.ts'
 
 export interface CommitterHost {
   /** Partitions that this member owns. */
   owned(): Iterable<PartitionConsumption>
   /** The membership to commit under; waits while the group is between generations. */
   stableGeneration(): Promise<Generation>
+  readonly patience: Patience
+  /** The consumer is ending. */
+  readonly closing: AbortSignal
+}
+
+/** Commits for a group's offsets only, without being its member. */
+export const outsider: Generation = {
+  generationId: -1,
+  memberId: '',
+  groupInstanceId: null,
+  expire: () => undefined,
 }
 
 export class GroupCommitter implements Committer {
@@ -57,6 +70,27 @@ export class GroupCommitter implements Committer {
     return this.#next
   }
 
+  async commitPatiently(): Promise<void> {
+    const { patience, closing } = this.#host
+    const { runtime, config } = this.#cluster
+    const subject = {}
+    try {
+      for (let tries = 1; ; tries++) {
+        try {
+          return await this.commitNow()
+        } catch (error) {
+          if (closing.aborted || this.#cluster.closed.aborted) throw error
+          const end = patience.judge(subject, error)
+          if (end !== undefined) throw end
+          const waitMs = backoffDelay(tries, { baseMs: config.retryBackoff, maxMs: 1000 }, runtime)
+          await delay(runtime, waitMs, closing).catch(() => undefined)
+        }
+      }
+    } finally {
+      patience.forget(subject)
+    }
+  }
+
   #start(): Promise<void> {
     this.#next = undefined
     this.#running = this.#commit().finally(() => {
@@ -77,7 +111,10 @@ export class GroupCommitter implements Committer {
       const partitions = dirty.filter((one) => !this.#forgotten(one, gone))
       if (partitions.length === 0) return
       const nodeId = await this.#cluster.coordinator('group', this.groupId, call)
-      const request = this.#request(generation, partitions, ids)
+      const places = partitions.map(({ partition, offset }) => {
+        return { topic: partition.topic, partition: partition.partition, offset }
+      })
+      const request = toCommit(this.groupId, generation, places, ids)
       const response = await this.#cluster.exchange(offsetCommit, request, { ...call, nodeId })
       let failure: KafkaError | undefined
       for (const { partition, offset } of partitions) {
@@ -117,6 +154,12 @@ export class GroupCommitter implements Committer {
   #refused(error: KafkaError, generation: Generation): never {
     if (coordinatorErrors.has(error.code)) this.#cluster.forgetCoordinator('group', this.groupId)
     if (!generationErrors.has(error.code)) throw error
+    if (generation === outsider) {
+      throw new KafkaError(
+        `Group '${this.groupId}' has members that read, so only they can commit its offsets. A consumer that names its partitions needs a group of its own, or stop the members first (${error.message})`,
+        { code: error.code, cause: error },
+      )
+    }
     // The next try commits what is still owned, under the generation that follows.
     generation.expire()
     throw new KafkaError(error.message, { code: error.code, retriable: true, cause: error })
@@ -131,34 +174,6 @@ export class GroupCommitter implements Committer {
     }
     return dirty
   }
-
-  #request(
-    generation: Generation,
-    partitions: readonly { partition: PartitionConsumption; offset: bigint }[],
-    ids: TopicIds,
-  ) {
-    const byTopic = groupBy(partitions, ({ partition }) => partition.topic)
-    return createOffsetCommitRequest({
-      groupId: this.groupId,
-      generationIdOrMemberEpoch: generation.generationId,
-      memberId: generation.memberId,
-      groupInstanceId: generation.groupInstanceId,
-      topics: [...byTopic].map(([name, ofTopic]) =>
-        createOffsetCommitRequestTopic({
-          name,
-          topicId: ids.get(name),
-          partitions: ofTopic.map(({ partition, offset }) =>
-            createOffsetCommitRequestPartition({
-              partitionIndex: partition.partition,
-              committedOffset: offset,
-              committedLeaderEpoch: -1,
-              committedMetadata: '',
-            }),
-          ),
-        }),
-      ),
-    })
-  }
 }
 
 const coordinatorErrors: ReadonlySet<string> = new Set([
@@ -172,12 +187,93 @@ const generationErrors: ReadonlySet<string> = new Set([
   'UNKNOWN_MEMBER_ID',
 ])
 
+/** Commits given offsets, as the member that it is by then. `check` throws when it may not commit them any more. */
+export async function commitOffsets(
+  cluster: Cluster,
+  wanted: {
+    readonly offsets: readonly PlacedOffset[]
+    membership(): Promise<Membership>
+    check(): void
+    readonly signal: AbortSignal
+  },
+): Promise<void> {
+  const { offsets, signal } = wanted
+  await cluster.retrying('commit offsets', { signal }, async (call) => {
+    const { groupId, generation } = await wanted.membership()
+    wanted.check()
+    const nodeId = await cluster.coordinator('group', groupId, call)
+    const { ids } = await lookUpTopics(cluster, offsets)
+    const request = toCommit(groupId, generation, offsets, ids)
+    const response = await cluster.exchange(offsetCommit, request, { ...call, nodeId })
+    for (const { name: topic, partitions } of response.topics) {
+      for (const { errorCode, partitionIndex: partition } of partitions) {
+        if (errorCode === 0) continue
+        const error = errorFrom(errorCode, { group: groupId, topic, partition })
+        if (coordinatorErrors.has(error.code)) cluster.forgetCoordinator('group', groupId)
+        if (!generationErrors.has(error.code)) throw error
+        generation.expire()
+        throw new KafkaError(error.message, { code: error.code, retriable: true, cause: error })
+      }
+    }
+  })
+}
+
+interface PlacedOffset extends TopicPartition {
+  readonly offset: bigint
+  readonly metadata?: string
+}
+
+function toCommit(
+  groupId: string,
+  generation: Omit<Generation, 'expire'>,
+  offsets: readonly PlacedOffset[],
+  ids: TopicIds,
+) {
+  const byTopic = groupBy(offsets, ({ topic }) => topic)
+  return createOffsetCommitRequest({
+    groupId,
+    generationIdOrMemberEpoch: generation.generationId,
+    memberId: generation.memberId,
+    groupInstanceId: generation.groupInstanceId,
+    topics: [...byTopic].map(([name, places]) =>
+      createOffsetCommitRequestTopic({
+        name,
+        topicId: ids.get(name),
+        partitions: places.map(({ partition, offset, metadata }) =>
+          createOffsetCommitRequestPartition({
+            partitionIndex: partition,
+            committedOffset: offset,
+            committedLeaderEpoch: -1,
+            committedMetadata: metadata ?? '',
+          }),
+        ),
+      }),
+    ),
+  })
+}
+
+/** Where a group goes on, and what was kept beside that. */
+export interface CommittedOffset {
+  readonly offset: bigint
+  readonly metadata: string
+}
+
 /** The group's committed offset of each partition; undefined where there is none. */
-export function fetchCommitted(
+export async function fetchCommitted(
   cluster: Cluster,
   groupId: string,
   partitions: readonly TopicPartition[],
 ): Promise<(bigint | undefined)[]> {
+  const found = await fetchCommittedOffsets(cluster, groupId, partitions)
+  return found.map((one) => one?.offset)
+}
+
+/** As `fetchCommitted`, with what was kept beside the offsets. Waits for transactions under way. */
+export function fetchCommittedOffsets(
+  cluster: Cluster,
+  groupId: string,
+  partitions: readonly TopicPartition[],
+): Promise<(CommittedOffset | undefined)[]> {
   return cluster.retrying(`fetch committed offsets of group '${groupId}'`, {}, async (call) => {
     const nodeId = await cluster.coordinator('group', groupId, call)
     const { ids } = await lookUpTopics(cluster, partitions)
@@ -192,9 +288,14 @@ export function fetchCommitted(
       const found = ofTopic(topics, topic, ids)?.partitions.find(
         (candidate) => candidate.partitionIndex === partition,
       )
-      if (found && found.errorCode !== 0)
-        throw errorFrom(found.errorCode, { group: groupId, topic, partition })
-      return found && found.committedOffset >= 0n ? found.committedOffset : undefined
+      if (found && found.errorCode !== 0) {
+        const error = errorFrom(found.errorCode, { group: groupId, topic, partition })
+        // It may be another topic of this name by now.
+        if (error instanceof TopicNotFoundError) cluster.invalidateTopic(topic)
+        throw error
+      }
+      if (!found || found.committedOffset < 0n) return undefined
+      return { offset: found.committedOffset, metadata: found.metadata ?? '' }
     })
   })
 }
@@ -240,16 +341,12 @@ async function lookUpTopics(
   cluster: Cluster,
   partitions: readonly TopicPartition[],
 ): Promise<{ ids: TopicIds; gone: ReadonlySet<string> }> {
-  const ids = new Map<string, string>()
-  const gone = new Set<string>()
-  for (const { topic } of partitions) {
-    if (ids.has(topic)) continue
-    // One that cannot be looked up must not keep the others from their answers: the broker will say so.
-    await cluster.ensureTopic(topic, { create: false }).catch((error: unknown) => {
-      if (error instanceof TopicNotFoundError) gone.add(topic)
-    })
-    ids.set(topic, cluster.topicId(topic))
-  }
+  const names = [...new Set(partitions.map(({ topic }) => topic))]
+  const options = { create: false, absent: 'leave out' } as const
+  // One that cannot be looked up must not keep the others from their answers: the broker will say so.
+  const found = await cluster.ensureTopics(names, options).catch(() => undefined)
+  const gone = new Set(found && names.filter((name) => !found.has(name)))
+  const ids = new Map(names.map((name) => [name, cluster.topicId(name)]))
   return { ids, gone }
 }
 

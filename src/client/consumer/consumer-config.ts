@@ -2,18 +2,27 @@
 import { type Duration, inspectBriefly } from '../../core/duration.ts'
 import {
   boolean,
+  bytes,
+  callback,
   duration,
   integer,
   invalid,
+  type NameOf,
+  nested,
+  type Option,
+  type OptionsOf,
   type OptionTable,
   oneOf,
   resolveOptions,
   shaped,
+  signal,
   text,
 } from '../../core/options.ts'
 import { type ResolvedRetryOptions, type RetryOptions, retryOptions } from '../with-retry.ts'
-import type { TopicPartition } from './assignors/assignor.ts'
+import { type Assignor, isAssignor, type TopicPartition } from './assignors/assignor.ts'
+import { assignors } from './assignors/assignors.ts'
 import { isOffset, Offset } from './offset.ts'
+import { type PartitionToRead, partitionsOption } from './partitions-option.ts'
 import type { Ordering } from './record-workers.ts'
 
 /**
@@ -26,59 +35,125 @@ export type AssignorName = 'cooperative-sticky' | 'range' | 'roundrobin'
  * Options of `kafka.consumer` and `kafka.consume`. An unknown key or a wrong value is a `ConfigError` that names it.
  */
 export interface ConsumerConfig {
-  /** Consumers of one group share the partitions, and the group remembers how far it got. Without: this consumer reads every partition, and commits nothing. */
-  group?: string | undefined
-  /** Where to start when the group has no committed offset. Default `Offset.earliest`. */
-  offset?: Offset | undefined
-  /** Commit by itself what has been handled: when the handler resolved, or the loop asked for the next record. Default true. */
-  autoCommit?: boolean | undefined
-  /** How often. 10 ms or more; default 1 s. */
-  autoCommitInterval?: Duration | undefined
-  /** A member not heard of for so long is dead to the group. Default 30 s. */
-  sessionTimeout?: Duration | undefined
-  /** Default 3 s, or a third of `sessionTimeout` if that is less; more often just after a rebalance. Less than `sessionTimeout`. */
-  heartbeatInterval?: Duration | undefined
-  /** How long a rebalance waits for a record that is being handled. Default 60 s. */
-  rebalanceTimeout?: Duration | undefined
-  /** The broker answers a fetch when it has this much, bytes. Default 1. */
-  fetchMinBytes?: number | undefined
-  /** … or after so long. Default 500 ms. */
-  fetchMaxWaitMs?: Duration | undefined
-  /** Largest answer, and most that is fetched ahead, bytes. Default 16777216. */
-  fetchMaxBytes?: number | undefined
-  /** Largest part of an answer for one partition, bytes. Default 1048576. */
-  partitionFetchMaxBytes?: number | undefined
   /**
-   * Records that are handed out one after the other before the process's timers and I/O get their turn. 1 or more; default
-   * 2048. Batches have `batchSize`.
+   * Consumers of one group share the partitions, and the group remembers how far it got. Without:
+   * this consumer reads every partition, and commits nothing.
+   */
+  group?: string | undefined
+  /** Where to start when the group has no committed offset. Default: `Offset.earliest`. */
+  offset?: Offset | undefined
+  /**
+   * Commit by itself what has been handled: when the handler resolved, or the loop asked for the
+   * next record. Default true.
+   */
+  autoCommit?: boolean | undefined
+  /** How often it commits by itself. 10 ms or more; default 1 s. */
+  autoCommitInterval?: Duration | undefined
+  /** A member not heard of for so long is dead to the group. 10 ms or more; default 30 s. */
+  sessionTimeout?: Duration | undefined
+  /**
+   * How often a member says that it is there; more often just after a rebalance. Less than
+   * `sessionTimeout`. 5 ms or more; default: 3 s, or a third of `sessionTimeout` if that is less.
+   */
+  heartbeatInterval?: Duration | undefined
+  /**
+   * How long a rebalance waits for a record that is being handled. 10 ms or more; default 1 min.
+   */
+  rebalanceTimeout?: Duration | undefined
+  /**
+   * The broker answers a fetch when it has this much, bytes, or when `fetchMaxWait` is over. 0 to 1
+   * GiB; default 1 byte.
+   */
+  fetchMinBytes?: number | undefined
+  /** Longest time that the broker waits for `fetchMinBytes`. Default 500 ms. */
+  fetchMaxWait?: Duration | undefined
+  /** Largest answer, and most that is fetched ahead, bytes. 1 KiB to 1 GiB; default 16 MiB. */
+  fetchMaxBytes?: number | undefined
+  /** Largest part of an answer for one partition, bytes. 1 KiB to 1 GiB; default 1 MiB. */
+  maxPartitionFetchBytes?: number | undefined
+  /**
+   * Records that are handed out one after the other before the process's timers and I/O get their
+   * turn. Batches have `batchSize`. 1 to 1,000,000; default 2048.
    */
   maxPollRecords?: number | undefined
-  /** `'read_committed'` (default) hides records of open and aborted transactions. */
+  /**
+   * `'read_committed'` hides records of open and aborted transactions. Default `'read_committed'`.
+   */
   isolation?: 'read_committed' | 'read_uncommitted' | undefined
-  /** How the group shares partitions. Default `'cooperative-sticky'`: a rebalance moves few partitions and stops nothing else. */
-  assignor?: AssignorName | undefined
-  /** A name of this member that survives restarts (KIP-345): within `sessionTimeout` it gets its partitions back without a rebalance. */
+  /**
+   * How the group shares partitions. With `'cooperative-sticky'` a rebalance moves few partitions
+   * and stops nothing else. An object: an assignor of your own. Default: `'cooperative-sticky'`.
+   */
+  assignor?: AssignorName | Assignor | undefined
+  /**
+   * A name of this member that survives restarts (KIP-345): within `sessionTimeout` it gets its
+   * partitions back without a rebalance.
+   */
   groupInstanceId?: string | undefined
+  /**
+   * Reads these partitions, and no others: of each topic of the consumer at least one. With a
+   * `group` it commits to the group's offsets, and starts from them, without being a member: the
+   * group must have none. Default: all partitions, or the share that the group gives.
+   */
+  partitions?: readonly PartitionToRead[] | undefined
   /** Ends the consumer as `close()` does. */
   signal?: AbortSignal | undefined
-  /** Records that `consume` and `forEach` handle at a time. 1 or more; default 1. */
+  /** Records that `consume` and `forEach` handle at a time. 1 to 100,000; default 1. */
   concurrency?: number | undefined
   /**
-   * What stays in order when several are handled at a time: the records of a partition (default), those of a partition
-   * with the same key (those without a key do not wait), or nothing. A commit never passes a record that is not done.
+   * What stays in order when several are handled at a time: the records of a partition, those of a
+   * partition with the same key (those without a key do not wait), or nothing. A commit never
+   * passes a record that is not done. Default `'partition'`.
    */
   ordering?: Ordering | undefined
   /**
-   * What happens when the handler of `consume` or `forEach` throws, or a record cannot be read: `'stop'` (default) ends the
-   * consumer with the error; `'skip'` logs it and goes on. An object: first `retry`, with growing pauses, then what `otherwise` says, or
-   * to the topic `deadLetter`, with where it came from and why in headers.
+   * What happens when the handler of `consume` or `forEach` throws, or a record cannot be read:
+   * `'stop'` ends the consumer with the error; `'skip'` logs it and goes on. An object: first
+   * `retry`, with growing pauses, then what `otherwise` says, or to the topic `deadLetter`, with
+   * where it came from and why in headers. Default: `'stop'`.
    */
   onError?: OnError | undefined
-  /** These partitions are this consumer's now. */
-  onAssigned?: ((partitions: readonly TopicPartition[]) => void) | undefined
-  /** These are not any more; what was being handled of them is finished, unless they were `lost`. */
-  onRevoked?: ((partitions: readonly TopicPartition[], isLost: boolean) => void) | undefined
+  /**
+   * These partitions are this consumer's now, and it is known where each starts. It may be
+   * asynchronous: their first records come when it is over.
+   */
+  onAssigned?: PartitionsHook | undefined
+  /**
+   * These are to be given up; what was being handled of them is finished. It may be asynchronous:
+   * they go when it is over, and until then commits still work.
+   */
+  onRevoked?: PartitionsHook | undefined
+  /**
+   * These have gone to other members, because this one was not heard of in time: nothing more can
+   * be committed for them.
+   */
+  onLost?: PartitionsHook | undefined
+  /**
+   * How long `onAssigned`, `onRevoked` and `onLost` may take. A hook that takes longer, throws or
+   * rejects ends the consumer with that error. 1 ms or more; default 30 s.
+   */
+  hookTimeout?: Duration | undefined
+  /**
+   * A consumer waits for a broker that is away, and keeps trying what fails for no reason of its
+   * own; once nothing but that has happened for so long, it ends with a `TimeoutError`. Default:
+   * never.
+   */
+  giveUpAfter?: Duration | undefined
+  /**
+   * How long `close()` waits for records that are being handled. One that takes longer comes again.
+   * Default 1 s.
+   */
+  closeHandlerTimeout?: Duration | undefined
+  /**
+   * How long `close()` then takes at most to commit and to leave the group, whatever the broker
+   * does; a hook that is running has its `hookTimeout`. What was not committed in time comes again.
+   * 1 ms or more; default 5 s.
+   */
+  closeTimeout?: Duration | undefined
 }
+
+/** Is told of partitions, and waited for. */
+export type PartitionsHook = (partitions: readonly TopicPartition[]) => unknown
 
 /** What happens when a handler throws, or a record cannot be read. */
 export type OnError =
@@ -87,7 +162,7 @@ export type OnError =
   | {
       /** Attempts in all, and the delays between them; see `withRetry`. Default: one attempt. */
       retry?: Omit<RetryOptions, 'signal'> | undefined
-      /** After the last attempt. Default `'stop'`. */
+      /** What happens after the last attempt. Default: `'stop'`. */
       otherwise?: 'stop' | 'skip' | undefined
       /** Topic for records that failed, as they were; they count as handled then. */
       deadLetter?: string | undefined
@@ -109,19 +184,25 @@ export interface ResolvedConsumerConfig {
   readonly heartbeatInterval: number
   readonly rebalanceTimeout: number
   readonly fetchMinBytes: number
-  readonly fetchMaxWaitMs: number
+  readonly fetchMaxWait: number
   readonly fetchMaxBytes: number
-  readonly partitionFetchMaxBytes: number
+  readonly maxPartitionFetchBytes: number
   readonly maxPollRecords: number
   readonly isolation: 'read_committed' | 'read_uncommitted'
-  readonly assignor: AssignorName
+  readonly assignor: Assignor
   readonly groupInstanceId: string | undefined
+  readonly partitions: readonly PartitionToRead[] | undefined
   readonly signal: AbortSignal | undefined
   readonly concurrency: number
   readonly ordering: Ordering
   readonly onError: ResolvedOnError
-  readonly onAssigned: ((partitions: readonly TopicPartition[]) => void) | undefined
-  readonly onRevoked: ((partitions: readonly TopicPartition[], isLost: boolean) => void) | undefined
+  readonly onAssigned: PartitionsHook | undefined
+  readonly onRevoked: PartitionsHook | undefined
+  readonly onLost: PartitionsHook | undefined
+  readonly hookTimeout: number
+  readonly giveUpAfter: number | undefined
+  readonly closeHandlerTimeout: number
+  readonly closeTimeout: number
 }
 
 const mebibyte = 1024 * 1024
@@ -129,35 +210,59 @@ const heartbeatMs = 3000
 
 const stopsOnError: ResolvedOnError = { retry: undefined, finally: 'stop', deadLetter: undefined }
 
-/** Every error of a handler is worth another attempt unless it says otherwise. */
-function readRetry(value: unknown, key: string): ResolvedRetryOptions {
-  const always = { ...retryOptions.retryIf, fallback: () => true }
-  return resolveOptions<ResolvedRetryOptions>(key, { ...retryOptions, retryIf: always }, value)
+type OnErrorObject = Exclude<OnError, string>
+
+const onErrorOptions: OptionTable<{
+  retry: ResolvedRetryOptions | undefined
+  otherwise: 'stop' | 'skip' | undefined
+  deadLetter: string | undefined
+}> = {
+  retry: nested(
+    undefined,
+    {
+      ...retryOptions,
+      // Every error of a handler is worth another attempt unless it says otherwise.
+      retryIf: {
+        ...retryOptions.retryIf,
+        fallback: () => true,
+      },
+    },
+    (retry) => retry,
+  ),
+  otherwise: oneOf(undefined, ['stop', 'skip']),
+  deadLetter: text(undefined),
+} satisfies OptionsOf<OnErrorObject>
+
+const onErrorObject = nested(undefined, onErrorOptions, checkOnError)
+
+const onError: Option<ResolvedOnError> = {
+  type: { ...onErrorObject.type, words: ['stop', 'skip'] },
+  fallback: stopsOnError,
+  read(value, key) {
+    if (value === 'stop' || value === 'skip') return { ...stopsOnError, finally: value }
+    if (typeof value !== 'object' || value === null) {
+      throw invalid(
+        `${key} must be 'stop', 'skip' or an object with retry, otherwise or deadLetter; got ${inspectBriefly(value)}`,
+      )
+    }
+    return onErrorObject.read(value, key) ?? stopsOnError
+  },
 }
 
-function readOnError(value: unknown, key: string): ResolvedOnError {
-  if (value === 'stop' || value === 'skip') return { ...stopsOnError, finally: value }
-  if (typeof value !== 'object' || value === null) {
-    throw invalid(
-      `${key} must be 'stop', 'skip' or an object with retry, otherwise or deadLetter; got ${inspectBriefly(value)}`,
-    )
-  }
-  const options = resolveOptions<{
+function checkOnError(
+  {
+    retry,
+    otherwise,
+    deadLetter,
+  }: {
     retry: ResolvedRetryOptions | undefined
     otherwise: 'stop' | 'skip' | undefined
     deadLetter: string | undefined
-  }>(
-    key,
-    {
-      retry: { fallback: undefined, read: readRetry },
-      otherwise: oneOf(undefined, ['stop', 'skip']),
-      deadLetter: text(undefined),
-    },
-    value,
-  )
-  const { retry, otherwise, deadLetter } = options
+  },
+  nameOf: NameOf,
+): ResolvedOnError {
   if (deadLetter !== undefined && otherwise !== undefined) {
-    throw invalid(`${key}: otherwise and deadLetter exclude each other`)
+    throw invalid(`${nameOf('otherwise')} and ${nameOf('deadLetter')} exclude each other`)
   }
   return {
     retry,
@@ -166,51 +271,135 @@ function readOnError(value: unknown, key: string): ResolvedOnError {
   }
 }
 
-function isListener(value: unknown): value is (partitions: readonly TopicPartition[]) => void {
-  return typeof value === 'function'
+const assignorNames = ['cooperative-sticky', 'range', 'roundrobin'] as const
+const byName = oneOf(undefined, assignorNames)
+
+const assignor: Option<Assignor> = {
+  kafka: 'partition.assignment.strategy',
+  type: { kind: 'object', expected: `${spelled(assignorNames)} or an Assignor` },
+  fallback: assignors['cooperative-sticky'],
+  read(value, key) {
+    if (isAssignor(value)) return value
+    if (typeof value !== 'object' || value === null) return assignors[byName.read(value, key)!]
+    throw invalid(
+      `${key} must be one of ${spelled(assignorNames)}, or an Assignor with name, protocol ('eager' or 'cooperative') and assign; got ${inspectBriefly(value)}`,
+    )
+  },
 }
 
-function isSignal(value: unknown): value is AbortSignal {
-  return value instanceof AbortSignal
+function spelled(names: readonly string[]): string {
+  return names.map((name) => `'${name}'`).join(', ')
 }
 
 /** Each option by itself; `checked` sees to what they have to do with each other. */
 export const consumerOptions: OptionTable<ResolvedConsumerConfig> = {
-  group: text(undefined),
+  group: text(undefined, {
+    kafka: 'group.id',
+  }),
   offset: shaped(
     Offset.earliest,
     'Offset.earliest, Offset.latest, Offset.timestamp(…) or Offset.at(…)',
     isOffset,
+    {
+      kafka: 'auto.offset.reset',
+    },
   ),
-  autoCommit: boolean(true),
-  autoCommitInterval: duration(1000, { min: 10 }),
-  sessionTimeout: duration(30_000, { min: 10 }),
-  // 0: not given.
-  heartbeatInterval: duration(0, { min: 5 }),
-  rebalanceTimeout: duration(60_000, { min: 10 }),
-  fetchMinBytes: integer(1, { min: 0, max: 1024 * mebibyte }),
-  fetchMaxWaitMs: duration(500),
-  fetchMaxBytes: integer(16 * mebibyte, { min: 1024, max: 1024 * mebibyte }),
-  partitionFetchMaxBytes: integer(mebibyte, { min: 1024, max: 1024 * mebibyte }),
-  maxPollRecords: integer(2048, { min: 1, max: 1_000_000 }),
-  isolation: oneOf('read_committed', ['read_committed', 'read_uncommitted']),
-  assignor: oneOf('cooperative-sticky', ['cooperative-sticky', 'range', 'roundrobin']),
-  groupInstanceId: text(undefined),
-  signal: shaped(undefined, 'an AbortSignal', isSignal),
-  concurrency: integer(1, { min: 1, max: 100_000 }),
+  autoCommit: boolean(true, {
+    kafka: 'enable.auto.commit',
+  }),
+  autoCommitInterval: duration(1000, {
+    min: 10,
+    kafka: 'auto.commit.interval.ms',
+  }),
+  sessionTimeout: duration(30_000, {
+    min: 10,
+    kafka: 'session.timeout.ms',
+  }),
+  heartbeatInterval: duration(0, {
+    min: 5,
+    kafka: 'heartbeat.interval.ms',
+  }),
+  rebalanceTimeout: duration(60_000, {
+    min: 10,
+    kafka: 'max.poll.interval.ms',
+  }),
+  fetchMinBytes: bytes(1, {
+    min: 0,
+    max: 1024 * mebibyte,
+    kafka: 'fetch.min.bytes',
+  }),
+  fetchMaxWait: duration(500, {
+    kafka: 'fetch.max.wait.ms',
+  }),
+  fetchMaxBytes: bytes(16 * mebibyte, {
+    min: 1024,
+    max: 1024 * mebibyte,
+    kafka: 'fetch.max.bytes',
+  }),
+  maxPartitionFetchBytes: bytes(mebibyte, {
+    min: 1024,
+    max: 1024 * mebibyte,
+    kafka: 'max.partition.fetch.bytes',
+  }),
+  maxPollRecords: integer(2048, {
+    min: 1,
+    max: 1_000_000,
+    kafka: 'max.poll.records',
+  }),
+  isolation: oneOf('read_committed', ['read_committed', 'read_uncommitted'], {
+    kafka: 'isolation.level',
+  }),
+  assignor,
+  groupInstanceId: text(undefined, {
+    kafka: 'group.instance.id',
+  }),
+  partitions: partitionsOption,
+  signal: signal(),
+  concurrency: integer(1, {
+    min: 1,
+    max: 100_000,
+  }),
   ordering: oneOf('partition', ['partition', 'key', 'none']),
-  onError: { fallback: stopsOnError, read: readOnError },
-  onAssigned: shaped(undefined, 'a function', isListener),
-  onRevoked: shaped(undefined, 'a function', isListener),
-}
+  onError,
+  onAssigned: callback<PartitionsHook>(undefined),
+  onRevoked: callback<PartitionsHook>(undefined),
+  onLost: callback<PartitionsHook>(undefined),
+  hookTimeout: duration(30_000, { min: 1 }),
+  giveUpAfter: duration(undefined),
+  closeHandlerTimeout: duration(1000),
+  closeTimeout: duration(5000, { min: 1 }),
+} satisfies OptionsOf<ConsumerConfig>
 
 /** Throws `ConfigError` naming the key. */
 export function resolveConsumerConfig(input: ConsumerConfig | undefined): ResolvedConsumerConfig {
-  return checked('ConsumerConfig', resolveOptions('ConsumerConfig', consumerOptions, input))
+  const kind = 'ConsumerConfig'
+  return checked(kind, resolveOptions(kind, consumerOptions, input), input)
 }
 
+/** Options that only a member of a group has a use for. */
+const ofMembers = [
+  'assignor',
+  'groupInstanceId',
+  'sessionTimeout',
+  'heartbeatInterval',
+  'rebalanceTimeout',
+  'onLost',
+]
+
 /** With the default that depends on another option. Throws `ConfigError` for options that contradict each other. */
-export function checked(kind: string, given: ResolvedConsumerConfig): ResolvedConsumerConfig {
+export function checked(
+  kind: string,
+  given: ResolvedConsumerConfig,
+  input: object | undefined,
+): ResolvedConsumerConfig {
+  if (given.partitions) {
+    for (const key of ofMembers) {
+      if ((input as { readonly [key: string]: unknown } | undefined)?.[key] === undefined) continue
+      throw invalid(
+        `${kind}.partitions and ${kind}.${key} exclude each other: a consumer that names its partitions is no member of a group`,
+      )
+    }
+  }
   const heartbeatInterval =
     given.heartbeatInterval || Math.min(heartbeatMs, Math.ceil(given.sessionTimeout / 3))
   const config = Object.freeze({ ...given, heartbeatInterval })

@@ -1,14 +1,17 @@
 /** The public consumer: an async sequence of records, with or without a group. */
 import { inspectBriefly } from '../../core/duration.ts'
-import { ClosedError, PartitionNotFoundError } from '../../core/errors.ts'
+import { PartitionNotFoundError } from '../../core/errors.ts'
 import { invalid } from '../../core/options.ts'
 import type { Cluster } from '../cluster.ts'
 import { watched } from '../telemetry.ts'
 import type { Topic } from '../topic.ts'
 import type { TopicPartition } from './assignors/assignor.ts'
 import type { ResolvedConsumerConfig } from './consumer-config.ts'
-import { Consumption, type PartitionPosition } from './consumption.ts'
+import { Consumption, closedConsumer } from './consumption.ts'
 import { type SendBytes, withErrorPolicy } from './error-policy.ts'
+import { readOffset } from './offset.ts'
+import type { PartitionPosition } from './partition-position.ts'
+import { checkPartitions, readTopicPartition } from './partitions-option.ts'
 import type { ConsumerRecord } from './record.ts'
 import { handleBatches } from './record-batches.ts'
 import { RecordStream } from './record-stream.ts'
@@ -19,6 +22,8 @@ import { Subscription } from './subscription.ts'
 export interface ConsumerParts {
   readonly cluster: Cluster
   readonly sendBytes: SendBytes
+  /** Consumers that are being read: the client closes them when it is closed. */
+  readonly running: Set<{ close(): Promise<void> }>
 }
 
 /**
@@ -31,6 +36,7 @@ export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerReco
   readonly group: string | undefined
   readonly #parts: ConsumerParts
   readonly #config: ResolvedConsumerConfig
+  readonly #begin: () => Consumption<V, K>
   readonly #open: () => Consumption<V, K>
   readonly #running: Running<V, K>
 
@@ -40,27 +46,32 @@ export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerReco
     topics: readonly (Topic<V, K, never> | RegExp)[],
     config: ResolvedConsumerConfig,
   ) {
-    const running: Running<V, K> = { consumption: undefined, isClosed: false }
-    const open = () => {
-      if (running.isClosed) {
-        throw new ClosedError('The consumer is closed; make a new one to go on', {
-          code: 'CONSUMER_CLOSED',
-        })
-      }
-      if (running.consumption) {
-        throw invalid(
-          'This consumer is being read already; make another with kafka.consumer() to read in parallel',
-        )
-      }
-      running.consumption = new Consumption(
+    checkPartitions(topics, config.partitions)
+    const running: Running<V, K> = { consumption: undefined, isRead: false, isClosed: false }
+    const begin = () => {
+      if (running.isClosed) throw closedConsumer()
+      running.consumption ??= new Consumption(
         parts.cluster,
         new Subscription(parts.cluster, topics),
         config,
         () => {
           running.consumption = undefined
+          running.isRead = false
+          parts.running.delete(this)
         },
       )
+      parts.running.add(this)
       return running.consumption
+    }
+    const open = () => {
+      const consumption = begin()
+      if (running.isRead) {
+        throw invalid(
+          'This consumer is being read already; make another with kafka.consumer() to read in parallel',
+        )
+      }
+      running.isRead = true
+      return consumption
     }
     super(open)
     const names = topics.map((one) => (one instanceof RegExp ? String(one) : one.name))
@@ -68,6 +79,7 @@ export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerReco
     this.group = config.group
     this.#parts = parts
     this.#config = config
+    this.#begin = begin
     this.#open = open
     this.#running = running
   }
@@ -84,7 +96,6 @@ export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerReco
     const isPlain = concurrency === 1 && onError.finally === 'stop' && !onError.retry
     if (isPlain) return super.forEach(handled)
     const consumption = this.#open()
-    const { logger } = cluster.runtime
     const { handlerFailures } = cluster.metrics
     const guarded = withErrorPolicy({
       onError,
@@ -94,7 +105,7 @@ export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerReco
       failed: ({ topic }, action) => {
         handlerFailures.at(topic, this.group ?? '', action).value++
       },
-      logger,
+      runtime: cluster.runtime,
     })
     const workers = new RecordWorkers(consumption, { concurrency, ordering, handle: guarded })
     await workers.run()
@@ -118,6 +129,23 @@ export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerReco
     )
   }
 
+  /**
+   * Resolves when the first assignment is there, each of its partitions has its place to start, and `onAssigned` is over:
+   * from then on nothing that is produced is missed, also with `Offset.latest`. Where nobody reads yet, it begins: records
+   * wait for who will. Rejects when the consumer fails, and with `ClosedError` when it is closed before.
+   */
+  async ready(): Promise<void> {
+    const { isRead } = this.#running
+    const consumption = this.#begin()
+    try {
+      await consumption.whenReady()
+    } catch (error) {
+      // Nobody else would end what was only begun.
+      if (!isRead && !this.#running.isRead) await consumption.stop().catch(() => undefined)
+      throw error
+    }
+  }
+
   /** Partitions that are being read now: how far, and how far behind the end. Empty when nobody reads. */
   positions(): readonly PartitionPosition[] {
     return this.#running.consumption?.positions() ?? []
@@ -125,19 +153,24 @@ export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerReco
 
   /** Delivers nothing of these partitions until `resume`; membership goes on. Default: of all that are assigned now. */
   pause(partitions?: readonly TopicPartition[]): void {
+    checkList(partitions, 'pause')
     this.#running.consumption?.setPaused(partitions, true)
   }
 
   resume(partitions?: readonly TopicPartition[]): void {
+    checkList(partitions, 'resume')
     this.#running.consumption?.setPaused(partitions, false)
   }
 
   /**
    * Goes on at another offset of a partition that is assigned now. A commit never goes back: the group's offset moves
-   * again once it is passed. Throws `PartitionNotFoundError` when the partition is not assigned.
+   * again once it is passed. Offsets are 0 or more. Throws `PartitionNotFoundError` when the partition is not assigned, and
+   * `ConfigError` for what is no partition or no offset.
    */
-  seek(partition: TopicPartition, offset: bigint): void {
-    if (this.#running.consumption?.seek(partition, offset)) return
+  seek(partition: TopicPartition, offset: bigint | number): void {
+    readTopicPartition(partition, 'The partition to seek')
+    const place = readOffset(offset, 'seek')
+    if (this.#running.consumption?.seek(partition, place)) return
     throw new PartitionNotFoundError(
       `${partition.topic}-${partition.partition} is not assigned to this consumer at present`,
       { code: 'UNKNOWN_TOPIC_OR_PARTITION' },
@@ -159,9 +192,20 @@ export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerReco
 }
 
 interface Running<V, K> {
-  /** While somebody reads. */
+  /** While somebody reads, or waits until it is ready. */
   consumption: Consumption<V, K> | undefined
+  isRead: boolean
   isClosed: boolean
+}
+
+function checkList(partitions: unknown, method: string): void {
+  if (partitions === undefined) return
+  if (!Array.isArray(partitions)) {
+    throw invalid(
+      `${method} takes an array of { topic, partition }, or nothing for all; got ${inspectBriefly(partitions)}`,
+    )
+  }
+  for (const [i, one] of partitions.entries()) readTopicPartition(one, `${method}(…)[${i}]`)
 }
 
 /** Without one a consumer would wait for its first record to fail. */

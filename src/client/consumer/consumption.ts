@@ -1,75 +1,69 @@
 /**
- * One run of a consumer, from its start to its end: owns the assigned partitions and hands out their records one by
- * one. The membership says which partitions, the fetcher fills them, the committer saves the progress.
+ * One run of a consumer, from its start to its end: hands out the records of the assigned partitions one by one. The
+ * membership says which partitions (without one: all of the topics, or those that were named), the fetcher fills them, the
+ * committer saves the progress.
  *
- *   GroupMember ──assigned/revoked──▶ Consumption ◀──take/handled/stop── the application
- *                                      │       ▲
- *                                  Fetcher   GroupCommitter
+ *   GroupMember ──assigned/revoked──▶ AssignedPartitions ◀─┐
+ *                                                          Consumption ◀──take/handled/stop── the application
+ *                                      Fetcher ◀───────────┘
  */
-import {
-  ClosedError,
-  CorruptDataError,
-  RebalanceInProgressError,
-  SerializationError,
-} from '../../core/errors.ts'
+import { onAbort } from '../../core/abort.ts'
+import { ClosedError, CorruptDataError, RebalanceInProgressError } from '../../core/errors.ts'
 import type { Timer } from '../../core/runtime.ts'
 import { nextTurn } from '../../core/turn.ts'
-import type { RecordCursor } from '../../protocol/records/record-reader.ts'
+import { resolvesWithin } from '../../core/within.ts'
 import { type Cluster, closedClient } from '../cluster.ts'
-import { errorLabel, type LagSource } from '../metrics.ts'
-import type { Serializer } from '../serializer.ts'
-import type { Topic } from '../topic.ts'
+import type { LagSource } from '../metrics.ts'
+import { AssignedPartitions } from './assigned-partitions.ts'
 import type { TopicPartition } from './assignors/assignor.ts'
-import { assignors } from './assignors/assignors.ts'
-import { fetchCommitted, GroupCommitter } from './committer.ts'
+import { GroupCommitter, outsider } from './committer.ts'
 import type { ResolvedConsumerConfig } from './consumer-config.ts'
 import type { FetchedRecords } from './fetched-records.ts'
 import { Fetcher } from './fetcher.ts'
 import { GroupMember } from './group-member.ts'
 import { PartitionConsumption } from './partition-consumption.ts'
-import { ConsumerRecord, type RecordHeaders } from './record.ts'
+import { type PartitionPosition, positionOf } from './partition-position.ts'
+import { Patience } from './patience.ts'
+import { Readiness } from './readiness.ts'
+import type { ConsumerRecord } from './record.ts'
+import { type OriginalRecord, RecordDecoder } from './record-decoder.ts'
 import type { Source } from './record-stream.ts'
 import type { HeldSource } from './record-workers.ts'
+import { StartingPoint } from './starting-point.ts'
 import type { Subscription } from './subscription.ts'
-
-/**
- * How long `close` waits for the record in the application's hands. Not for ever: the application may be awaiting
- * `close` inside its own handler.
- */
-const handlingGraceMs = 1000
-
-/** Topics that match a pattern are looked for at least so often, however long other metadata is trusted. */
-const patternAgeMs = 30_000
+import { TopicWatch } from './topic-watch.ts'
 
 export class Consumption<V, K>
   implements Source<ConsumerRecord<V, K>>, HeldSource<V, K>, LagSource
 {
   readonly #cluster: Cluster
   readonly #subscription: Subscription<V, K>
-  /** Of topics that have been read. */
-  readonly #topics = new Map<string, Topic<V, K, never>>()
   readonly #config: ResolvedConsumerConfig
   readonly #fetcher: Fetcher
   readonly #member: GroupMember | undefined
   readonly #committer: GroupCommitter | undefined
-  readonly #partitions: PartitionConsumption[] = []
+  readonly #decoder: RecordDecoder<V, K>
+  readonly #assigned: AssignedPartitions
+  readonly #startingPoint: StartingPoint
+  readonly #watch: TopicWatch
   readonly #onStopped: () => void
   #turn = 0
   #recordsThisTurn = 0
   /** Given out by `take`. */
   #inHand: ConsumerRecord<V, K> | undefined
-  /** What records were made of, where their like may be written elsewhere. */
-  readonly #originals = new WeakMap<ConsumerRecord<V, K>, OriginalRecord>()
   #wake: (() => void) | undefined
   #hasNews = false
   #error: unknown
+  /** What a hook threw while the consumer was stopping. */
+  #stopError: unknown
+  /** The first assignment is being read. */
+  readonly #readiness = new Readiness()
   #stopped: Promise<void> | undefined
   #commitTimer: Timer | undefined
-  #refreshTimer: Timer | undefined
-  #isRefreshing = false
   #isClosing = false
   readonly #closing = new AbortController()
-  readonly #onAbort = () => void this.close()
+  readonly #stopListening: () => void
+  readonly #patience: Patience
 
   constructor(
     cluster: Cluster,
@@ -81,30 +75,54 @@ export class Consumption<V, K>
     this.#subscription = subscription
     this.#config = config
     this.#onStopped = onStopped
-    this.#fetcher = new Fetcher(cluster, config, {
+    this.#patience = new Patience({
+      runtime: cluster.runtime,
+      giveUpAfterMs: config.giveUpAfter,
+      group: config.group,
+    })
+    this.#fetcher = new Fetcher(cluster, config, this.#patience, {
       onRecords: () => this.#notify(),
       onError: (error) => this.#fail(error),
       onGone: (topic) => this.#mayGo(topic),
     })
+    this.#decoder = new RecordDecoder(subscription, config.onError)
+    this.#startingPoint = new StartingPoint(config.offset)
+    this.#watch = new TopicWatch({
+      cluster,
+      subscription,
+      closing: this.#closing.signal,
+      // The leader of a group looks for new partitions.
+      watchesNamed: config.group === undefined,
+      looked: (isChanged) => this.#looked(isChanged),
+      grown: (topic) => this.#grown(topic),
+    })
     if (config.group !== undefined) {
-      const member = new GroupMember(cluster, subscription, config, assignors[config.assignor], {
-        assigned: (partitions) => this.#assigned(partitions),
-        revoked: (partitions) => this.#revoked(partitions),
-        lost: (partitions) => this.#lost(partitions),
-        failed: (error) => this.#fail(error),
-      })
+      const isMember = config.partitions === undefined
+      const member = isMember ? this.#newMember() : undefined
       this.#member = member
       this.#committer = new GroupCommitter(cluster, config.group, {
-        owned: () => this.#partitions,
-        stableGeneration: () => member.stableGeneration(),
+        owned: () => this.#assigned.all,
+        patience: this.#patience,
+        closing: this.#closing.signal,
+        stableGeneration: () => member?.stableGeneration() ?? Promise.resolve(outsider),
       })
     }
-    config.signal?.addEventListener('abort', this.#onAbort, { once: true })
+    this.#assigned = new AssignedPartitions({
+      cluster,
+      config,
+      fetcher: this.#fetcher,
+      committer: this.#committer,
+      failed: (error) => {
+        if (this.#isClosing) this.#stopError ??= error
+        this.#fail(error)
+      },
+    })
+    this.#stopListening = onAbort(config.signal, () => this.#closeUnasked())
     if (cluster.closed.aborted) this.#error = closedClient()
-    else if (config.signal?.aborted) void this.stop()
+    else if (config.signal?.aborted) this.#closeUnasked()
     else {
       cluster.metrics.consumers.add(this)
-      void this.#start()
+      void this.#begin()
     }
   }
 
@@ -117,8 +135,9 @@ export class Consumption<V, K>
   takeHeld(): ConsumerRecord<V, K> | undefined {
     if (this.#error !== undefined) throw this.#error
     if (this.#isClosing || this.#recordsThisTurn >= this.#config.maxPollRecords) return undefined
-    for (let tried = 0; tried < this.#partitions.length; tried++) {
-      const partition = this.#partitions[this.#turn % this.#partitions.length]!
+    const partitions = this.#assigned.all
+    for (let tried = 0; tried < partitions.length; tried++) {
+      const partition = partitions[this.#turn % partitions.length]!
       const records = partition.isPaused || partition.isRevoking ? undefined : partition.advance()
       if (records) return this.#deliver(partition, records)
       this.#turn++
@@ -152,22 +171,22 @@ export class Consumption<V, K>
   }
 
   settle(record: ConsumerRecord<V, K>, isHandled: boolean): void {
-    ConsumerRecord.sourceOf(record as ConsumerRecord).released(record as ConsumerRecord, isHandled)
+    PartitionConsumption.of(record as ConsumerRecord).released(record as ConsumerRecord, isHandled)
   }
 
   isGone(record: ConsumerRecord<V, K>): boolean {
-    return ConsumerRecord.sourceOf(record as ConsumerRecord).isRevoking
+    return PartitionConsumption.of(record as ConsumerRecord).isRevoking
   }
 
-  isMoot(record: ConsumerRecord<V, K>, error: unknown): boolean {
+  lostToOther(record: ConsumerRecord<V, K>, error: unknown): boolean {
     if (!(error instanceof RebalanceInProgressError)) return false
-    return ConsumerRecord.sourceOf(record as ConsumerRecord).isLost
+    return PartitionConsumption.of(record as ConsumerRecord).isLost
   }
 
-  letsGo(error: unknown): boolean {
+  releaseFailed(error: unknown): boolean {
     const record = this.#inHand
     if (!record) return false
-    if (!this.isMoot(record, error)) {
+    if (!this.lostToOther(record, error)) {
       this.stopsFor(record, error)
       return false
     }
@@ -186,11 +205,16 @@ export class Consumption<V, K>
 
   /** What the record was made of; kept where `onError` may write it to another topic. */
   originalOf(record: ConsumerRecord<V, K>): OriginalRecord | undefined {
-    return this.#originals.get(record)
+    return this.#decoder.originalOf(record)
   }
 
   get group(): string | undefined {
     return this.#config.group
+  }
+
+  /** Whether something fails at present that it keeps trying. */
+  get isWaiting(): boolean {
+    return this.#patience.isWaiting
   }
 
   /** Ends when the consumer does. */
@@ -200,18 +224,12 @@ export class Consumption<V, K>
 
   /** Partitions that are being read, with how far. */
   positions(): readonly PartitionPosition[] {
-    return this.#partitions.map(({ topic, partition, position, highWatermark, isPaused }) => ({
-      topic,
-      partition,
-      position,
-      lag: lagOf(position, highWatermark),
-      isPaused,
-    }))
+    return this.#assigned.all.map(positionOf)
   }
 
   /** Delivers nothing of these partitions, or lets them go on; of all when none are named. */
   setPaused(wanted: readonly TopicPartition[] | undefined, isPaused: boolean): void {
-    const partitions = wanted ? this.#find(wanted) : this.#partitions
+    const partitions = wanted ? this.#assigned.find(wanted) : this.#assigned.all
     for (const partition of partitions) partition.isPaused = isPaused
     if (!isPaused) this.#notify()
     this.#fetcher.pump()
@@ -219,7 +237,7 @@ export class Consumption<V, K>
 
   /** Goes on at another offset. False when the partition is not this consumer's at present. */
   seek(wanted: TopicPartition, offset: bigint): boolean {
-    const [partition] = this.#find([wanted])
+    const [partition] = this.#assigned.find([wanted])
     if (!partition) return false
     partition.seek(offset)
     this.#fetcher.interrupt()
@@ -229,13 +247,18 @@ export class Consumption<V, K>
   /** As `stop`, but first lets the application finish the record it is handling. */
   async close(): Promise<void> {
     this.#beginClosing()
-    await this.#whenHandled([...this.#partitions], handlingGraceMs)
+    await this.#assigned.whenHandled([...this.#assigned.all], this.#config.closeHandlerTimeout)
     await this.stop()
+  }
+
+  /** Resolves when all that was assigned first is being read. Rejects when the consumer ends before. */
+  whenReady(): Promise<void> {
+    return this.#readiness.wait()
   }
 
   stop(): Promise<void> {
     this.#beginClosing()
-    this.#stopped ??= this.#stop()
+    this.#stopped ??= this.#stopInTime()
     return this.#stopped
   }
 
@@ -243,7 +266,24 @@ export class Consumption<V, K>
     if (this.#isClosing) return
     this.#isClosing = true
     this.#closing.abort()
+    this.#assigned.end()
+    this.#readiness.end(this.#error ?? closedConsumer())
     this.#notify()
+  }
+
+  /** What goes wrong is told to whoever reads. */
+  #closeUnasked(): void {
+    this.close().catch(() => undefined)
+  }
+
+  #newMember(): GroupMember {
+    return new GroupMember(this.#cluster, this.#subscription, this.#config, this.#patience, {
+      assigned: (partitions) => this.#assigned.add(this.#placed(partitions)),
+      revoked: (partitions) => this.#assigned.giveUp(partitions),
+      lost: (partitions) => this.#assigned.lose(partitions),
+      settled: () => this.#readiness.become(),
+      failed: (error) => this.#fail(error),
+    })
   }
 
   #goesOn(): boolean {
@@ -261,246 +301,132 @@ export class Consumption<V, K>
   }
 
   #decode(partition: PartitionConsumption, records: FetchedRecords): ConsumerRecord<V, K> {
-    const cursor = records.cursor!
-    const topic = this.#topicOf(partition.topic)
-    let field: 'key' | 'value' = 'key'
     try {
-      const key = readKey(topic.key, cursor)
-      field = 'value'
-      const value = readValue(topic.value, cursor)
-      return this.#record(partition, records, key, value as V)
-    } catch (cause) {
-      // What the batch's own checks found concerns more than this record.
-      if (cause instanceof CorruptDataError) throw cause
-      const reason = cause instanceof Error ? cause.message : String(cause)
-      const error = new SerializationError(
-        `The ${field} at offset ${records.position - 1n} of ${partition.topic}-${partition.partition} cannot be read as ${topic[field].name}: ${reason}`,
-        { code: 'DESERIALIZATION_FAILED', cause },
-      )
-      if (this.#config.onError.finally === 'stop') {
-        this.#error = error
-        throw error
-      }
-      const record = this.#record(partition, records, null, undefined as V)
-      this.#originals.set(record, { ...originalOf(cursor), fault: error })
-      return record
+      return this.#decoder.decode(partition, records)
+    } catch (error) {
+      if (!(error instanceof CorruptDataError)) this.#error = error
+      throw error
     }
   }
 
-  #record(
-    partition: PartitionConsumption,
-    records: FetchedRecords,
-    key: K | null,
-    value: V,
-  ): ConsumerRecord<V, K> {
-    const cursor = records.cursor!
-    const record = new ConsumerRecord<V, K>(
-      partition,
-      records.baseOffset,
-      cursor.offsetDelta,
-      cursor.timestampMs,
-      key,
-      value,
-      cursor.hasHeaders ? readHeaders(cursor) : undefined,
-    )
-    if (this.#config.onError.finally === 'deadLetter') {
-      this.#originals.set(record, originalOf(cursor))
-    }
-    return record
-  }
-
-  async #start(): Promise<void> {
+  async #begin(): Promise<void> {
+    const { signal } = this.#closing
     try {
-      for (const name of this.#subscription.named) await this.#cluster.ensureTopic(name)
-      await this.#subscription.refresh({ signal: this.#closing.signal })
-      if (this.#subscription.hasPatterns) this.#refreshLater()
-      if (this.#member) {
-        this.#member.start()
-        if (this.#config.autoCommit) this.#commitLater()
-        return
+      const named = await this.#cluster.ensureTopics(this.#subscription.named)
+      await this.#subscription.refresh({ signal })
+      const matched = await this.#lookUp(this.#subscription.topics)
+      this.#startingPoint.begin([...named.values(), ...matched.values()])
+      if (this.#committer && this.#config.autoCommit) this.#commitLater()
+      const { partitions } = this.#config
+      if (partitions) {
+        const { offset } = this.#config
+        await this.#assigned.add(partitions.map((one) => ({ ...one, start: one.offset ?? offset })))
+        return this.#readiness.become()
       }
+      this.#watch.start()
+      if (this.#member) return this.#member.start()
       await this.#assignAll()
+      this.#readiness.become()
     } catch (error) {
       this.#fail(error)
     }
   }
 
+  /** Without those that are not there. */
+  #lookUp(topics: readonly string[]): ReturnType<Cluster['ensureTopics']> {
+    return this.#cluster.ensureTopics(topics, { create: false, absent: 'leave out' })
+  }
+
   /** Without a group: all partitions of all topics, with those that are new. */
   async #assignAll(): Promise<void> {
     const { topics } = this.#subscription
-    const gone = this.#partitions.filter(({ topic }) => !topics.includes(topic))
-    this.#lost(gone.map(({ topic, partition }) => ({ topic, partition })))
-    const fresh: TopicPartition[] = []
-    for (const topic of topics) {
-      if (this.#partitions.some((own) => own.topic === topic)) continue
-      const { partitions } = await this.#cluster.ensureTopic(topic)
-      fresh.push(...partitions.map(({ index }) => ({ topic, partition: index })))
-    }
-    await this.#assigned(fresh)
+    this.#assigned.lose(this.#assigned.all.filter(({ topic }) => !topics.includes(topic)))
+    const found = await this.#lookUp(topics)
+    const all = [...found.values()].flatMap(({ name, partitions }) =>
+      partitions.map(({ index }) => ({ topic: name, partition: index })),
+    )
+    const own = new Set(this.#assigned.all.map(keyOf))
+    await this.#assigned.add(this.#placed(all.filter((one) => !own.has(keyOf(one)))))
   }
 
-  #topicOf(name: string): Topic<V, K, never> {
-    let topic = this.#topics.get(name)
-    if (!topic) {
-      topic = this.#subscription.topic(name)
-      this.#topics.set(name, topic)
-    }
-    return topic
+  #placed(partitions: readonly TopicPartition[]) {
+    return partitions.map(({ topic, partition }) => ({
+      topic,
+      partition,
+      start: this.#startingPoint.of(topic, partition),
+    }))
+  }
+
+  async #looked(isChanged: boolean): Promise<void> {
+    if (!this.#member) await this.#assignAll()
+    else if (isChanged) this.#member.resubscribe()
+  }
+
+  #grown(topic: string): void {
+    if (this.#member) this.#member.checkTopics()
+    else if (this.#subscription.topics.includes(topic)) void this.#watch.look()
   }
 
   /** A topic that was found by its name may go again. */
   #mayGo(topic: string): boolean {
     if (!this.#subscription.isMatched(topic)) return false
-    void this.#refresh()
+    void this.#watch.look()
     return true
-  }
-
-  #refreshLater(): void {
-    const waitMs = Math.min(this.#cluster.config.metadataMaxAge, patternAgeMs)
-    this.#refreshTimer = this.#cluster.runtime.setTimer(waitMs, () => void this.#refresh())
-  }
-
-  /** Looks for topics that have come and gone; one look at a time. */
-  async #refresh(): Promise<void> {
-    if (this.#isRefreshing || this.#isClosing) return
-    this.#isRefreshing = true
-    this.#refreshTimer?.cancel()
-    try {
-      const isChanged = await this.#subscription.refresh({ signal: this.#closing.signal })
-      if (isChanged && this.#member) this.#member.resubscribe()
-      else if (isChanged) await this.#assignAll()
-    } catch (error) {
-      // What is read goes on; the next look may succeed.
-      if (!this.#isClosing) {
-        this.#cluster.runtime.logger.warn({ err: error }, 'topics could not be looked for')
-      }
-    } finally {
-      this.#isRefreshing = false
-    }
-    if (!this.#isClosing) this.#refreshLater()
-  }
-
-  async #assigned(assigned: readonly TopicPartition[]): Promise<void> {
-    const partitions = assigned.map(
-      ({ topic, partition }) =>
-        new PartitionConsumption(
-          topic,
-          partition,
-          this.#committer,
-          this.#config.autoCommit,
-          this.#cluster.metrics.consumedRecords.at(topic, this.#config.group ?? ''),
-        ),
-    )
-    for (const { topic } of assigned) await this.#cluster.ensureTopic(topic)
-    if (this.#config.group !== undefined) {
-      const committed = await fetchCommitted(this.#cluster, this.#config.group, assigned)
-      partitions.forEach((partition, i) => {
-        const offset = committed[i]
-        if (offset === undefined) return
-        partition.seek(offset)
-        partition.committed = offset
-      })
-    }
-    this.#partitions.push(...partitions)
-    this.#fetcher.add(partitions)
-    if (assigned.length > 0) this.#config.onAssigned?.(assigned)
-  }
-
-  async #revoked(revoked: readonly TopicPartition[]): Promise<void> {
-    const partitions = this.#find(revoked)
-    for (const partition of partitions) partition.revoke()
-    this.#fetcher.remove(partitions)
-    await this.#whenHandled(partitions, this.#config.rebalanceTimeout * 0.8)
-    await this.#committer?.commitNow().catch((error: unknown) => this.#commitFailed(error))
-    this.#forget(partitions)
-    if (revoked.length > 0) this.#config.onRevoked?.(revoked, false)
-  }
-
-  #lost(lost: readonly TopicPartition[]): void {
-    const partitions = this.#find(lost)
-    this.#fetcher.remove(partitions)
-    this.#forget(partitions)
-    if (lost.length > 0) this.#config.onRevoked?.(lost, true)
-  }
-
-  #forget(partitions: readonly PartitionConsumption[]): void {
-    for (const partition of partitions) {
-      partition.lose()
-      this.#partitions.splice(this.#partitions.indexOf(partition), 1)
-    }
-  }
-
-  /** Waits for records in the application's hands, but no longer than `waitMs`. */
-  async #whenHandled(partitions: readonly PartitionConsumption[], waitMs: number): Promise<void> {
-    let timer: Timer | undefined
-    const deadline = new Promise<void>((resolve) => {
-      timer = this.#cluster.runtime.setTimer(waitMs, resolve)
-    })
-    await Promise.race([
-      Promise.all(partitions.map((partition) => partition.whenHandled())),
-      deadline,
-    ])
-    timer?.cancel()
-  }
-
-  #find(wanted: readonly TopicPartition[]): PartitionConsumption[] {
-    return this.#partitions.filter((own) =>
-      wanted.some(({ topic, partition }) => own.topic === topic && own.partition === partition),
-    )
   }
 
   #commitLater(): void {
     this.#commitTimer = this.#cluster.runtime.setTimer(this.#config.autoCommitInterval, () => {
-      const committing = this.#committer!.commitNow()
-      void committing
-        .catch((error: unknown) => this.#commitFailed(error))
-        .then(() => {
-          if (!this.#stopped) this.#commitLater()
-        })
+      void this.#assigned.commit().then(() => {
+        if (!this.#stopped) this.#commitLater()
+      })
     })
   }
 
-  #commitFailed(error: unknown): void {
-    const { commitFailures } = this.#cluster.metrics
-    commitFailures.at(this.#config.group ?? '', errorLabel(error)).value++
-    // What was not committed is delivered again later; losing the commit loses no record.
-    this.#cluster.runtime.logger.warn(
-      { err: error, group: this.#config.group },
-      'offsets were not committed',
-    )
+  async #stopInTime(): Promise<void> {
+    const { runtime, metrics } = this.#cluster
+    const { closeTimeout, group } = this.#config
+    const stopping = this.#stop()
+    try {
+      while (!(await resolvesWithin(runtime, stopping, closeTimeout))) {
+        const hook = this.#assigned.hookUnderWay
+        if (hook) {
+          // It has a limit of its own.
+          await hook
+          continue
+        }
+        runtime.logger.warn(
+          { group, closeTimeout },
+          'the consumer could not commit and leave its group in time; what was handled may be delivered again',
+        )
+        break
+      }
+    } finally {
+      this.#assigned.forgetAll()
+      metrics.consumers.delete(this)
+      this.#onStopped()
+    }
+    if (this.#stopError !== undefined) throw this.#stopError
   }
 
   async #stop(): Promise<void> {
     this.#notify()
-    this.#config.signal?.removeEventListener('abort', this.#onAbort)
+    this.#stopListening()
+    this.#watch.stop()
     this.#commitTimer?.cancel()
-    this.#refreshTimer?.cancel()
     // The application asked to stop inside its handler, or broke out of the loop: that record is not done.
     const record = this.#inHand
     this.#inHand = undefined
     if (record) this.settle(record, false)
-    const partitions = [...this.#partitions]
-    for (const partition of partitions) partition.revoke()
+    for (const partition of this.#assigned.all) partition.revoke()
     this.#fetcher.close()
-    try {
-      await this.#member?.leave(async () => {
-        await this.#committer!.commitNow().catch((error: unknown) => this.#commitFailed(error))
-      })
-    } finally {
-      for (const partition of partitions) partition.lose()
-      if (partitions.length > 0) {
-        this.#config.onRevoked?.(
-          partitions.map(({ topic, partition }) => ({ topic, partition })),
-          false,
-        )
-      }
-      this.#cluster.metrics.consumers.delete(this)
-      this.#onStopped()
-    }
+    if (this.#member) await this.#member.leave(() => this.#assigned.giveUpAll())
+    else await this.#assigned.giveUpAll()
   }
 
   #fail(error: unknown): void {
     this.#error ??= error ?? new ClosedError('The consumer failed', { code: 'CONSUMER_CLOSED' })
+    this.#assigned.end()
+    this.#readiness.end(this.#error)
     this.#notify()
   }
 
@@ -512,62 +438,12 @@ export class Consumption<V, K>
   }
 }
 
-/** What a record was made of. */
-export interface OriginalRecord {
-  readonly key: Uint8Array | null
-  readonly value: Uint8Array | null
-  readonly headers: readonly (readonly [name: string, value: Uint8Array | null])[]
-  /** Set when it cannot be read as the topic says. */
-  readonly fault?: SerializationError
+export function closedConsumer(): ClosedError {
+  return new ClosedError('The consumer is closed; make a new one to go on', {
+    code: 'CONSUMER_CLOSED',
+  })
 }
 
-/** How far a partition has been read. */
-export interface PartitionPosition {
-  readonly topic: string
-  readonly partition: number
-  /** The next offset to be delivered; undefined until it is known where to start. */
-  readonly position: bigint | undefined
-  /** Offsets between that and the end of the partition as last heard of; undefined until then. */
-  readonly lag: bigint | undefined
-  readonly isPaused: boolean
-}
-
-function originalOf(cursor: RecordCursor): OriginalRecord {
-  return {
-    key: cursor.keyBytes(),
-    value: cursor.valueBytes(),
-    headers: cursor.hasHeaders ? [...cursor.headers()] : [],
-  }
-}
-
-function lagOf(position: bigint | undefined, highWatermark: bigint): bigint | undefined {
-  if (position === undefined || highWatermark < 0n) return undefined
-  return highWatermark > position ? highWatermark - position : 0n
-}
-
-function readKey<K>(serializer: Serializer<K, never>, cursor: RecordCursor): K | null {
-  if (serializer.deserializeText) {
-    const text = cursor.keyText()
-    return text === null ? null : serializer.deserializeText(text)
-  }
-  const bytes = cursor.keyBytes()
-  return bytes === null ? null : serializer.deserialize(bytes)
-}
-
-function readValue<V>(serializer: Serializer<V, never>, cursor: RecordCursor): V | null {
-  if (serializer.deserializeText) {
-    const text = cursor.valueText()
-    return text === null ? null : serializer.deserializeText(text)
-  }
-  const bytes = cursor.valueBytes()
-  return bytes === null ? null : serializer.deserialize(bytes)
-}
-
-const decoder = new TextDecoder()
-
-function readHeaders(cursor: RecordCursor): RecordHeaders {
-  const headers: { [name: string]: string } = {}
-  for (const [name, value] of cursor.headers())
-    headers[name] = value === null ? '' : decoder.decode(value)
-  return headers
+function keyOf({ topic, partition }: TopicPartition): string {
+  return `${partition} ${topic}`
 }

@@ -1,11 +1,12 @@
 /** What becomes of a record whose handler throws: another attempt, a dead letter, or the end of the consumer. */
 import { AbortedError, KafkaError } from '../../core/errors.ts'
-import type { Logger } from '../../core/runtime.ts'
-import type { SendOptions } from '../producer/producer.ts'
+import type { Runtime } from '../../core/runtime.ts'
+import type { SendOptions } from '../producer/send-options.ts'
 import { withRetry } from '../with-retry.ts'
 import type { ResolvedOnError } from './consumer-config.ts'
-import type { Consumption, OriginalRecord } from './consumption.ts'
+import type { Consumption } from './consumption.ts'
 import type { ConsumerRecord } from './record.ts'
+import type { OriginalRecord } from './record-decoder.ts'
 
 /** Writes bytes as they are to a topic. */
 export type SendBytes = (
@@ -21,7 +22,7 @@ export interface ErrorPolicyOptions<V, K> {
   readonly sendBytes: SendBytes
   /** Counts a failure of the handler, by what follows it. */
   readonly failed: (record: ConsumerRecord<V, K>, action: 'retry' | 'skip' | 'deadLetter') => void
-  readonly logger: Logger
+  readonly runtime: Runtime
 }
 
 /** The handler with its policy: resolves with whether the record is handled, rejects only when the consumer has to stop. */
@@ -31,7 +32,7 @@ export function withErrorPolicy<V, K>({
   handle,
   sendBytes,
   failed,
-  logger,
+  runtime,
 }: ErrorPolicyOptions<V, K>): (record: ConsumerRecord<V, K>) => Promise<boolean> {
   const attempt = async (record: ConsumerRecord<V, K>): Promise<void> => {
     const fault = consumption.originalOf(record)?.fault
@@ -49,7 +50,7 @@ export function withErrorPolicy<V, K>({
     const { retryIf } = onError.retry
     await withRetry(again, {
       ...onError.retry,
-      retryIf: (error) => !consumption.isMoot(record, error) && retryIf(error),
+      retryIf: (error) => !consumption.lostToOther(record, error) && retryIf(error),
       signal: consumption.closing,
     })
   }
@@ -64,7 +65,7 @@ export function withErrorPolicy<V, K>({
       await attempt(record)
       return true
     } catch (error) {
-      if (consumption.isMoot(record, error) || isCutShort(error)) return false
+      if (consumption.lostToOther(record, error) || isCutShort(error)) return false
       if (onError.finally === 'stop') {
         consumption.stopsFor(record, error)
         throw error
@@ -73,12 +74,16 @@ export function withErrorPolicy<V, K>({
       const where = { topic, partition, offset: String(offset), err: error }
       failed(record, onError.finally)
       if (onError.finally === 'skip') {
-        logger.warn(where, 'a record was skipped: its handler failed')
+        runtime.logger.warn(where, 'a record was skipped: its handler failed')
         return true
       }
       const deadLetter = onError.deadLetter!
-      await sendDeadLetter(sendBytes, deadLetter, record, consumption.originalOf(record)!, error)
-      logger.warn({ ...where, deadLetter }, 'a record went to the dead letters: its handler failed')
+      const original = consumption.originalOf(record)!
+      await sendDeadLetter(sendBytes, deadLetter, record, original, error, runtime.now())
+      runtime.logger.warn(
+        { ...where, deadLetter },
+        'a record went to the dead letters: its handler failed',
+      )
       return true
     }
   }
@@ -90,6 +95,7 @@ async function sendDeadLetter<V, K>(
   record: ConsumerRecord<V, K>,
   { key, value, headers }: OriginalRecord,
   error: unknown,
+  nowMs: number,
 ): Promise<void> {
   const origin: [string, string][] = [
     ['original-topic', record.topic],
@@ -97,11 +103,12 @@ async function sendDeadLetter<V, K>(
     ['original-offset', String(record.offset)],
     ['error', error instanceof Error ? error.message : String(error)],
     ['error-code', error instanceof KafkaError ? error.code : ''],
-    ['failed-at', new Date().toISOString()],
+    ['failed-at', new Date(nowMs).toISOString()],
   ]
   await sendBytes(topic, value, {
     key,
     headers: [...headers, ...origin],
-    timestamp: record.timestamp,
+    // Before 1970 there is none to send; that of now stands in.
+    timestamp: record.timestampMs < 0 ? undefined : record.timestamp,
   })
 }

@@ -30,6 +30,8 @@ export class FetchedRecords {
   /** Records below are skipped: the first batch may begin before what was asked for. */
   readonly #from: bigint
   #batch: BatchHeader | undefined
+  /** Records of the batch before this offset delta are skipped. */
+  #firstDelta = 0
   #position: bigint
   /** At the current record after `next()` gave true. */
   cursor: RecordCursor | undefined
@@ -66,7 +68,7 @@ export class FetchedRecords {
     for (;;) {
       if (this.cursor) {
         while (this.cursor.next()) {
-          if (!this.#mayPrecede || this.position > this.#from) return true
+          if (this.cursor.offsetDelta >= this.#firstDelta) return true
         }
         this.cursor = undefined
         this.#position = this.#batch!.lastOffset + 1n
@@ -75,14 +77,12 @@ export class FetchedRecords {
     }
   }
 
-  get #mayPrecede(): boolean {
-    return this.#batch!.baseOffset < this.#from
-  }
-
   #nextBatch(): boolean {
     const { value: batch, done } = this.#batches.next()
     if (done) return false
     this.#batch = batch
+    // A number, since a BigInt for each record takes a good part of what reading it takes.
+    this.#firstDelta = batch.baseOffset < this.#from ? Number(this.#from - batch.baseOffset) : 0
     if (batch.lastOffset < this.#from) return true
     if (!verifyBatch(this.#bytes, batch)) {
       throw new CorruptDataError(

@@ -10,8 +10,10 @@
 import { backoffDelay } from '../../core/backoff.ts'
 import {
   CorruptDataError,
-  KafkaError,
+  type KafkaError,
   OffsetOutOfRangeError,
+  PartitionNotFoundError,
+  StorageError,
   TopicNotFoundError,
 } from '../../core/errors.ts'
 import { groupBy } from '../../core/group-by.ts'
@@ -29,14 +31,16 @@ import { readBatches } from '../../protocol/records/record-batch.ts'
 import type { Cluster } from '../cluster.ts'
 import type { ResolvedConsumerConfig } from './consumer-config.ts'
 import { FetchedRecords } from './fetched-records.ts'
-import { lookUpOffset } from './offset-lookup.ts'
+import type { Offset } from './offset.ts'
+import { lookUpOffsets } from './offset-lookup.ts'
 import type { PartitionConsumption } from './partition-consumption.ts'
+import type { Patience } from './patience.ts'
 
 /** A node whose answer must not be waited for is asked again after so long. */
 const lookAgainMs = 100
 
-/** Failures in a row after which a partition's error is the consumer's. */
-const failuresMax = 10
+/** Failures in a row after which a topic that is not there is taken to be gone, and data to be damaged for good. */
+const lastingMax = 10
 
 export interface FetcherEvents {
   /** Something may be readable now. */
@@ -51,6 +55,7 @@ export class Fetcher {
   readonly #cluster: Cluster
   readonly #config: ResolvedConsumerConfig
   readonly #events: FetcherEvents
+  readonly #patience: Patience
   readonly #partitions = new Set<PartitionConsumption>()
   readonly #fetches = new Map<number, AbortController>()
   /** By node: when it may be asked again without a wait. */
@@ -61,10 +66,16 @@ export class Fetcher {
   #pumpScheduled = false
   #closed = false
 
-  constructor(cluster: Cluster, config: ResolvedConsumerConfig, events: FetcherEvents) {
+  constructor(
+    cluster: Cluster,
+    config: ResolvedConsumerConfig,
+    patience: Patience,
+    events: FetcherEvents,
+  ) {
     this.#cluster = cluster
     this.#lane = cluster.newLane()
     this.#config = config
+    this.#patience = patience
     this.#events = events
   }
 
@@ -74,7 +85,10 @@ export class Fetcher {
   }
 
   remove(partitions: readonly PartitionConsumption[]): void {
-    for (const partition of partitions) this.#partitions.delete(partition)
+    for (const partition of partitions) {
+      this.#partitions.delete(partition)
+      this.#patience.forget(partition)
+    }
     this.interrupt()
   }
 
@@ -96,8 +110,10 @@ export class Fetcher {
 
   close(): void {
     this.#closed = true
+    this.#cluster.releaseLane(this.#lane)
     this.#timer?.cancel()
     for (const controller of this.#fetches.values()) controller.abort()
+    for (const partition of this.#partitions) this.#patience.forget(partition)
   }
 
   #pumpNow(): void {
@@ -106,22 +122,30 @@ export class Fetcher {
     for (const partition of this.#partitions) roomBytes -= partition.bufferedBytes
     const byLeader = new Map<number, PartitionConsumption[]>()
     const leftOut: PartitionConsumption[] = []
+    const placeless: PartitionConsumption[] = []
     let dueAt = Number.POSITIVE_INFINITY
     for (const partition of this.#partitions) {
-      if (partition.isPaused || partition.isRevoking) continue
+      if (partition.isRevoking) continue
+      const isIdle = partition.isPaused || partition.isHeld
+      if (partition.fetchOffset === undefined) {
+        if (now < partition.retryAt) dueAt = Math.min(dueAt, partition.retryAt)
+        else if (!partition.isFetching) placeless.push(partition)
+        if (!isIdle) leftOut.push(partition)
+        continue
+      }
+      if (isIdle) continue
       const { bufferedAnswers } = partition
       const isWanted = bufferedAnswers === 0 || (bufferedAnswers === 1 && roomBytes > 0)
       const leaderId = this.#cluster.leaderOf(partition.topic, partition.partition)
-      const mayBeFetched = isWanted && !partition.isFetching && partition.fetchOffset !== undefined
+      const mayBeFetched = isWanted && !partition.isFetching
       if (now < partition.retryAt) dueAt = Math.min(dueAt, partition.retryAt)
       else if (mayBeFetched && leaderId !== undefined) {
         append(byLeader, leaderId, partition)
         continue
       } else if (mayBeFetched) void this.#findLeader(partition)
-      else if (!partition.isFetching && partition.fetchOffset === undefined)
-        void this.#findStart(partition)
       leftOut.push(partition)
     }
+    if (placeless.length > 0) void this.#findStarts(placeless)
     for (const [leaderId, partitions] of byLeader) {
       if (this.#fetches.has(leaderId)) continue
       const isWhole = !leftOut.some((partition) => this.#mayBeAt(leaderId, partition))
@@ -131,7 +155,7 @@ export class Fetcher {
         continue
       }
       if (!isWhole) this.#lookAgainAt.set(leaderId, now + lookAgainMs)
-      void this.#fetch(leaderId, partitions, isWhole ? this.#config.fetchMaxWaitMs : 0)
+      void this.#fetch(leaderId, partitions, isWhole ? this.#config.fetchMaxWait : 0)
     }
     this.#wakeAt(dueAt, now)
   }
@@ -141,23 +165,38 @@ export class Fetcher {
     return leaderId === undefined || leaderId === nodeId
   }
 
-  async #findStart(partition: PartitionConsumption): Promise<void> {
-    await this.#working(partition, async () => {
-      const start = await lookUpOffset(
-        this.#cluster,
-        partition,
-        this.#config.offset,
-        this.#config.isolation,
-      )
-      if (partition.fetchOffset === undefined) partition.seek(start)
-    })
+  async #findStarts(partitions: readonly PartitionConsumption[]): Promise<void> {
+    for (const partition of partitions) partition.isFetching = true
+    const byStart = groupBy(partitions, ({ start }) => start)
+    await Promise.all([...byStart].map(([start, ofStart]) => this.#lookUpStarts(ofStart, start)))
+    for (const partition of partitions) partition.isFetching = false
+    this.pump()
+  }
+
+  /** In as few requests as can be; one topic that fails does not keep the others. */
+  async #lookUpStarts(partitions: readonly PartitionConsumption[], start: Offset): Promise<void> {
+    try {
+      const options = { isolation: this.#config.isolation, create: false }
+      const found = await lookUpOffsets(this.#cluster, partitions, start, options)
+      partitions.forEach((partition, i) => {
+        if (partition.fetchOffset === undefined) partition.seek(found[i]!)
+        this.#works(partition)
+      })
+    } catch (error) {
+      const byTopic = [...groupBy(partitions, ({ topic }) => topic).values()]
+      if (byTopic.length === 1) for (const partition of partitions) this.#failed(partition, error)
+      else await Promise.all(byTopic.map((ofTopic) => this.#lookUpStarts(ofTopic, start)))
+    }
   }
 
   async #findLeader(partition: PartitionConsumption): Promise<void> {
     await this.#working(partition, async () => {
       const topic = await this.#cluster.ensureTopic(partition.topic, { create: false })
-      if (!topic.partitions[partition.partition])
+      if (!topic.partitions[partition.partition]) {
+        // What is known may be older than the partition.
+        this.#cluster.invalidateTopic(partition.topic)
         throw errorFrom(3, { topic: partition.topic, partition: partition.partition })
+      }
       if (topic.partitions[partition.partition]!.leaderId < 0) {
         this.#cluster.invalidateTopic(partition.topic)
         throw errorFrom(5, { topic: partition.topic, partition: partition.partition })
@@ -244,8 +283,13 @@ export class Fetcher {
       tell: () => {
         const durationMs = runtime.monotonicNow() - from
         const { group } = this.#config
-        for (const [topic, count] of counts)
-          telemetry.polled!({ topic, clientId, group, count, startedAt, durationMs })
+        for (const [topic, count] of counts) {
+          try {
+            telemetry.polled!({ topic, clientId, group, count, startedAt, durationMs })
+          } catch (error) {
+            runtime.logger.warn({ err: error, topic }, 'telemetry.polled threw')
+          }
+        }
       },
     }
   }
@@ -271,7 +315,7 @@ export class Fetcher {
               currentLeaderEpoch: -1,
               lastFetchedEpoch: -1,
               logStartOffset: -1n,
-              partitionMaxBytes: this.#config.partitionFetchMaxBytes,
+              partitionMaxBytes: this.#config.maxPartitionFetchBytes,
             }),
           ),
         }),
@@ -291,10 +335,15 @@ export class Fetcher {
       }
       return 0
     }
-    partition.failures = 0
+    this.#works(partition)
     partition.highWatermark = data.highWatermark
+    const isCommitted = this.#config.isolation === 'read_committed'
+    // Brokers before Kafka 0.11 know no transactions.
+    partition.readableEnd =
+      isCommitted && data.lastStableOffset >= 0n ? data.lastStableOffset : data.highWatermark
     const { records } = data
     if (!records || records.length === 0) return 0
+    const from = partition.fetchOffset!
     let next: bigint | undefined
     let count = 0
     try {
@@ -320,14 +369,15 @@ export class Fetcher {
     }
     const aborted =
       this.#config.isolation === 'read_committed' ? (data.abortedTransactions ?? []) : []
-    const from = partition.fetchOffset!
+    // It may have been moved elsewhere while a codec was loaded.
+    if (partition.fetchOffset !== from) return 0
     partition.add(new FetchedRecords(`${topic}-${index}`, records, from, aborted), next)
     return count
   }
 
   #outOfRange(partition: PartitionConsumption, error: KafkaError): void {
     const { topic, partition: index, fetchOffset } = partition
-    const { offset } = this.#config
+    const { start: offset } = partition
     if (offset.kind === 'at' || offset.kind === 'timestamp') {
       return this.#events.onError(
         new OffsetOutOfRangeError(
@@ -344,14 +394,21 @@ export class Fetcher {
     partition.fetchOffset = undefined
   }
 
+  #works(partition: PartitionConsumption): void {
+    partition.failures = 0
+    this.#patience.forget(partition)
+  }
+
   #failed(partition: PartitionConsumption, error: unknown): void {
-    const isPassing =
-      error instanceof KafkaError && (error.retriable || staleErrors.has(error.code))
+    if (this.#closed || !this.#partitions.has(partition)) return
     partition.failures++
+    const mayLast = lasting.some((kind) => error instanceof kind)
     const isGoing = error instanceof TopicNotFoundError && this.#events.onGone(partition.topic)
-    if (!isGoing && (!isPassing || partition.failures > failuresMax)) {
-      if (!this.#closed) this.#events.onError(error)
-      return
+    if (isGoing) partition.markGone()
+    else if (mayLast && partition.failures > lastingMax) return this.#endFor(partition, error)
+    else {
+      const end = this.#patience.judge(partition, error)
+      if (end !== undefined) return this.#endFor(partition, end)
     }
     const { runtime, config } = this.#cluster
     partition.retryAt =
@@ -361,6 +418,12 @@ export class Fetcher {
       { err: error, topic: partition.topic, partition: partition.partition },
       'fetch failed; trying again',
     )
+  }
+
+  /** It is not tried again, which at once would fail at once and leave nobody else a turn. */
+  #endFor(partition: PartitionConsumption, error: unknown): void {
+    partition.retryAt = Number.POSITIVE_INFINITY
+    this.#events.onError(error)
   }
 
   #wakeAt(dueAt: number, now: number): void {
@@ -374,13 +437,8 @@ export class Fetcher {
   }
 }
 
-/** Errors that fresh metadata may cure although Kafka does not call all of them retriable. */
-const staleErrors: ReadonlySet<string> = new Set([
-  'FENCED_LEADER_EPOCH',
-  'UNKNOWN_LEADER_EPOCH',
-  'UNKNOWN_TOPIC_ID',
-  'INCONSISTENT_TOPIC_ID',
-])
+/** Kafka calls these retriable, but no wait puts right a topic that was deleted, or a disk that is broken. */
+const lasting = [TopicNotFoundError, PartitionNotFoundError, CorruptDataError, StorageError]
 
 function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
   const list = lists.get(key)

@@ -12,36 +12,19 @@
  * they come quickly and then slow down to `heartbeatInterval`: where one member joins, others tend to follow.
  */
 import { backoffDelay, delay } from '../../core/backoff.ts'
-import { KafkaError, TimeoutError, TopicNotFoundError } from '../../core/errors.ts'
+import { KafkaError } from '../../core/errors.ts'
 import type { Timer } from '../../core/runtime.ts'
-import { within } from '../../core/within.ts'
+import { resolvesWithin, within } from '../../core/within.ts'
 import { errorFrom } from '../../protocol/error-codes.ts'
-import { createHeartbeatRequest, heartbeat } from '../../protocol/messages/generated/heartbeat.ts'
-import {
-  createJoinGroupRequest,
-  createJoinGroupRequestProtocol,
-  type JoinGroupResponse,
-  joinGroup,
-} from '../../protocol/messages/generated/join-group.ts'
-import {
-  createLeaveGroupRequest,
-  createLeaveGroupRequestMemberIdentity,
-  leaveGroup,
-} from '../../protocol/messages/generated/leave-group.ts'
-import {
-  createSyncGroupRequest,
-  createSyncGroupRequestAssignment,
-  syncGroup,
-} from '../../protocol/messages/generated/sync-group.ts'
+import type { JoinGroupResponse } from '../../protocol/messages/generated/join-group.ts'
 import type { Cluster } from '../cluster.ts'
-import type { Assignor, TopicPartition } from './assignors/assignor.ts'
-import {
-  decodeAssignment,
-  decodeSubscription,
-  encodeAssignment,
-  encodeSubscription,
-} from './assignors/consumer-protocol.ts'
+import type { TopicPartition } from './assignors/assignor.ts'
+import { encodeSubscription } from './assignors/consumer-protocol.ts'
+import { userDataOf } from './assignors/user-data.ts'
 import type { ResolvedConsumerConfig } from './consumer-config.ts'
+import { GroupLeader } from './group-leader.ts'
+import { GroupRequests } from './group-requests.ts'
+import type { Patience } from './patience.ts'
 
 /** The membership that commits are made under. */
 export interface Generation {
@@ -66,22 +49,26 @@ export interface MemberEvents {
   revoked(partitions: readonly TopicPartition[]): Promise<void>
   /** These have been taken away: nothing more can be committed for them. */
   lost(partitions: readonly TopicPartition[]): void
+  /** A round is over: what was assigned in it is being consumed. */
+  settled(): void
   /** The member cannot go on. */
   failed(error: unknown): void
 }
 
 const firstHeartbeatMs = 50
-const protocolType = 'consumer'
+/** A coordinator answers a new member at once, with its id, unless it is older than KIP-394 or does not answer at all. */
+const firstAnswerMs = 2000
 
 export class GroupMember {
   readonly #cluster: Cluster
   readonly #groupId: string
   readonly #subscription: Subscribed
   readonly #config: ResolvedConsumerConfig
-  readonly #assignor: Assignor
   readonly #events: MemberEvents
+  readonly #patience: Patience
   readonly #leaving = new AbortController()
-  readonly #lane: string
+  readonly #requests: GroupRequests
+  readonly #leader: GroupLeader
   #memberId = ''
   #generationId = -1
   #owned: TopicPartition[] = []
@@ -96,26 +83,28 @@ export class GroupMember {
   /** Rounds of joining. A heartbeat that is answered in a later one than it was sent in says nothing any more. */
   #round = 0
   #running: Promise<void> | undefined
+  /** Resolves when the last JoinGroup that was sent is answered, and the id it brings is known. */
+  #answered: Promise<void> | undefined
   /** The last round of joining, also when it is over. */
   #joining: Promise<void> | undefined
   #isLeaving = false
-  #partitionCounts = new Map<string, number>()
   #isLeader = false
 
   constructor(
     cluster: Cluster,
     subscription: Subscribed,
     config: ResolvedConsumerConfig,
-    assignor: Assignor,
+    patience: Patience,
     events: MemberEvents,
   ) {
     this.#cluster = cluster
-    this.#lane = cluster.newLane()
     this.#groupId = config.group!
     this.#subscription = subscription
     this.#config = config
-    this.#assignor = assignor
+    this.#patience = patience
     this.#events = events
+    this.#requests = new GroupRequests(cluster, config, this.#leaving.signal)
+    this.#leader = new GroupLeader(cluster, subscription, config, this.#leaving.signal)
   }
 
   start(): void {
@@ -125,6 +114,11 @@ export class GroupMember {
   /** The topics have changed: the partitions are to be shared out anew. */
   resubscribe(): void {
     this.#rebalance()
+  }
+
+  /** Topics may have got partitions. */
+  checkTopics(): void {
+    if (this.#isLeader && this.#isStable) this.#watchTopics()
   }
 
   /** The current generation; while there is none, waits for the next (or for the end of the membership). Rejects when there can be none. */
@@ -162,9 +156,19 @@ export class GroupMember {
       await beforeLeaving()
     } finally {
       this.#stopHeartbeats()
-      if (this.#memberId !== '' && this.#config.groupInstanceId === undefined)
-        await this.#sayGoodbye()
+      if (this.#config.groupInstanceId === undefined) await this.#leaveByName()
+      this.#requests.close()
     }
+  }
+
+  /** A member that is leaving before its first join is answered has to learn what it is called there. */
+  async #leaveByName(): Promise<void> {
+    if (this.#memberId === '' && this.#answered) {
+      const isKnown = await resolvesWithin(this.#cluster.runtime, this.#answered, firstAnswerMs)
+      // Then the group hears of it when it has answered, if the client is still open.
+      if (!isKnown) return void this.#answered.then(() => this.#sayGoodbye())
+    }
+    await this.#sayGoodbye()
   }
 
   async #run(): Promise<void> {
@@ -173,15 +177,17 @@ export class GroupMember {
         this.#joining = this.#joinAndSync()
         await this.#joining
         failures = 0
+        this.#patience.forget(this)
         await this.#untilRebalance()
       } catch (error) {
         if (this.#isLeaving) return
-        if (!this.#recovers(error)) {
+        const end = this.#recover(error)
+        if (end !== undefined) {
           this.#loseAll()
           this.#stopHeartbeats()
-          this.#failure = { error }
+          this.#failure = { error: end }
           this.#wakeStableListeners()
-          return this.#events.failed(error)
+          return this.#events.failed(end)
         }
         failures++
         await this.#pause(failures)
@@ -195,10 +201,8 @@ export class GroupMember {
    */
   async #finishRound(): Promise<void> {
     if (!this.#joining || !this.#isCooperative || this.#owned.length === 0) return
-    await within(this.#cluster.runtime, this.#joining, {
-      timeoutMs: 1.5 * this.#config.heartbeatInterval,
-      onTimeout: () => new TimeoutError('The rebalance goes on'),
-    }).catch(() => undefined)
+    const waitMs = 1.5 * this.#config.heartbeatInterval
+    await resolvesWithin(this.#cluster.runtime, this.#joining, waitMs).catch(() => undefined)
   }
 
   async #joinAndSync(): Promise<void> {
@@ -219,12 +223,15 @@ export class GroupMember {
     this.#generationId = joined.generationId
     this.#isLeader = joined.leader === joined.memberId
     this.#cluster.metrics.rebalances.at(this.#groupId).value++
-    const assignments = this.#isLeader ? await this.#assign(joined) : []
-    const assignment = await this.#sync(joined, assignments)
+    const assignments = this.#isLeader ? await this.#leader.assign(joined) : []
+    const { partitions, userData } = await this.#requests.sync(joined, assignments)
     this.#announceStable()
     this.#heartbeatDelayMs = Math.min(firstHeartbeatMs, this.#config.heartbeatInterval)
     this.#scheduleHeartbeat()
-    await this.#adopt(assignment)
+    const { memberId, generationId: generation } = joined
+    this.#config.assignor.onAssignment?.({ memberId, generation, partitions, userData })
+    await this.#adopt(partitions)
+    this.#events.settled()
   }
 
   async #adopt(assignment: readonly TopicPartition[]): Promise<void> {
@@ -247,109 +254,27 @@ export class GroupMember {
   }
 
   get #isCooperative(): boolean {
-    return this.#assignor.rebalanceProtocol === 'cooperative'
+    return this.#config.assignor.protocol === 'cooperative'
   }
 
   async #join(): Promise<JoinGroupResponse> {
-    const { sessionTimeout, rebalanceTimeout, groupInstanceId } = this.#config
-    const metadata = encodeSubscription({
-      topics: this.#subscription.topics,
-      ownedPartitions: this.#owned,
-      generationId: this.#generationId,
-    })
-    const request = createJoinGroupRequest({
-      groupId: this.#groupId,
-      sessionTimeoutMs: sessionTimeout,
-      rebalanceTimeoutMs: rebalanceTimeout,
-      memberId: this.#memberId,
-      groupInstanceId: groupInstanceId ?? null,
-      protocolType,
-      protocols: [createJoinGroupRequestProtocol({ name: this.#assignor.name, metadata })],
-      reason: null,
-    })
-    const timeoutMs = rebalanceTimeout + this.#cluster.config.timeout
-    const response = await this.#ask((nodeId) =>
-      this.#cluster.exchange(joinGroup, request, {
-        nodeId,
-        lane: this.#lane,
-        timeoutMs,
-        signal: this.#leaving.signal,
-      }),
+    const { assignor } = this.#config
+    const about = { topics: this.#subscription.topics, ownedPartitions: [...this.#owned] }
+    const generationId = this.#generationId
+    const userData = userDataOf(assignor, about, generationId)
+    const metadata = encodeSubscription({ ...about, generationId, userData })
+    const asking = this.#requests.join(this.#memberId, { name: assignor.name, metadata })
+    this.#answered = asking.then(
+      ({ memberId }) => {
+        if (memberId !== '') this.#memberId = memberId
+      },
+      () => undefined,
     )
-    if (response.memberId !== '') this.#memberId = response.memberId
-    const error =
-      response.errorCode === 0 ? undefined : errorFrom(response.errorCode, { group: this.#groupId })
-    if (error?.code === 'MEMBER_ID_REQUIRED') return this.#join()
-    if (error) throw error
-    return response
-  }
-
-  async #assign(
-    joined: JoinGroupResponse,
-  ): Promise<{ memberId: string; assignment: Uint8Array }[]> {
-    const members = joined.members.map((member) => {
-      const { topics, ownedPartitions, generationId } = decodeSubscription(member.metadata)
-      const { memberId, groupInstanceId } = member
-      return { memberId, groupInstanceId, topics, ownedPartitions, generation: generationId }
-    })
-    const topics = new Set(members.flatMap((member) => member.topics))
-    this.#partitionCounts = new Map()
-    for (const name of topics) {
-      const count = await this.#partitionCount(name)
-      if (count !== undefined) this.#partitionCounts.set(name, count)
-    }
-    // A leader that has come back keeps watch over the topics, but leaves the assignment as it is (KIP-814).
-    if (joined.skipAssignment) return []
-    const assigned = this.#assignor.assign({ members, partitionsPerTopic: this.#partitionCounts })
-    return members.map(({ memberId }) => ({
-      memberId,
-      assignment: encodeAssignment(assigned.get(memberId) ?? []),
-    }))
-  }
-
-  /** Undefined for one that was only found by its name, and has gone. */
-  async #partitionCount(name: string): Promise<number | undefined> {
-    const isMatched = this.#subscription.isMatched(name)
-    try {
-      const topic = await this.#cluster.ensureTopic(name, { create: !isMatched })
-      return topic.partitions.length
-    } catch (error) {
-      if (isMatched && error instanceof TopicNotFoundError) return undefined
-      throw error
-    }
-  }
-
-  async #sync(
-    joined: JoinGroupResponse,
-    assignments: readonly { memberId: string; assignment: Uint8Array }[],
-  ): Promise<TopicPartition[]> {
-    const request = createSyncGroupRequest({
-      groupId: this.#groupId,
-      generationId: joined.generationId,
-      memberId: joined.memberId,
-      groupInstanceId: this.#config.groupInstanceId ?? null,
-      protocolType,
-      protocolName: joined.protocolName,
-      assignments: assignments.map((assignment) => createSyncGroupRequestAssignment(assignment)),
-    })
-    const timeoutMs = this.#config.rebalanceTimeout + this.#cluster.config.timeout
-    const response = await this.#ask((nodeId) =>
-      this.#cluster.exchange(syncGroup, request, {
-        nodeId,
-        lane: this.#lane,
-        timeoutMs,
-        signal: this.#leaving.signal,
-      }),
-    )
-    if (response.errorCode !== 0) throw errorFrom(response.errorCode, { group: this.#groupId })
-    return response.assignment.length === 0 ? [] : decodeAssignment(response.assignment)
-  }
-
-  async #ask<T>(exchange: (nodeId: number) => Promise<T>): Promise<T> {
-    const nodeId = await this.#cluster.coordinator('group', this.#groupId, {
-      signal: this.#leaving.signal,
-    })
-    return exchange(nodeId)
+    const response = await within(this.#cluster.runtime, asking, { signal: this.#leaving.signal })
+    if (response.errorCode === 0) return response
+    const error = errorFrom(response.errorCode, { group: this.#groupId })
+    if (error.code === 'MEMBER_ID_REQUIRED') return this.#join()
+    throw error
   }
 
   /** Also those under way: their answer leads to nothing. While joining there are none: to the broker, who waits is alive. */
@@ -369,18 +294,9 @@ export class GroupMember {
 
   async #heartbeat(): Promise<void> {
     const round = this.#round
-    const request = createHeartbeatRequest({
-      groupId: this.#groupId,
-      generationId: this.#generationId,
-      memberId: this.#memberId,
-      groupInstanceId: this.#config.groupInstanceId ?? null,
-    })
     try {
-      const response = await this.#ask((nodeId) =>
-        this.#cluster.exchange(heartbeat, request, { nodeId, lane: this.#lane }),
-      )
+      await this.#requests.heartbeat(this.#memberId, this.#generationId)
       if (round !== this.#round) return
-      if (response.errorCode !== 0) throw errorFrom(response.errorCode, { group: this.#groupId })
       if (this.#isLeader) this.#watchTopics()
     } catch (error) {
       if (round !== this.#round) return
@@ -393,7 +309,7 @@ export class GroupMember {
     const code = error instanceof KafkaError ? error.code : ''
     if (code === 'REBALANCE_IN_PROGRESS') return this.#rebalance()
     if (membershipLost.has(code)) {
-      this.#recovers(error)
+      this.#recover(error)
       return this.#rebalance()
     }
     this.#cluster.forgetCoordinator('group', this.#groupId)
@@ -403,13 +319,8 @@ export class GroupMember {
     )
   }
 
-  /** The leader notices when a topic has got more partitions. */
   #watchTopics(): void {
-    for (const [name, count] of this.#partitionCounts) {
-      const topic = this.#cluster.topic(name)
-      if (topic && topic.partitions.length !== count) this.#rebalance()
-      if (!topic) this.#cluster.ensureTopic(name, { create: false }).catch(() => undefined)
-    }
+    if (this.#leader.hasNewPartitions()) this.#rebalance()
   }
 
   #rebalance(): void {
@@ -425,18 +336,18 @@ export class GroupMember {
     }
   }
 
-  /** Prepares for another try after `error`; false when there is no sense in one. */
-  #recovers(error: unknown): boolean {
-    if (!(error instanceof KafkaError)) return false
+  /** Prepares for another try after `error`. Otherwise what the membership ends with. */
+  #recover(error: unknown): unknown {
+    if (!(error instanceof KafkaError)) return error
     if (membershipLost.has(error.code)) {
       this.#loseAll()
       if (error.code !== 'ILLEGAL_GENERATION') this.#memberId = ''
       this.#generationId = -1
-      return true
+      return undefined
     }
-    if (error.code === 'REBALANCE_IN_PROGRESS') return true
+    if (error.code === 'REBALANCE_IN_PROGRESS') return undefined
     this.#cluster.forgetCoordinator('group', this.#groupId)
-    return error.retriable
+    return this.#patience.judge(this, error)
   }
 
   #loseAll(): void {
@@ -468,19 +379,9 @@ export class GroupMember {
   }
 
   async #sayGoodbye(): Promise<void> {
-    const member = createLeaveGroupRequestMemberIdentity({
-      memberId: this.#memberId,
-      groupInstanceId: null,
-      reason: 'the consumer was closed',
-    })
-    const request = (version: number) =>
-      createLeaveGroupRequest({
-        groupId: this.#groupId,
-        ...(version >= 3 ? { members: [member] } : { memberId: this.#memberId }),
-      })
+    if (this.#memberId === '') return
     try {
-      const nodeId = await this.#cluster.coordinator('group', this.#groupId)
-      await this.#cluster.exchange(leaveGroup, request, { nodeId })
+      await this.#requests.leave(this.#memberId)
     } catch (error) {
       // The session time-out does the same a little later.
       this.#cluster.runtime.logger.debug(

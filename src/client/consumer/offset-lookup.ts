@@ -82,8 +82,8 @@ class OffsetLookup {
   async #askAll(partitions: readonly TopicPartition[], call: CallOptions): Promise<void> {
     const cluster = this.#cluster
     const { create = true } = this.#options
-    const topics = new Set(partitions.map(({ topic }) => topic))
-    await Promise.all([...topics].map((topic) => cluster.ensureTopic(topic, { create })))
+    const topics = partitions.map(({ topic }) => topic)
+    await cluster.ensureTopics(topics, { create })
     const byLeader = groupBy(partitions, ({ topic, partition }) =>
       cluster.leaderOf(topic, partition),
     )

@@ -34,21 +34,31 @@ export const Offset = {
 
   /** Exactly this offset, in every partition. */
   at(offset: bigint | number): Offset {
-    if (typeof offset === 'number' && !Number.isSafeInteger(offset)) {
-      throw invalid(`Offset.at takes a whole number or a bigint; got ${offset}`)
-    }
-    if (offset < 0) throw invalid(`Offset.at takes 0 or more; got ${offset}`)
-    return { kind: 'at', offset: BigInt(offset) }
+    return { kind: 'at', offset: readOffset(offset, 'Offset.at') }
   },
 
   /** So many records after what the group has committed, or before it when negative; for `admin.resetOffsets`. */
   shift(by: bigint | number): OffsetShift {
-    if (typeof by === 'number' && !Number.isSafeInteger(by)) {
-      throw invalid(`Offset.shift takes a whole number or a bigint; got ${by}`)
-    }
-    return { kind: 'shift', by: BigInt(by) }
+    return { kind: 'shift', by: readWhole(by, 'Offset.shift') }
   },
 }
+
+/** A whole number of 0 or more. Throws `ConfigError`, with `what` as who takes it. */
+export function readOffset(offset: unknown, what: string): bigint {
+  const whole = readWhole(offset, what)
+  if (whole < 0n || whole > int64Max) {
+    throw invalid(`${what} takes an offset of 0 or more; got ${inspectBriefly(offset)}`)
+  }
+  return whole
+}
+
+function readWhole(value: unknown, what: string): bigint {
+  if (typeof value === 'bigint') return value
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return BigInt(value)
+  throw invalid(`${what} takes a bigint or a whole number; got ${inspectBriefly(value)}`)
+}
+
+const int64Max = 2n ** 63n - 1n
 
 export function isOffset(value: unknown): value is Offset {
   return (

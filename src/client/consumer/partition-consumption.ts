@@ -7,14 +7,17 @@
  */
 import { ConfigError, RebalanceInProgressError } from '../../core/errors.ts'
 import { Fifo } from '../../core/fifo.ts'
-import type { Series } from '../metrics.ts'
+import type { Series } from '../../core/metrics.ts'
 import type { FetchedRecords } from './fetched-records.ts'
-import type { ConsumerRecord } from './record.ts'
+import type { Offset } from './offset.ts'
+import { ConsumerRecord, type RecordSource } from './record.ts'
 
 export interface Committer {
   readonly groupId: string
   /** Commits what is committable; resolves when it is durable. */
   commitNow(): Promise<void>
+  /** The same, however long the coordinator is away: as long as the consumer waits, and is not closing. */
+  commitPatiently(): Promise<void>
   /** As what the group's offsets are committed now. */
   membership(): Promise<Membership>
 }
@@ -30,11 +33,26 @@ export interface Membership {
   }
 }
 
-export class PartitionConsumption {
+export interface PartitionOptions {
+  /** Where to start, unless something else is sought first. */
+  readonly start: Offset
+  /** Undefined without a group. */
+  readonly committer: Committer | undefined
+  readonly autoCommit: boolean
+  /** Counts what is handed out. */
+  readonly consumed: Series
+}
+
+export class PartitionConsumption implements RecordSource {
   readonly topic: string
   readonly partition: number
   /** Next offset to fetch; undefined until it is known where to start. */
   fetchOffset: bigint | undefined
+  readonly start: Offset
+  /** Nothing is fetched yet: the application is being told of it. */
+  isHeld = true
+  /** The application was told of it. */
+  isAnnounced = false
   /** No more deliveries: the partition is being given up. */
   isRevoking = false
   isLost = false
@@ -46,6 +64,8 @@ export class PartitionConsumption {
   failures = 0
   committed = -1n
   highWatermark = -1n
+  /** The offset up to which the last answer could have given records; -1n before the first. */
+  readableEnd = -1n
   /** Counts what is handed out. */
   readonly consumed: Series
   /** Undefined without a group. */
@@ -57,19 +77,17 @@ export class PartitionConsumption {
   #pending = new Fifo<ConsumerRecord>()
   #inHand = 0
   #handledListeners: (() => void)[] = []
+  #placedListeners: (() => void)[] = []
+  /** Its topic is not there any more. */
+  #isGone = false
 
-  constructor(
-    topic: string,
-    partition: number,
-    committer: Committer | undefined,
-    autoCommit: boolean,
-    consumed: Series,
-  ) {
+  constructor(topic: string, partition: number, options: PartitionOptions) {
     this.topic = topic
     this.partition = partition
-    this.committer = committer
-    this.#autoCommit = autoCommit
-    this.consumed = consumed
+    this.start = options.start
+    this.committer = options.committer
+    this.#autoCommit = options.autoCommit
+    this.consumed = options.consumed
   }
 
   get bufferedBytes(): number {
@@ -98,6 +116,28 @@ export class PartitionConsumption {
     this.#fetched = []
     this.fetchOffset = offset
     this.#consumed = offset
+    this.#wakePlaced()
+  }
+
+  /** As if it had just been assigned: where to start has to be found. */
+  restart(): void {
+    this.#fetched = []
+    this.fetchOffset = undefined
+    this.#consumed = undefined
+    this.readableEnd = -1n
+  }
+
+  /** Resolves when it is known where to start, or that nothing is to be read of it. */
+  async whenPlaced(): Promise<void> {
+    while (this.fetchOffset === undefined && !this.isRevoking && !this.#isGone) {
+      await new Promise<void>((resolve) => this.#placedListeners.push(resolve))
+    }
+  }
+
+  /** Its topic is gone: there is no place to start, unless it comes again. */
+  markGone(): void {
+    this.#isGone = true
+    this.#wakePlaced()
   }
 
   add(records: FetchedRecords, nextFetchOffset: bigint): void {
@@ -114,6 +154,13 @@ export class PartitionConsumption {
       this.#consumed = records.position
       this.#fetched.shift()
     }
+  }
+
+  /** Whom a record came from. */
+  static of(record: ConsumerRecord): PartitionConsumption {
+    const source = ConsumerRecord.sourceOf(record)
+    if (source instanceof PartitionConsumption) return source
+    throw new TypeError('a record that no consumer made')
   }
 
   /** The record goes out to the application. */
@@ -144,6 +191,7 @@ export class PartitionConsumption {
     this.isRevoking = true
     this.#fetched = []
     this.#consumed = position
+    this.#wakePlaced()
   }
 
   /** The group has given the partition to another: nothing more can be committed. */
@@ -156,7 +204,7 @@ export class PartitionConsumption {
     this.checkCommittable(record)
     this.#markDone(record)
     if (record.offset >= this.#committedByHand) this.#committedByHand = record.offset + 1n
-    await this.committer!.commitNow()
+    await this.committer!.commitPatiently()
     if (this.isLost && this.committed <= record.offset) throw this.#lostError(record)
   }
 
@@ -180,6 +228,12 @@ export class PartitionConsumption {
         { code: 'INVALID_CONFIG' },
       )
     }
+  }
+
+  #wakePlaced(): void {
+    const listeners = this.#placedListeners
+    this.#placedListeners = []
+    for (const listener of listeners) listener()
   }
 
   #markDone(record: ConsumerRecord): void {

@@ -50,7 +50,7 @@ async function handleOwned<V, K>(
       await handle(records)
       return new Set(records)
     } catch (error) {
-      if (records.some((record) => source.isMoot(record, error))) continue
+      if (records.some((record) => source.lostToOther(record, error))) continue
       source.stopsFor(records[0]!, error)
       throw error
     }

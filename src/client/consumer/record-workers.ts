@@ -25,7 +25,7 @@ export interface HeldSource<V, K> {
   /** Its partition has gone, or goes, to another member: it must not be begun any more. */
   isGone(record: ConsumerRecord<V, K>): boolean
   /** Whether its handler failed because its partition has gone to another member. */
-  isMoot(record: ConsumerRecord<V, K>, error: unknown): boolean
+  lostToOther(record: ConsumerRecord<V, K>, error: unknown): boolean
   /** Its handler failed, and the consumer stops for it: says so in the log. */
   stopsFor(record: ConsumerRecord<V, K>, error: unknown): void
   /** Ends when the consumer is to stop: nothing more is begun. */

@@ -1,10 +1,25 @@
-/** A consumed record. What costs time to make and is often not looked at (offset, timestamp) is made on demand. */
-import type { PartitionConsumption } from './partition-consumption.ts'
+/** A consumed record. What costs time to make and is often not looked at (offset, timestamp, headers) is made on demand. */
+import {
+  noHeaders,
+  type RawHeaders,
+  type RecordHeaders,
+  readableHeaders,
+} from './record-headers.ts'
 
-/** Headers of a consumed record, by name. */
-export type RecordHeaders = { readonly [name: string]: string }
+/** Whom a record came from. */
+export interface RecordSource {
+  readonly topic: string
+  readonly partition: number
+  commit(record: ConsumerRecord): Promise<void>
+}
 
-const noHeaders: RecordHeaders = Object.freeze({})
+/** The first and the last time that a Date can hold, epoch milliseconds (ECMA-262, time values). */
+const dateMsMax = 8.64e15
+
+/** Epoch milliseconds as a Date; the nearest that a Date can hold. */
+export function dateOf(timestampMs: number): Date {
+  return new Date(Math.max(-dateMsMax, Math.min(dateMsMax, timestampMs)))
+}
 
 /** A record as a consumer gets it. */
 export class ConsumerRecord<V = unknown, K = string> {
@@ -12,38 +27,43 @@ export class ConsumerRecord<V = unknown, K = string> {
   readonly partition: number
   readonly key: K | null
   readonly value: V
-  /** Header values as UTF-8 text; of a repeated name, the last. */
-  readonly headers: RecordHeaders
-  readonly #source: PartitionConsumption
+  /**
+   * Header names and values as they are stored: values as bytes (views into what was fetched: copy what is kept) or null,
+   * repeated names in their order. `headers` has them as text.
+   */
+  readonly rawHeaders: RawHeaders
+  /** Event time, or the time of appending where the topic says so: epoch milliseconds, as stored. */
+  readonly timestampMs: number
+  readonly #source: RecordSource
   readonly #baseOffset: bigint
   readonly #offsetDelta: number
-  readonly #timestampMs: number
+  #headers: RecordHeaders | undefined
   /** @internal Marked by the consumer: handled, or committed by hand. */
   isDone = false
 
   /** @internal */
   constructor(
-    source: PartitionConsumption,
+    source: RecordSource,
     baseOffset: bigint,
     offsetDelta: number,
     timestampMs: number,
     key: K | null,
     value: V,
-    headers: RecordHeaders | undefined,
+    rawHeaders: RawHeaders | undefined,
   ) {
     this.topic = source.topic
     this.partition = source.partition
     this.key = key
     this.value = value
-    this.headers = headers ?? noHeaders
+    this.rawHeaders = rawHeaders ?? noHeaders
+    this.timestampMs = timestampMs
     this.#source = source
     this.#baseOffset = baseOffset
     this.#offsetDelta = offsetDelta
-    this.#timestampMs = timestampMs
   }
 
   /** @internal */
-  static sourceOf(record: ConsumerRecord): PartitionConsumption {
+  static sourceOf(record: ConsumerRecord): RecordSource {
     return record.#source
   }
 
@@ -51,9 +71,15 @@ export class ConsumerRecord<V = unknown, K = string> {
     return this.#baseOffset + BigInt(this.#offsetDelta)
   }
 
-  /** Event time, or the time of appending where the topic says so. */
+  /** `timestampMs` as a Date; where others stored a time beyond 8.64e15, the last that a Date can hold. */
   get timestamp(): Date {
-    return new Date(this.#timestampMs)
+    return dateOf(this.timestampMs)
+  }
+
+  /** Header values as UTF-8 text by name; null where the value is null; of a repeated name, the last. Bytes: `rawHeaders`. */
+  get headers(): RecordHeaders {
+    this.#headers ??= readableHeaders(this.rawHeaders)
+    return this.#headers
   }
 
   /**

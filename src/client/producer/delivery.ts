@@ -10,9 +10,31 @@ export interface RecordMetadata {
   readonly timestamp: Date
 }
 
+/** A class for its `toJSON`, which JSON needs for the offset; otherwise a plain object with these four fields. */
+export class StoredRecord implements RecordMetadata {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: bigint
+  readonly timestamp: Date
+
+  constructor(topic: string, partition: number, offset: bigint, timestamp: Date) {
+    this.topic = topic
+    this.partition = partition
+    this.offset = offset
+    this.timestamp = timestamp
+  }
+
+  /** The offset as a string: JSON has no integers of 64 bits. */
+  toJSON(): object {
+    const { topic, partition, offset, timestamp } = this
+    return { topic, partition, offset: String(offset), timestamp }
+  }
+}
+
 /** Told once about each record it owns, by the number it gave the record. */
 export interface Delivery {
-  stored(index: number, metadata: RecordMetadata): void
+  /** Left out where it is of no interest where a record was stored: then nothing is made to say so. */
+  stored?(index: number, metadata: RecordMetadata): void
   failed(index: number, error: unknown): void
 }
 
@@ -55,6 +77,10 @@ export class BatchError extends KafkaError {
     )
     this.results = results
     this.failed = failed
+  }
+
+  override toJSON(): object {
+    return { ...super.toJSON(), failed: this.failed, results: this.results }
   }
 }
 

@@ -3,7 +3,7 @@
  * partition as with the Java client. Without: sticky (KIP-480), one partition until its batch is sent, which
  * makes fuller batches than going round.
  */
-import { encodeUtf8 } from '../../core/bytes.ts'
+import { encodeUtf8, writeUtf8 } from '../../core/bytes.ts'
 
 /**
  * Chooses a partition in [0, partitionCount). `sticky` is the partition that unkeyed records currently go
@@ -21,24 +21,41 @@ export type Partitioner = (input: {
  * key, the sticky partition of the batch.
  */
 export const defaultPartitioner: Partitioner = ({ key, partitionCount, sticky }) =>
-  key === null ? sticky : (murmur2(key) & 0x7fffffff) % partitionCount
+  defaultPartition(key, partitionCount, sticky)
+
+/** What it gives, without an object to ask it with. */
+export function defaultPartition(
+  key: string | Uint8Array | null,
+  partitionCount: number,
+  sticky: number,
+): number {
+  return key === null ? sticky : (murmur2(key) & 0x7fffffff) % partitionCount
+}
+
+/** Up to this length a loop over ASCII characters is faster than a call out of JavaScript. */
+const asciiLoopMax = 20
 
 const multiplier = 0x5bd1e995
-let scratch = new Uint8Array(256)
+const scratch = new Uint8Array(1024)
 
 /** Kafka's 32-bit murmur2 (seed 0x9747b28c) as a signed integer; a string is hashed as UTF-8. */
 export function murmur2(key: string | Uint8Array): number {
   if (typeof key !== 'string') return murmur2Bytes(key, key.length)
-  if (scratch.length < key.length) scratch = new Uint8Array(key.length * 2)
+  if (key.length <= asciiLoopMax && copyAscii(key)) return murmur2Bytes(scratch, key.length)
+  if (3 * key.length <= scratch.length) return murmur2Bytes(scratch, writeUtf8(scratch, key, 0))
+  const bytes = encodeUtf8(key)
+  return murmur2Bytes(bytes, bytes.length)
+}
+
+/** Into `scratch`. False, with some of it copied, when there is more than ASCII. */
+function copyAscii(key: string): boolean {
+  let every = 0
   for (let i = 0; i < key.length; i++) {
     const unit = key.charCodeAt(i)
-    if (unit > 0x7f) {
-      const bytes = encodeUtf8(key)
-      return murmur2Bytes(bytes, bytes.length)
-    }
+    every |= unit
     scratch[i] = unit
   }
-  return murmur2Bytes(scratch, key.length)
+  return every < 0x80
 }
 
 function murmur2Bytes(bytes: Uint8Array, length: number): number {

@@ -1,47 +1,27 @@
 /** The public producer of one topic: serialises, then hands over to the engine. */
+import { onAbort } from '../../core/abort.ts'
 import { abortReason } from '../../core/backoff.ts'
 import { utf8Length } from '../../core/bytes.ts'
 import { inspectBriefly } from '../../core/duration.ts'
 import { KafkaError, MessageTooLargeError } from '../../core/errors.ts'
-import { invalid, readInteger, unknownOption } from '../../core/options.ts'
+import { invalid } from '../../core/options.ts'
 import type { Cluster } from '../cluster.ts'
-import { serializeField } from '../serializer.ts'
+import { partitionKeyOf, serializeField } from '../serializer.ts'
 import type { Telemetry, TraceHeaders } from '../telemetry.ts'
 import type { Topic } from '../topic.ts'
 import { GroupDelivery, type RecordMetadata, SingleDelivery } from './delivery.ts'
 import type { OutgoingRecord } from './pending-batch.ts'
 import type { ResolvedProducerConfig } from './producer-config.ts'
 import type { ProducerEngine } from './producer-engine.ts'
-
-/** Header names and values. Text is UTF-8. Order and repeated names are kept when given as pairs. */
-export type Headers =
-  | { readonly [name: string]: string | Uint8Array }
-  | readonly (readonly [name: string, value: string | Uint8Array | null])[]
-
-/** What a record may have besides its value. */
-export interface SendOptions<K = string> {
-  /** Records with the same key go to the same partition, in order. Default: none. */
-  key?: K | null | undefined
-  headers?: Headers | undefined
-  /** Instead of the partitioner's choice; 0 up to the number of partitions less one. */
-  partition?: number | undefined
-  /** Event time: a Date or epoch milliseconds. Default: now. */
-  timestamp?: Date | number | undefined
-  /** Stops waiting for the outcome. A record already handed over may still be stored (`outcome: 'unknown'`). */
-  signal?: AbortSignal | undefined
-}
-
-/** One record of a `sendBatch` with more than a value. */
-export class Message<V = unknown, K = string> {
-  readonly value: V | null
-  readonly options: SendOptions<K>
-
-  /** @param value `null` writes a tombstone. */
-  constructor(value: V | null, options: SendOptions<K> = {}) {
-    this.value = value
-    this.options = options
-  }
-}
+import {
+  checkSendOptions,
+  type Headers,
+  Message,
+  readHeaders,
+  readPartition,
+  readTimestamp,
+  type SendOptions,
+} from './send-options.ts'
 
 /** Writes to one topic: `kafka.producer(topic, config)`. Sends that are made without waiting share batches. */
 export class Producer<V = unknown, K = string> {
@@ -97,8 +77,13 @@ export class Producer<V = unknown, K = string> {
     items: readonly (V | null | Message<V, K>)[],
     options: Omit<SendOptions<K>, 'key'> = {},
   ): Promise<RecordMetadata[]> {
-    if (!Array.isArray(items))
-      throw invalid(`sendBatch takes an array of values or Messages; got ${inspectBriefly(items)}`)
+    if (!Array.isArray(items)) {
+      const orElse = isIterable(items) ? ', such as [...items]' : ''
+      throw invalid(
+        `sendBatch takes an array of values or Messages${orElse}; got ${inspectBriefly(items)}`,
+      )
+    }
+    checkSendOptions(options)
     if (!this.#telemetry) return this.#sendBatch(items, options)
     const { clientId } = this.#cluster.config
     const about = { topic: this.topic, clientId, count: items.length }
@@ -110,6 +95,7 @@ export class Producer<V = unknown, K = string> {
     value: V | null,
     options: SendOptions<K>,
   ): Promise<RecordMetadata> {
+    checkSendOptions(options)
     const { clientId } = this.#cluster.config
     const about = { topic: this.topic, clientId, count: 1, key: options.key }
     const [metadata] = await telemetry.send(about, async (added) => {
@@ -127,11 +113,20 @@ export class Producer<V = unknown, K = string> {
     if (options.signal?.aborted) throw abortReason(options.signal)
     const traced = (own: SendOptions<K>): SendOptions<K> =>
       added.length === 0 ? own : { ...own, headers: withHeaders(own.headers, added) }
-    const records = items.map((item: V | null | Message<V, K>) =>
-      item instanceof Message
-        ? this.#outgoing(item.value as V | null, traced({ ...options, ...item.options }))
-        : this.#outgoing(item, traced(options)),
-    )
+    // Read once: what can be gone through only once has to do for all of them.
+    const { headers } = options
+    const shared = headers === undefined ? options : { ...options, headers: readHeaders(headers) }
+    const forAll = traced(shared)
+    const records: OutgoingRecord[] = []
+    // Not `map`, which passes holes by.
+    for (let i = 0; i < items.length; i++) {
+      const item = items[i] as V | null | Message<V, K>
+      records.push(
+        item instanceof Message
+          ? this.#outgoing(item.value as V | null, traced({ ...shared, ...item.options }))
+          : this.#outgoing(item, forAll),
+      )
+    }
     const delivery = new GroupDelivery(records.length)
     for (let i = 0; i < records.length; i++) this.#engine.enqueue(records[i]!, delivery, i)
     return unlessCancelled(options.signal, delivery.promise)
@@ -152,7 +147,10 @@ export class Producer<V = unknown, K = string> {
   }
 
   #outgoing(value: V | null, options: SendOptions<K>): OutgoingRecord {
-    checkOptions(options)
+    checkSendOptions(options)
+    if (value instanceof Message) {
+      throw invalid('send takes a value and its options; a Message is for sendBatch')
+    }
     const { name, key: keySerializer, value: valueSerializer } = this.#topic
     const record = {
       topic: name,
@@ -163,7 +161,8 @@ export class Producer<V = unknown, K = string> {
           : readTimestamp(options.timestamp),
       key: serializeField(keySerializer, options.key ?? null, 'key', name),
       value: serializeField(valueSerializer, value, 'value', name),
-      headers: options.headers && readHeaders(options.headers),
+      headers: readHeaders(options.headers),
+      partitionKey: partitionKeyOf(keySerializer, options.key ?? null, name),
     }
     this.#checkSize(record)
     return record
@@ -185,43 +184,29 @@ export class Producer<V = unknown, K = string> {
   }
 }
 
-const optionNames = ['key', 'headers', 'partition', 'timestamp', 'signal']
-const knownOptions = new Set(optionNames)
-
-function checkOptions(options: unknown): void {
-  if (typeof options !== 'object' || options === null) {
-    throw invalid(
-      `The options of a send must be an object, such as { key: 'a' }; got ${inspectBriefly(options)}`,
-    )
-  }
-  for (const name in options) {
-    if (!knownOptions.has(name)) throw unknownOption('SendOptions', name, optionNames)
-  }
-}
-
 /** Those that were given count for more than those of telemetry. */
 function withHeaders(given: Headers | undefined, added: TraceHeaders): Headers | undefined {
   if (added.length === 0) return given
-  const own = Array.isArray(given) ? given : Object.entries(given ?? {})
+  const own = readHeaders(given) ?? []
   const names = new Set(own.map(([name]) => name))
   return [...own, ...added.filter(([name]) => !names.has(name))]
 }
 
 /** As `stored`, but rejects as soon as the signal aborts: what is on its way may be stored all the same. */
 function unlessCancelled<T>(signal: AbortSignal | undefined, stored: Promise<T>): Promise<T> {
-  if (!signal) return stored
+  // What is no signal was refused, which `stored` says.
+  if (signal === undefined || !(signal instanceof AbortSignal)) return stored
   return new Promise((resolve, reject) => {
-    const onAbort = () =>
+    const stopListening = onAbort(signal, () =>
       reject(
         new KafkaError('The send was cancelled while under way; the record may be stored', {
           code: 'ABORTED',
           outcome: 'unknown',
           cause: abortReason(signal),
         }),
-      )
-    signal.addEventListener('abort', onAbort, { once: true })
-    const done = () => signal.removeEventListener('abort', onAbort)
-    stored.finally(done).then(resolve, reject)
+      ),
+    )
+    stored.finally(stopListening).then(resolve, reject)
   })
 }
 
@@ -230,32 +215,6 @@ function byteLength(data: string | Uint8Array | null): number {
   return typeof data === 'string' ? utf8Length(data) : data.length
 }
 
-function readPartition(partition: number | undefined): number | undefined {
-  return partition === undefined
-    ? undefined
-    : readInteger(partition, 'partition', { min: 0, max: 2 ** 31 - 1 })
-}
-
-function readTimestamp(timestamp: Date | number): number {
-  const ms = timestamp instanceof Date ? timestamp.getTime() : timestamp
-  if (Number.isSafeInteger(ms) && ms >= 0) return ms
-  throw invalid(
-    `timestamp must be a valid Date or whole epoch milliseconds (0 or more); got ${inspectBriefly(timestamp)}`,
-  )
-}
-
-function readHeaders(
-  headers: Headers,
-): readonly (readonly [string, string | Uint8Array | null])[] | undefined {
-  const pairs = Array.isArray(headers)
-    ? (headers as readonly (readonly [string, string | Uint8Array | null])[])
-    : Object.entries(headers as { readonly [name: string]: string | Uint8Array })
-  for (const [name, value] of pairs) {
-    const isSound =
-      typeof name === 'string' &&
-      (typeof value === 'string' || value === null || value instanceof Uint8Array)
-    if (!isSound)
-      throw invalid(`header '${name}' must be a string or bytes; got ${inspectBriefly(value)}`)
-  }
-  return pairs.length > 0 ? pairs : undefined
+function isIterable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Symbol.iterator in value
 }

@@ -1,8 +1,16 @@
 /** Configuration of `kafka.transaction`. */
 import type { Duration } from '../../core/duration.ts'
-import { duration, refuseOptions, resolveOptions, text } from '../../core/options.ts'
+import {
+  duration,
+  type OptionsOf,
+  type OptionTable,
+  refuseOptions,
+  resolveOptions,
+  text,
+} from '../../core/options.ts'
 import {
   batchingOptions,
+  checkBatching,
   type ProducerConfig,
   type ResolvedProducerConfig,
 } from '../producer/producer-config.ts'
@@ -10,15 +18,16 @@ import {
 /** Options of `kafka.transaction`: a producer's, without `acks` and `idempotent`, and its own. */
 export interface TransactionConfig extends Omit<ProducerConfig, 'acks' | 'idempotent'> {
   /**
-   * The transactional id. A producer fences all earlier ones with the same id, so name what must not run twice, e.g.
-   * `payments-0`; transactions with one id run one after the other. Default: an id of this client's own, and as many
-   * transactions at a time as you like.
+   * The transactional id. A producer fences all earlier ones with the same id, so name what must
+   * not run twice, e.g. `payments-0`; transactions with one id run one after the other. Default: an
+   * id of this client's own, and as many transactions at a time as you like.
    */
   id?: string | undefined
   /**
-   * The broker aborts a transaction that takes longer. So long, too, the partitions and the group's offsets that a transaction
-   * has touched are held up when its process dies in the middle, unless a producer with the same `id` comes after it:
-   * make it a little longer than your transactions take. 1 ms to the broker's limit (15 min); default 60 s.
+   * The broker aborts a transaction that takes longer. So long, too, the partitions and the group's
+   * offsets that a transaction has touched are held up when its process dies in the middle, unless
+   * a producer with the same `id` comes after it: make it a little longer than your transactions
+   * take. The broker has a limit of its own (15 min). 1 ms to 2,147,483,647 ms; default 1 min.
    */
   timeout?: Duration | undefined
 }
@@ -29,24 +38,29 @@ export interface ResolvedTransactionConfig {
   readonly producer: ResolvedProducerConfig
 }
 
+type TransactionOptions = Omit<ResolvedTransactionConfig, 'producer'> &
+  Omit<ResolvedProducerConfig, 'acks' | 'idempotent'>
+
+export const transactionOptions: OptionTable<TransactionOptions> = {
+  id: text(undefined, {
+    kafka: 'transactional.id',
+  }),
+  timeout: duration(60_000, {
+    min: 1,
+    max: 2_147_483_647,
+    kafka: 'transaction.timeout.ms',
+  }),
+  ...batchingOptions,
+} satisfies OptionsOf<TransactionConfig>
+
 /** Throws `ConfigError` naming the key. */
 export function resolveTransactionConfig(
   input: TransactionConfig | undefined,
 ): ResolvedTransactionConfig {
   const why = "a transaction needs acks 'all' and idempotence"
   refuseOptions('TransactionConfig', input, ['acks', 'idempotent'], why)
-  const { id, timeout, ...batching } = resolveOptions<
-    Omit<ResolvedTransactionConfig, 'producer'> &
-      Omit<ResolvedProducerConfig, 'acks' | 'idempotent'>
-  >(
-    'TransactionConfig',
-    {
-      id: text(undefined),
-      timeout: duration(60_000, { min: 1, max: 2_147_483_647 }),
-      ...batchingOptions,
-    },
-    input,
-  )
+  const options = resolveOptions('TransactionConfig', transactionOptions, input)
+  const { id, timeout, ...batching } = checkBatching('TransactionConfig', options, input)
   return { id, timeout, producer: { ...batching, acks: 'all', idempotent: true } }
 }
 

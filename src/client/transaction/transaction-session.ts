@@ -60,10 +60,12 @@ export interface PartitionOffset {
   readonly partition: number
   /** Where the group goes on. */
   readonly offset: bigint
+  /** What is kept beside it. Default: ''. */
+  readonly metadata?: string
 }
 
 export interface OffsetCommit {
-  readonly committer: Committer
+  readonly committer: Pick<Committer, 'groupId' | 'membership'>
   readonly offsets: readonly PartitionOffset[]
   /** Throws when this member may not commit them any more. Asked before each try. */
   readonly check: () => void
@@ -207,10 +209,11 @@ export class TransactionSession implements ProducerIdentities, TransactionOfProd
     const topics = [...groupBy(offsets, ({ topic }) => topic)].map(([name, ofTopic]) =>
       createTxnOffsetCommitRequestTopic({
         name,
-        partitions: ofTopic.map(({ partition, offset }) =>
+        partitions: ofTopic.map(({ partition, offset, metadata }) =>
           createTxnOffsetCommitRequestPartition({
             partitionIndex: partition,
             committedOffset: offset,
+            committedMetadata: metadata ?? '',
           }),
         ),
       }),

@@ -2,14 +2,17 @@
  * A transaction as the application sees it, inside `kafka.transaction(…)`. It ends only when nothing that was called on it
  * is under way any more: what arrives at the broker after the end would belong to the next one.
  */
+import { inspectBriefly } from '../../core/duration.ts'
 import { KafkaError, withOutcome } from '../../core/errors.ts'
+import { invalid } from '../../core/options.ts'
 import type { Cluster } from '../cluster.ts'
-import type { PartitionConsumption } from '../consumer/partition-consumption.ts'
+import { PartitionConsumption } from '../consumer/partition-consumption.ts'
 import { ConsumerRecord } from '../consumer/record.ts'
 import { BatchError, type RecordMetadata } from '../producer/delivery.ts'
-import { type Message, Producer, type SendOptions } from '../producer/producer.ts'
+import { Producer } from '../producer/producer.ts'
 import type { ResolvedProducerConfig } from '../producer/producer-config.ts'
 import type { ProducerEngine } from '../producer/producer-engine.ts'
+import { checkIsOptions, type Message, type SendOptions } from '../producer/send-options.ts'
 import { type Topic, toTopic } from '../topic.ts'
 import type { PartitionOffset, TransactionSession } from './transaction-session.ts'
 
@@ -51,10 +54,11 @@ export class Transaction<V = unknown, K = string> {
     value: W | null,
     options: TransactionSendOptions<W, L> = {},
   ): Promise<RecordMetadata> {
-    const { topic, ...rest } = options
-    return this.#watched(async () =>
-      this.#producer(topic).send(value, rest as SendOptions<unknown>),
-    )
+    return this.#watched(async () => {
+      checkIsOptions(options)
+      const { topic, ...rest } = options
+      return this.#producer(topic).send(value, rest as SendOptions<unknown>)
+    })
   }
 
   /** Writes many records; see `send` and `Producer.sendBatch`. */
@@ -62,13 +66,14 @@ export class Transaction<V = unknown, K = string> {
     items: readonly (W | null | Message<W, L>)[],
     options: Omit<TransactionSendOptions<W, L>, 'key'> = {},
   ): Promise<RecordMetadata[]> {
-    const { topic, ...rest } = options
-    return this.#watched(async () =>
-      this.#producer(topic).sendBatch(
+    return this.#watched(async () => {
+      checkIsOptions(options)
+      const { topic, ...rest } = options
+      return this.#producer(topic).sendBatch(
         items as readonly (unknown | Message<unknown, unknown>)[],
         rest,
-      ),
-    )
+      )
+    })
   }
 
   /**
@@ -83,7 +88,12 @@ export class Transaction<V = unknown, K = string> {
       const list = (Array.isArray(records) ? records : [records]) as readonly ConsumerRecord[]
       const last = new Map<PartitionConsumption, ConsumerRecord>()
       for (const record of list) {
-        const source = ConsumerRecord.sourceOf(record)
+        if (!(record instanceof ConsumerRecord)) {
+          throw invalid(
+            `commitOffsets takes records as a consumer hands them out, one or an array; got ${inspectBriefly(record)}`,
+          )
+        }
+        const source = PartitionConsumption.of(record)
         source.checkCommittableInTransaction(record)
         const other = last.get(source)
         if (!other || record.offset > other.offset) last.set(source, record)

@@ -10,7 +10,8 @@ import {
   createSaslHandshakeRequest,
   saslHandshake,
 } from '../../protocol/messages/generated/sasl-handshake.ts'
-import type { SaslCredentials } from './mechanism.ts'
+import type { SaslConversation, SaslCredentials } from './mechanism.ts'
+import { oauthConversation } from './oauth.ts'
 import { plainConversation } from './plain.ts'
 import { scramConversation } from './scram.ts'
 
@@ -26,6 +27,8 @@ export async function authenticate(
   nonce: string,
 ): Promise<number> {
   const { mechanism, username } = credentials
+  // A token may take a while to get: before the broker begins to wait.
+  const conversation = await conversationOf(credentials, nonce)
   const handshake = await ask(saslHandshake, createSaslHandshakeRequest({ mechanism }))
   if (handshake.errorCode !== 0) {
     throw new UnauthorizedError(
@@ -33,8 +36,6 @@ export async function authenticate(
       { code: errorName(handshake.errorCode) },
     )
   }
-  const conversation =
-    mechanism === 'PLAIN' ? plainConversation(credentials) : scramConversation(credentials, nonce)
   let message: Uint8Array | undefined = conversation.start()
   for (;;) {
     const answer = await ask(
@@ -43,11 +44,22 @@ export async function authenticate(
     )
     if (answer.errorCode !== 0) {
       throw new UnauthorizedError(
-        `The broker refused user '${username}': ${answer.errorMessage || errorName(answer.errorCode)}`,
+        `The broker refused ${username === undefined ? 'the token' : `user '${username}'`}: ${answer.errorMessage || errorName(answer.errorCode)}`,
         { code: errorName(answer.errorCode) },
       )
     }
     message = await conversation.next(answer.authBytes)
     if (message === undefined) return Number(answer.sessionLifetimeMs)
   }
+}
+
+function conversationOf(
+  credentials: SaslCredentials,
+  nonce: string,
+): SaslConversation | Promise<SaslConversation> {
+  const { mechanism } = credentials
+  if (mechanism === 'PLAIN') return plainConversation(credentials)
+  return mechanism === 'OAUTHBEARER'
+    ? oauthConversation(credentials)
+    : scramConversation(credentials, nonce)
 }

@@ -2,7 +2,10 @@
 import { encodeUtf8 } from '../../core/bytes.ts'
 import type { SaslConversation, SaslCredentials } from './mechanism.ts'
 
-export function plainConversation({ username, password }: SaslCredentials): SaslConversation {
+export function plainConversation({
+  username = '',
+  password = '',
+}: SaslCredentials): SaslConversation {
   return {
     start: () => encodeUtf8(`\0${username}\0${password}`),
     next: () => Promise.resolve(undefined),

@@ -20,7 +20,7 @@ const iterationsMin = 4096
 const iterationsMax = 5_000_000
 
 export function scramConversation(
-  { mechanism, username, password }: SaslCredentials,
+  { mechanism, username = '', password = '' }: SaslCredentials,
   nonce: string,
 ): SaslConversation {
   const digest = mechanism === 'SCRAM-SHA-512' ? 'sha512' : 'sha256'

@@ -1,6 +1,7 @@
 /** Where brokers are: `kafka://user:password@h1:9092,h2:9092?mechanism=SCRAM-SHA-256` and what is made of it. */
+import type { ConfigError } from '../../core/errors.ts'
 import { invalid } from '../../core/options.ts'
-import { type SaslCredentials, type SaslMechanismName, saslMechanisms } from '../sasl/mechanism.ts'
+import { passwordMechanisms, type SaslCredentials } from '../sasl/mechanism.ts'
 
 export interface BrokerAddress {
   readonly host: string
@@ -16,8 +17,13 @@ export interface KafkaUrl {
 
 const defaultPort = 9092
 
-/** Throws `ConfigError` that never shows the password. */
-export function parseKafkaUrl(url: string): KafkaUrl {
+/** The error that says what is wrong with the URL, and how to write one. */
+type InvalidUrl = (what: string) => ConfigError
+
+/** Throws `ConfigError` that never shows the password; `name` is what it calls the URL. */
+export function parseKafkaUrl(url: string, name = 'ClientConfig.url'): KafkaUrl {
+  const invalidUrl = (what: string) =>
+    invalid(`${name} ${what}: write kafka://host:9092,host2:9092, or kafka+tls:// for TLS`)
   const match = /^kafka(\+tls)?:\/\/(?:([^/?#]*)@)?([^/?#@]*)\/?(?:\?(.*))?$/.exec(url)
   if (!match) throw invalidUrl(`cannot be read`)
   const [, tls, user, hosts, query] = match
@@ -26,9 +32,9 @@ export function parseKafkaUrl(url: string): KafkaUrl {
     .split(',')
     .map((host) => host.trim())
     .filter((host) => host !== '')
-    .map(parseAddress)
+    .map((host) => parseAddress(host, invalidUrl))
   if (bootstrap.length === 0) throw invalidUrl('names no broker')
-  return { hasTls, bootstrap, sasl: credentials(user, query ?? '', hasTls) }
+  return { hasTls, bootstrap, sasl: credentials(user, query ?? '', hasTls, invalidUrl) }
 }
 
 export function formatAddress({ host, port }: BrokerAddress): string {
@@ -40,7 +46,7 @@ export function maskPassword(url: string): string {
   return url.replace(/^([a-z+]+:\/\/[^:@/]*):.*@/, '$1:***@')
 }
 
-function parseAddress(text: string): BrokerAddress {
+function parseAddress(text: string, invalidUrl: InvalidUrl): BrokerAddress {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]+))(?::(\d{1,5}))?$/.exec(text)
   const port = match?.[3] === undefined ? defaultPort : Number(match[3])
   if (!match || port < 1 || port > 65_535) {
@@ -53,6 +59,7 @@ function credentials(
   user: string | undefined,
   query: string,
   hasTls: boolean,
+  invalidUrl: InvalidUrl,
 ): SaslCredentials | undefined {
   const parameters = new URLSearchParams(query)
   for (const name of parameters.keys()) {
@@ -62,7 +69,7 @@ function credentials(
   }
   const mechanism = parameters.get('mechanism')
   if (mechanism !== null && !isMechanism(mechanism)) {
-    throw invalidUrl(`has mechanism '${mechanism}'; known are ${saslMechanisms.join(', ')}`)
+    throw invalidUrl(`has mechanism '${mechanism}'; known are ${passwordMechanisms.join(', ')}`)
   }
   if (user === undefined) {
     if (mechanism !== null) throw invalidUrl('has a mechanism but no user:password@')
@@ -72,17 +79,17 @@ function credentials(
   if (colon < 1) throw invalidUrl('has a user without a password; write user:password@')
   if (mechanism === null && !hasTls) {
     throw invalidUrl(
-      `needs ?mechanism= with a user and no TLS; one of ${saslMechanisms.join(', ')}`,
+      `needs ?mechanism= with a user and no TLS; one of ${passwordMechanisms.join(', ')}`,
     )
   }
   return {
     mechanism: mechanism ?? 'PLAIN',
-    username: decode(user.slice(0, colon)),
-    password: decode(user.slice(colon + 1)),
+    username: decode(user.slice(0, colon), invalidUrl),
+    password: decode(user.slice(colon + 1), invalidUrl),
   }
 }
 
-function decode(text: string): string {
+function decode(text: string, invalidUrl: InvalidUrl): string {
   try {
     return decodeURIComponent(text)
   } catch {
@@ -90,12 +97,6 @@ function decode(text: string): string {
   }
 }
 
-function isMechanism(name: string): name is SaslMechanismName {
-  return (saslMechanisms as readonly string[]).includes(name)
-}
-
-function invalidUrl(what: string) {
-  return invalid(
-    `ClientConfig.url ${what}: write kafka://host:9092,host2:9092, or kafka+tls:// for TLS`,
-  )
+function isMechanism(name: string): name is (typeof passwordMechanisms)[number] {
+  return (passwordMechanisms as readonly string[]).includes(name)
 }

@@ -8,7 +8,9 @@
  * Outcomes: what fails before its bytes are handed to the operating system did not happen ('failed'); what was sent and
  * got no answer may have ('unknown').
  */
+
 import type { Socket } from 'node:net'
+import { onAbort } from '../../core/abort.ts'
 import { abortReason } from '../../core/backoff.ts'
 import { DisconnectedError, KafkaError, type Outcome, TimeoutError } from '../../core/errors.ts'
 import { Fifo } from '../../core/fifo.ts'
@@ -25,9 +27,9 @@ import {
 } from '../../protocol/messages/generated/api-versions.ts'
 import { authenticate } from '../sasl/authenticate.ts'
 import type { SaslCredentials } from '../sasl/mechanism.ts'
+import { Throttle } from '../throttle.ts'
 import { type BrokerAddress, formatAddress } from './address.ts'
 import { notOpened, openSocket, refused, type SocketOptions } from './open-socket.ts'
-import { Throttle } from './throttle.ts'
 
 export interface SocketExchange {
   readonly timeoutMs: number
@@ -112,8 +114,7 @@ export class BrokerSocket {
     const deadline = runtime.monotonicNow() + connectTimeoutMs
     const leftMs = () => Math.max(1, deadline - runtime.monotonicNow())
     const socket = new BrokerSocket(options, await openSocket(options))
-    const onAbort = () => socket.close()
-    signal?.addEventListener('abort', onAbort, { once: true })
+    const stopListening = onAbort(signal, () => socket.close())
     try {
       await socket.#agreeOnVersions(leftMs)
       if (sasl) await socket.#authenticate(sasl, leftMs)
@@ -122,7 +123,7 @@ export class BrokerSocket {
       if (signal?.aborted) throw abortReason(signal)
       throw socket.#notUsable(options, error)
     } finally {
-      signal?.removeEventListener('abort', onAbort)
+      stopListening()
     }
     return socket
   }
@@ -218,12 +219,7 @@ export class BrokerSocket {
       const receivedBytes = this.#socket.bytesRead
       const settle = () => {
         timer.cancel()
-        signal?.removeEventListener('abort', onAbort)
-      }
-      const onAbort = () => {
-        settle()
-        this.#abandon(pending)
-        reject(abortReason(signal!))
+        stopListening()
       }
       const timer = this.#runtime.setTimer(timeoutMs, () => {
         settle()
@@ -246,7 +242,11 @@ export class BrokerSocket {
           reject(this.#lost(error, 'unknown'))
         },
       }
-      signal?.addEventListener('abort', onAbort, { once: true })
+      const stopListening = onAbort(signal, () => {
+        settle()
+        this.#abandon(pending)
+        reject(abortReason(signal!))
+      })
       // A process that waits for an answer goes on; one that merely has a connection may end.
       if (this.#pending.length === this.#abandoned) this.#socket.ref()
       this.#pending.push(pending)
@@ -358,11 +358,16 @@ export class BrokerSocket {
   }
 
   async #authenticate(sasl: SaslCredentials, leftMs: () => number): Promise<void> {
-    const lifetimeMs = await authenticate(
+    const done = authenticate(
       (api, request) => this.exchange(api, this.versionOf(api), request, { timeoutMs: leftMs() }),
       sasl,
       (this.#runtime.uuid() + this.#runtime.uuid()).replaceAll('-', ''),
     )
+    // Requests have limits of their own; what the application is asked for a token has not.
+    const lifetimeMs = await within(this.#runtime, done, {
+      timeoutMs: leftMs(),
+      onTimeout: () => this.#timedOut('Authentication', leftMs(), 'failed', 'no token came'),
+    })
     if (lifetimeMs <= 0) return
     const retireMs = lifetimeMs * sessionShare
     this.#sessionTimer = this.#runtime.setTimer(retireMs, () => this.retire(), { background: true })
@@ -378,7 +383,7 @@ export class BrokerSocket {
     if (this.#versions.size > 0) {
       return notOpened(
         options,
-        `it ${isMute ? 'did not answer' : 'was lost'} while user '${options.sasl?.username}' was authenticated`,
+        `it ${isMute ? 'did not answer' : 'was lost'} while ${options.sasl?.username === undefined ? 'the token' : `user '${options.sasl.username}'`} was authenticated`,
         error,
       )
     }

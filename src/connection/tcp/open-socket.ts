@@ -1,6 +1,8 @@
 /** Makes a TCP or TLS connection to a broker, and says in plain words why there is none. */
+
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import { onAbort } from '../../core/abort.ts'
 import { abortReason } from '../../core/backoff.ts'
 import { DisconnectedError, type KafkaError, UnauthorizedError } from '../../core/errors.ts'
 import type { Runtime } from '../../core/runtime.ts'
@@ -31,7 +33,7 @@ export function openSocket(options: SocketOptions): Promise<Socket> {
       : connectTcp({ host, port })
     const settle = () => {
       timer.cancel()
-      signal?.removeEventListener('abort', onAbort)
+      stopListening()
       socket.removeAllListeners()
     }
     const fail = (error: unknown) => {
@@ -40,11 +42,10 @@ export function openSocket(options: SocketOptions): Promise<Socket> {
       socket.destroy()
       reject(error)
     }
-    const onAbort = () => fail(abortReason(signal!))
     const timer = runtime.setTimer(connectTimeoutMs, () =>
       fail(notOpened(options, `no connection within ${connectTimeoutMs} ms`)),
     )
-    signal?.addEventListener('abort', onAbort, { once: true })
+    const stopListening = onAbort(signal, () => fail(abortReason(signal!)))
     socket.once('error', (error) => fail(refused(options, error)))
     socket.once('close', () => fail(notOpened(options, 'it was closed at once')))
     socket.once(tls ? 'secureConnect' : 'connect', () => {

@@ -4,8 +4,12 @@
  */
 import { backoffDelay, delay } from '../../core/backoff.ts'
 import type { Timer } from '../../core/runtime.ts'
+import { resolvesWithin } from '../../core/within.ts'
 import { BrokerSocket } from './broker-socket.ts'
 import type { SocketOptions } from './open-socket.ts'
+
+/** How long a socket that closes waits for answers that nobody wants any more, lest the broker sees a broken connection. */
+const lastAnswersMs = 1000
 
 export class SocketSlot {
   readonly lane: string
@@ -64,12 +68,26 @@ export class SocketSlot {
     return this.#opening
   }
 
+  /** Nobody asks for a socket any more: the one that is there ends once what is under way on it is answered. */
+  release(): void {
+    this.#idleTimer.cancel()
+    this.#socket?.retire()
+    this.#opening?.then(
+      (socket) => socket.retire(),
+      () => undefined,
+    )
+  }
+
   /** Opens none any more; resolves once the socket is gone. `reason`: what those who wait for one are told. */
   async close(reason: Error): Promise<void> {
     this.#idleTimer.cancel()
     this.#closing.abort(reason)
-    this.#socket?.retire()
-    await this.#socket?.ended()
+    const socket = this.#socket
+    if (!socket) return
+    socket.retire()
+    const ended = socket.ended()
+    if (!(await resolvesWithin(this.#options.runtime, ended, lastAnswersMs))) socket.close()
+    await ended
   }
 
   async #open(): Promise<BrokerSocket> {

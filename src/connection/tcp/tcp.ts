@@ -8,6 +8,7 @@
  * A broker answers one connection's requests one after the other, so requests that wait (fetches, joins) have sockets of
  * their own: `lane` in the options. A socket behind an answer that nobody waits for any more is replaced.
  */
+
 import { abortReason, backoffDelay, delay } from '../../core/backoff.ts'
 import {
   ClosedError,
@@ -29,6 +30,7 @@ import {
   metadata,
 } from '../../protocol/messages/generated/metadata.ts'
 import type { Connection, ExchangeOptions } from '../connection.ts'
+import { ExchangesUnderWay } from '../exchanges-under-way.ts'
 import type { SaslCredentials } from '../sasl/mechanism.ts'
 import type { TlsOptions } from '../tls-options.ts'
 import { type BrokerAddress, formatAddress } from './address.ts'
@@ -50,11 +52,13 @@ export interface TcpOptions {
 }
 
 const sharedLane = 'shared'
-/** A lane of its own is for one consumer, which may be gone; the shared one lives as long as brokers usually allow. */
+/** A lane that nobody has released, but does not use; the shared one lives as long as brokers usually allow. */
 const idleMs = { shared: 540_000, ownLane: 30_000 }
 /** A broker that has not answered by then is not waited for alone: the next is tried beside it. */
 const nextCandidateMs = 1000
 const roundsMax = 3
+/** How long `close` waits for answers to what was asked before. A broker that does not answer must not keep it. */
+const quietMs = 2000
 
 export class TcpConnection implements Connection {
   readonly url: string
@@ -66,8 +70,7 @@ export class TcpConnection implements Connection {
   readonly #closing = new AbortController()
   /** Shared by everyone who looks for a node meanwhile. */
   #finding: Promise<void> | undefined
-  #asking = 0
-  #onQuiet: (() => void) | undefined
+  readonly #exchanges = new ExchangesUnderWay()
   #closed: Promise<void> | undefined
 
   constructor(options: TcpOptions) {
@@ -85,7 +88,7 @@ export class TcpConnection implements Connection {
     if (this.#closed) throw closedConnection()
     if (signal?.aborted) throw abortReason(signal)
     const deadline = this.#runtime.monotonicNow() + timeoutMs
-    this.#asking++
+    this.#exchanges.begin()
     try {
       const socket =
         this.#readySocket(nodeId, lane) ??
@@ -105,8 +108,15 @@ export class TcpConnection implements Connection {
       if (!oneWay) this.#learn(api, response)
       return response
     } finally {
-      this.#asking--
-      if (this.#asking === 0) this.#onQuiet?.()
+      this.#exchanges.end()
+    }
+  }
+
+  releaseLane(lane: string): void {
+    for (const [key, slot] of this.#slots) {
+      if (slot.lane !== lane) continue
+      this.#slots.delete(key)
+      slot.release()
     }
   }
 
@@ -116,11 +126,7 @@ export class TcpConnection implements Connection {
   }
 
   async #close(): Promise<void> {
-    if (this.#asking > 0) {
-      await new Promise<void>((resolve) => {
-        this.#onQuiet = resolve
-      })
-    }
+    await this.#exchanges.quiet(this.#runtime, quietMs)
     const reason = closedConnection()
     this.#closing.abort(reason)
     await Promise.all([...this.#slots.values()].map((slot) => slot.close(reason)))

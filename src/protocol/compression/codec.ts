@@ -104,8 +104,9 @@ const packages: { readonly [name in CompressionName]?: string } = {
 }
 
 function missing(name: CompressionName, cause: unknown): KafkaError {
+  const reason = cause instanceof Error ? ` (${cause.message})` : ''
   const advice = packages[name] ? `; install it with: npm install ${packages[name]}` : ''
-  return new KafkaError(`${name} compression is not available in this runtime${advice}`, {
+  return new KafkaError(`${name} compression is not available in this runtime${reason}${advice}`, {
     code: 'UNSUPPORTED_COMPRESSION_TYPE',
     cause,
   })

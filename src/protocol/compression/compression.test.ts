@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import * as lz4Native from 'lz4-napi'
 import * as snappyNative from 'snappy'
 import { describe, expect, test } from 'vitest'
+import { amount } from '../../../test/amount.ts'
 import { CorruptDataError } from '../../core/errors.ts'
 import { type Codec, guard, loadCodec, loadedCodec } from './codec.ts'
 import { loadPortableGzip } from './gzip.ts'
@@ -50,7 +51,7 @@ describe.each(codecs)('%s', (_, codec) => {
       fc.property(content, (bytes) => {
         expectSame(codec.decompress(codec.compress(bytes), mebibyte), bytes)
       }),
-      { numRuns: 100 },
+      { numRuns: amount(40, 400) },
     )
   })
 
@@ -89,7 +90,7 @@ describe.each(codecs)('%s', (_, codec) => {
   test('of any bytes is a CorruptDataError or bytes within the limit', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => expectCorruptOrBytes(codec, bytes)),
-      { numRuns: 500 },
+      { numRuns: amount(150, 2000) },
     )
   })
 
@@ -104,7 +105,7 @@ describe.each(codecs)('%s', (_, codec) => {
         for (const [at, flip] of changes) packed[at % packed.length]! ^= flip
         expectCorruptOrBytes(codec, packed)
       }),
-      { numRuns: 500 },
+      { numRuns: amount(150, 2000) },
     )
   })
 
@@ -122,6 +123,17 @@ describe.each(codecs)('%s', (_, codec) => {
   })
 })
 
+test('portable zstd works in every copy of this module that the process has', async () => {
+  const bytes = Uint8Array.from({ length: 300_000 }, (_, i) => Math.imul(i, 0x9e3779b1) >>> 13)
+  for (let copy = 0; copy < 4; copy++) {
+    // Not by `vi.resetModules`, after which each later file of the worker loads its modules anew.
+    const url = new URL(`zstd.ts?copy=${copy}`, import.meta.url).pathname
+    const { loadPortableZstd: loadOfCopy } = await import(/* @vite-ignore */ url)
+    const zstd = await loadOfCopy()
+    expectSame(zstd.decompress(zstd.compress(bytes), bytes.length), bytes)
+  }
+})
+
 describe('another implementation', () => {
   const others: readonly (readonly [string, Codec, Codec])[] = [
     ['snappy', snappy, rawNativeSnappy()],
@@ -135,7 +147,7 @@ describe('another implementation', () => {
         expectSame(other.decompress(ours.compress(bytes), mebibyte), bytes)
         expectSame(ours.decompress(other.compress(bytes), mebibyte), bytes)
       }),
-      { numRuns: 60 },
+      { numRuns: amount(25, 250) },
     )
   })
 })

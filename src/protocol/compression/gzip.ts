@@ -1,5 +1,6 @@
 /** gzip (RFC 1952): the runtime's own zlib where there is one, else fflate. */
 import { concatBytes, plainBytes } from '../../core/bytes.ts'
+import { requirePackage } from '../optional-package.ts'
 import type { Codec } from './codec.ts'
 import { damaged, tooLarge } from './damaged-data.ts'
 import { isOutputTooLarge, type NodeZlib, nodeZlib } from './node-zlib.ts'
@@ -28,8 +29,20 @@ function builtInGzip(zlib: NodeZlib): Codec {
   }
 }
 
+type Fflate = typeof import('fflate')
+
+async function importFflate(): Promise<Fflate> {
+  const required = requirePackage('fflate') as Fflate | undefined
+  if (required) return required
+  try {
+    return await import('fflate')
+  } catch (cause) {
+    throw new Error('fflate is not installed', { cause })
+  }
+}
+
 export async function loadPortableGzip(): Promise<Codec> {
-  const { Gunzip, gzipSync } = await import('fflate')
+  const { Gunzip, gzipSync } = await importFflate()
   return {
     name: 'gzip',
     compress: (bytes) => gzipSync(bytes),

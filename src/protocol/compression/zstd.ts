@@ -4,6 +4,7 @@
  * limit first, and a content size against the blocks, so nothing is allocated for a size that is only claimed.
  */
 import { concatBytes, plainBytes } from '../../core/bytes.ts'
+import { requirePackage } from '../optional-package.ts'
 import type { Codec } from './codec.ts'
 import { damaged, tooLarge } from './damaged-data.ts'
 import { isOutputTooLarge, nodeZlib } from './node-zlib.ts'
@@ -35,8 +36,8 @@ function builtInZstd(): Codec | undefined {
 }
 
 export async function loadPortableZstd(): Promise<Codec> {
-  const zstd = await import('@bokuweb/zstd-wasm')
-  await zstd.init()
+  const zstd = await importZstd()
+  await initOnce(zstd)
   return {
     name: 'zstd',
     compress: (bytes) => zstd.compress(bytes, level),
@@ -45,6 +46,29 @@ export async function loadPortableZstd(): Promise<Codec> {
         zstd.decompress(frame, { defaultHeapSize: roomBytes }),
       ),
   }
+}
+
+type ZstdPackage = typeof import('@bokuweb/zstd-wasm')
+
+async function importZstd(): Promise<ZstdPackage> {
+  const required = requirePackage('@bokuweb/zstd-wasm') as ZstdPackage | undefined
+  if (required) return required
+  try {
+    return await import('@bokuweb/zstd-wasm')
+  } catch (cause) {
+    throw new Error('@bokuweb/zstd-wasm is not installed', { cause })
+  }
+}
+
+const initializations = Symbol.for('kafka-do.zstd-wasm')
+
+/** The package is broken once it was initialized again, also by another copy of this module in the process. */
+function initOnce({ init }: ZstdPackage): Promise<void> {
+  const shared = globalThis as { [initializations]?: WeakMap<object, Promise<void>> }
+  shared[initializations] ??= new WeakMap()
+  const begun = shared[initializations].get(init) ?? init()
+  shared[initializations].set(init, begun)
+  return begun
 }
 
 /** `decompress` is given a frame and the most that it may decompress to; both implementations read only one frame. */

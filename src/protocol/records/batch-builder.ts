@@ -69,7 +69,7 @@ export class BatchBuilder {
     headers?: RecordHeaders,
   ): number {
     let size = recordOverheadMax + fieldSizeMax(key) + fieldSizeMax(value)
-    if (headers) {
+    if (headers && headers.length > 0) {
       for (const [name, content] of headers) size += 10 + fieldSizeMax(name) + fieldSizeMax(content)
     }
     return size
@@ -99,7 +99,8 @@ export class BatchBuilder {
     at = writeVarint(bytes, at, offsetDelta)
     at = writeField(bytes, at, key)
     at = writeField(bytes, at, value)
-    if (headers) at = writeHeaders(bytes, at, headers)
+    // No iterator over nothing, which would be garbage of every record.
+    if (headers && headers.length > 0) at = writeHeaders(bytes, at, headers)
     else bytes[at++] = 0
     const size = at - start - prefix
     this.#end = at + moveForLength(bytes, start, prefix, size)

@@ -3,6 +3,7 @@
  * native add-on where it is installed; its call costs more than it saves on a few bytes, so small ones
  * use tables (slicing by 16).
  */
+import { requirePackage } from '../optional-package.ts'
 
 const polynomial = 0x82f63b78
 /**
@@ -77,12 +78,8 @@ function buildTables(): Int32Array {
  * beside it, and has the tables elsewhere.
  */
 function loadNative(): Checksum | undefined {
-  const { process } = globalThis as {
-    process?: { getBuiltinModule?(name: 'node:module'): typeof import('node:module') | undefined }
-  }
   try {
-    const require = process?.getBuiltinModule?.('node:module')?.createRequire(import.meta.url)
-    const addOn = require?.('@node-rs/crc32') as typeof import('@node-rs/crc32') | undefined
+    const addOn = requirePackage('@node-rs/crc32') as typeof import('@node-rs/crc32') | undefined
     return addOn && ((bytes) => addOn.crc32c(bytes as Buffer))
   } catch {
     return undefined

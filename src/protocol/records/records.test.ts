@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { amount } from '../../../test/amount.ts'
 import { concatBytes } from '../../core/bytes.ts'
 import { CorruptDataError, KafkaError } from '../../core/errors.ts'
 import { type Codec, loadCodec, loadedCodec } from '../compression/codec.ts'
@@ -131,7 +132,7 @@ describe('a batch', () => {
           maxTimestamp: BigInt(Math.max(...records.map(([timestampMs]) => timestampMs))),
         })
       }),
-      { numRuns: 300 },
+      { numRuns: amount(100, 1000) },
     )
   })
 
@@ -304,7 +305,7 @@ describe('damage', () => {
         }
         expect(verifyBatch(bytes, header)).toBe(false)
       }),
-      { numRuns: 300 },
+      { numRuns: amount(100, 1000) },
     )
   })
 
@@ -317,7 +318,7 @@ describe('damage', () => {
         renewCrc(bytes, 0)
         expectCorruptOrRecords(bytes)
       }),
-      { numRuns: 1000 },
+      { numRuns: amount(300, 5000) },
     )
   })
 
@@ -331,7 +332,7 @@ describe('damage', () => {
         view.setInt32(57, count)
         expectCorruptOrRecords(bytes)
       }),
-      { numRuns: 1000 },
+      { numRuns: amount(300, 5000) },
     )
   })
 
@@ -341,7 +342,7 @@ describe('damage', () => {
         if (bytes.length > 16) bytes[16] = 2
         expectCorruptOrRecords(bytes)
       }),
-      { numRuns: 1000 },
+      { numRuns: amount(300, 5000) },
     )
   })
 

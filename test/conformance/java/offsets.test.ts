@@ -15,7 +15,9 @@ describeBroker('Java tools: kafka-get-offsets and kafka-delete-records', (broker
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'kafka-do-delete-records-'))
-    await broker().tool('topics', ['--create', '--topic', 'orders', '--partitions', '2'])
+    // Its records are of an old date, and retention goes by that.
+    const settings = ['--partitions', '2', '--config', 'retention.ms=-1']
+    await broker().tool('topics', ['--create', '--topic', 'orders', ...settings])
     await using client = new Client(broker().url)
     const producer = client.producer('orders')
     // One batch each; the fourth of the six is the youngest.

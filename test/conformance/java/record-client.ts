@@ -36,7 +36,6 @@ function fromLine(line: string) {
 /** Of partition 0 only. */
 export const javaRecords: RecordClient = {
   compressions: ['none', 'gzip', 'snappy', 'lz4', 'zstd'],
-  hasTextHeaders: false,
   async write({ bootstrap }, topic, records, compression) {
     const folder = await mkdtemp(join(tmpdir(), 'kafka-do-records-'))
     try {

@@ -11,6 +11,8 @@ import {
 import { storedBatches } from './stored-batches.ts'
 import { describeTool } from './tool.ts'
 
+/** Not so old that retention removes what is written. */
+const hourAgo = Date.now() - 3_600_000
 const broker = servedBroker()
 const unique = uniqueNames()
 const compressions = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
@@ -80,8 +82,8 @@ describeTool(confluent, 'confluent-kafka: records', (packages) => {
     const topic = unique('parts')
     const every = Buffer.from(Uint8Array.from({ length: 256 }, (_, i) => i)).toString('base64')
     const records = [
-      { topic, partition: 0, key: every, value: every, timestamp: 1_700_000_000_123 },
-      { topic, partition: 0, key: packed('k'), timestamp: 1_700_000_000_124 },
+      { topic, partition: 0, key: every, value: every, timestamp: hourAgo + 123 },
+      { topic, partition: 0, key: packed('k'), timestamp: hourAgo + 124 },
       {
         topic,
         partition: 0,
@@ -91,7 +93,7 @@ describeTool(confluent, 'confluent-kafka: records', (packages) => {
           ['a', ''],
           ['b', null],
         ],
-        timestamp: 1_700_000_000_125,
+        timestamp: hourAgo + 125,
       },
     ]
     await client.call('producer', 'p', { config: common() })
@@ -221,13 +223,13 @@ describeTool(confluent, 'confluent-kafka: groups', (packages) => {
       topic,
       partition: 0,
       value: packed(`${i}`),
-      timestamp: 1_700_000_000_000 + i * 1000,
+      timestamp: hourAgo + i * 1000,
     }))
     await client.call('produce', 'p', { records })
     await client.call('consumer', 'c', { config: reading(topic) })
     expect(await client.call('watermarks', 'c', { partition: [topic, 0, 0] })).toEqual([0, 10])
     expect(
-      await client.call('offsets_for_times', 'c', { times: [[topic, 0, 1_700_000_004_500]] }),
+      await client.call('offsets_for_times', 'c', { times: [[topic, 0, hourAgo + 4500]] }),
     ).toEqual([[topic, 0, 5]])
     await client.call('commit', 'c', { offsets: [[topic, 0, 4, 'noted']] })
     expect(await client.call('committed', 'c', { partitions: [[topic, 0, 0]] })).toEqual([

@@ -2,11 +2,12 @@
  * confluent-kafka, librdkafka's Python client, from PyPI: installed into the cache folder, and driven by JSON lines (see
  * confluent_driver.py). Each `ConfluentProcess` is a process of its own, so that it can be killed.
  */
+import { mkdir, rm } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { type GuardedProcess, spawnGuarded } from '../../kafka/guarded-process.ts'
 import { cachedFolder } from './cache-folder.ts'
-import { findTool, run } from './tool.ts'
+import { findTool, run, runDownload } from './tool.ts'
 
 const requirement = 'confluent-kafka==2.16.1'
 const driver = fileURLToPath(new URL('confluent_driver.py', import.meta.url))
@@ -111,7 +112,12 @@ export class ConfluentProcess {
 export const confluent = await findTool(async () => {
   const folder = await cachedFolder('confluent-kafka', requirement, async (into) => {
     const quiet = ['--quiet', '--disable-pip-version-check', '--no-warn-script-location']
-    await run('python3', ['-m', 'pip', 'install', ...quiet, '--target', into, requirement])
+    const prepare = async () => {
+      await rm(into, { recursive: true, force: true })
+      await mkdir(into)
+    }
+    const args = ['-m', 'pip', 'install', ...quiet, '--target', into, requirement]
+    await runDownload('python3', args, { prepare })
   })
   const version = 'import confluent_kafka as k; print(k.__version__, k.libversion()[0])'
   const env = { ...process.env, PYTHONPATH: folder }

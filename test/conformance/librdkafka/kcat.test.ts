@@ -1,11 +1,11 @@
 /** kcat: librdkafka on the command line, in the version that Debian has. */
 import { expect, test, vi } from 'vitest'
 import { bytes, Client, Offset, string, topic } from '../../../src/index.ts'
-import { servedBroker, uniqueNames } from '../npm/served-broker.ts'
+import { keepsOldRecords, servedBroker, uniqueNames } from '../npm/served-broker.ts'
 import { kcat as tool } from './kcat.ts'
 import { describeTool } from './tool.ts'
 
-const broker = servedBroker()
+const broker = servedBroker(keepsOldRecords)
 const unique = uniqueNames()
 const compressions = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
 /** Long enough that every codec has something to repeat. */

@@ -1,12 +1,10 @@
 /**
- * kcat, librdkafka's command-line tool: that of the machine, else Debian's package and the libraries that it needs,
- * unpacked into the cache folder, which needs no rights.
+ * kcat, librdkafka's command-line tool: that of the machine, else Debian's package.
  */
-import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type GuardedProcess, spawnGuarded } from '../../kafka/guarded-process.ts'
-import { cachedFolder } from './cache-folder.ts'
-import { findTool, MissingToolError, run } from './tool.ts'
+import { unpackedDebianPackage } from './debian-package.ts'
+import { findTool } from './tool.ts'
 
 export interface KcatOptions {
   /** What it reads; its standard input is closed after that. */
@@ -14,12 +12,6 @@ export interface KcatOptions {
 }
 
 const timeoutMs = 60_000
-/** Every system has these, in versions that fit its loader. */
-const systemPackages = /^(libc6|libgcc-s1|gcc-\d+-base|libstdc\+\+6|zlib1g)$/
-
-const onlyDepends = ['recommends', 'suggests', 'conflicts', 'breaks', 'replaces', 'enhances'].map(
-  (relation) => `--no-${relation}`,
-)
 
 export class Kcat {
   readonly #path: string
@@ -63,37 +55,7 @@ async function findKcat(): Promise<Kcat> {
     await installed.run(['-V'])
     return installed
   } catch {
-    const folder = await cachedFolder('kcat', 'apt-get download, dpkg-deb -x; 1', fetchKcat)
-    const libraries = await libraryFolders(folder)
-    return new Kcat(join(folder, 'usr/bin/kcat'), {
-      ...process.env,
-      LD_LIBRARY_PATH: libraries.join(':'),
-    })
+    const { folder, env } = await unpackedDebianPackage('kcat')
+    return new Kcat(join(folder, 'usr/bin/kcat'), env)
   }
-}
-
-async function fetchKcat(folder: string): Promise<void> {
-  const listed = await run('apt-cache', ['depends', '--recurse', ...onlyDepends, 'kcat'])
-  const packages = listed.split('\n').filter((line) => /^[\w.+-]+$/.test(line))
-  const needed = packages.filter((name) => !systemPackages.test(name))
-  if (needed.length === 0)
-    throw new MissingToolError('apt knows no package kcat; apt-get update may help')
-  const debs = join(folder, 'debs')
-  await mkdir(debs)
-  await run('apt-get', ['download', ...needed], { cwd: debs })
-  for (const deb of await readdir(debs)) await run('dpkg-deb', ['-x', join(debs, deb), folder])
-  await rm(debs, { recursive: true })
-}
-
-async function libraryFolders(folder: string): Promise<string[]> {
-  const found: string[] = []
-  for (const base of ['usr/lib', 'lib']) {
-    const inside = join(folder, base)
-    const names = await readdir(inside).catch(() => [])
-    found.push(
-      inside,
-      ...names.filter((name) => name.includes('-linux-')).map((name) => join(inside, name)),
-    )
-  }
-  return found
 }

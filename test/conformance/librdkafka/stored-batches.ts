@@ -1,6 +1,6 @@
 /** The record batches of a topic's first partition as they lie in the log: what a client really sent. */
 import { resolveClientConfig } from '../../../src/client/config.ts'
-import { openConnection } from '../../../src/open-connection.ts'
+import { openConnection } from '../../../src/entry/open-connection.ts'
 import {
   createFetchRequest,
   createFetchRequestFetchPartition,

@@ -5,6 +5,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { describe } from 'vitest'
+import { type DownloadOptions, download } from '../../../scripts/download.js'
 import { describeClient } from '../describe-client.ts'
 
 export type Tool<Program> =
@@ -56,9 +57,31 @@ export async function run(
     })
     return stdout
   } catch (error) {
-    const { code, stderr = '' } = error as { code?: unknown; stderr?: string }
-    if (code === 'ENOENT') throw new MissingToolError(`lacks ${program}`, { cause: error })
-    const last = stderr.trim().split('\n').at(-1)
-    throw new MissingToolError(`${program} ${args[0]} failed: ${last}`, { cause: error })
+    throw missingTool(program, args, error, (error as { stderr?: string }).stderr)
   }
+}
+
+/** As `run`, of a program that fetches over a network: in several attempts. */
+export async function runDownload(
+  program: string,
+  args: readonly string[],
+  options: DownloadOptions = {},
+): Promise<string> {
+  try {
+    return await download(program, args, options)
+  } catch (error) {
+    throw missingTool(program, args, error, (error as Error).message)
+  }
+}
+
+function missingTool(
+  program: string,
+  args: readonly string[],
+  cause: unknown,
+  said = '',
+): MissingToolError {
+  const isLacking = (cause as { code?: unknown }).code === 'ENOENT'
+  const last = said.trim().split('\n').at(-1)?.trim()
+  const reason = isLacking ? `lacks ${program}` : `${program} ${args[0]} failed: ${last}`
+  return new MissingToolError(reason, { cause })
 }

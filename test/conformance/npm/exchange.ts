@@ -31,17 +31,6 @@ const records: readonly Outgoing[] = contents.flatMap((key, i) =>
   })),
 )
 
-/** A client that gives headers as text cannot give what is not text. */
-function asReadBy({ hasTextHeaders }: RecordClient): readonly Outgoing[] {
-  if (!hasTextHeaders) return records
-  return records.map((record) => ({
-    ...record,
-    headers: record.headers.map(
-      ([name, header]) => [name, Buffer.from(header.toString('utf8'))] as const,
-    ),
-  }))
-}
-
 type Named = readonly [name: string, client: RecordClient]
 
 const compressions = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
@@ -63,7 +52,7 @@ export function describeExchange(
           const topic = unique(compression)
           await writer.write(broker, topic, records, compression)
           const read = await reader.read(broker, topic, records.length)
-          expect(inBase64(read)).toEqual(inBase64(asReadBy(reader)))
+          expect(inBase64(read)).toEqual(inBase64(records))
         })
       }
     },

@@ -1,8 +1,6 @@
 /** Records in a form that all clients' can be brought to, and how each client writes and reads them. */
-import { compatibilityPartitioner, compressionsAlgorithms } from '@platformatic/kafka'
 import { bytes, Client, Message, Offset, topic as ourTopic } from '../../../src/index.ts'
 import * as kafkajs from './kafkajs-client.ts'
-import * as platformatic from './platformatic-client.ts'
 import type { ServedBroker } from './served-broker.ts'
 
 export interface ExchangedRecord {
@@ -18,8 +16,6 @@ export type Outgoing = Omit<ExchangedRecord, 'partition'> & { readonly partition
 /** One client, as far as records go. */
 export interface RecordClient {
   readonly compressions: readonly kafkajs.Compression[]
-  /** Whether the values of headers are given as text. */
-  readonly hasTextHeaders: boolean
   write(
     broker: ServedBroker,
     topic: string,
@@ -30,11 +26,10 @@ export interface RecordClient {
   read(broker: ServedBroker, topic: string, count: number): Promise<ExchangedRecord[]>
 }
 
-const all = Object.keys(kafkajs.compressions) as kafkajs.Compression[]
+export const allCompressions = Object.keys(kafkajs.compressions) as kafkajs.Compression[]
 
 const ours: RecordClient = {
-  compressions: all,
-  hasTextHeaders: true,
+  compressions: allCompressions,
   async write(broker, name, records, compression) {
     await using client = new Client(broker.url)
     const producer = client.producer(ourTopic(name, { key: bytes, value: bytes }), { compression })
@@ -54,10 +49,7 @@ const ours: RecordClient = {
         partition,
         key: key && Buffer.from(key),
         value: value && Buffer.from(value),
-        headers: Object.entries(record.headers).map(([header, text]) => [
-          header,
-          Buffer.from(text),
-        ]),
+        headers: record.rawHeaders.map(([header, content]) => [header, Buffer.from(content ?? '')]),
         timestamp: timestamp.getTime(),
       })
     }
@@ -66,8 +58,7 @@ const ours: RecordClient = {
 }
 
 const kafkajsClient: RecordClient = {
-  compressions: all,
-  hasTextHeaders: false,
+  compressions: allCompressions,
   async write(broker, topic, records, compression) {
     const producer = await kafkajs.connected(kafkajs.createKafkajs(broker).producer())
     const messages = records.map(({ headers, timestamp, ...rest }) => ({
@@ -92,42 +83,9 @@ const kafkajsClient: RecordClient = {
   },
 }
 
-const platformaticClient: RecordClient = {
-  compressions: all.filter((name) => compressionsAlgorithms[name].available),
-  hasTextHeaders: false,
-  async write(broker, topic, records, compression) {
-    const messages = records.map(
-      ({ key, value, headers, timestamp, partition }): platformatic.BufferToProduce => ({
-        topic,
-        ...(partition !== undefined && { partition }),
-        ...(key && { key }),
-        ...(value && { value }),
-        headers: new Map(headers.map(([name, header]) => [Buffer.from(name), header])),
-        timestamp: BigInt(timestamp),
-      }),
-    )
-    // Its default spreads keys in a way of its own.
-    const producer = platformatic.createProducer(broker, { partitioner: compatibilityPartitioner })
-    await producer.send({ messages, compression })
-  },
-  async read(broker, topic, count) {
-    const read = await platformatic.readAll(broker, topic, count)
-    const records = read.map(({ partition, key, value, headerEntries, timestamp }) => ({
-      partition,
-      // It gives undefined for null, against its types.
-      key: key ?? null,
-      value: value ?? null,
-      headers: headerEntries.map(([name, header]) => [name.toString(), header] as const),
-      timestamp: Number(timestamp),
-    }))
-    return byPartition(records)
-  },
-}
-
 export const recordClients: { readonly [name: string]: RecordClient } = {
   'kafka-do': ours,
   kafkajs: kafkajsClient,
-  '@platformatic/kafka': platformaticClient,
 }
 
 /** For comparing and for showing what differs; comparing buffers byte by byte would take seconds. */
@@ -141,6 +99,6 @@ export function inBase64(records: readonly Outgoing[]): object[] {
   }))
 }
 
-function byPartition(records: readonly ExchangedRecord[]): ExchangedRecord[] {
+export function byPartition(records: readonly ExchangedRecord[]): ExchangedRecord[] {
   return [...records].sort((a, b) => a.partition - b.partition)
 }

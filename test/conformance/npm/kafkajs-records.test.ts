@@ -11,9 +11,9 @@ import {
   readAll,
   text,
 } from './kafkajs-client.ts'
-import { servedBroker, uniqueNames } from './served-broker.ts'
+import { keepsOldRecords, servedBroker, uniqueNames } from './served-broker.ts'
 
-const broker = servedBroker()
+const broker = servedBroker(keepsOldRecords)
 const unique = uniqueNames()
 
 /** Long enough that every codec has something to repeat. */

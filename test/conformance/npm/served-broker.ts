@@ -20,8 +20,11 @@ const quick: BrokerConfigInput = {
   // A killed member is noticed after its session; Kafka's lower bound of 6 s would make tests slow.
   groupMinSessionTimeout: 100,
   // Clients that close wait for their last fetch.
-  fetchMaxWaitMs: 300,
+  fetchMaxWait: 300,
 }
+
+/** For records of an old date: retention would look at them before a slow client has read them. */
+export const keepsOldRecords: BrokerConfigInput = { retention: -1 }
 
 /** Started before the file's tests, stopped after them. Its fields can be read from then on. */
 export function servedBroker(config: BrokerConfigInput = {}): ServedBroker {

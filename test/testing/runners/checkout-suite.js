@@ -3,7 +3,7 @@
  * which all of them show.
  */
 import assert from 'node:assert/strict'
-import { MockClient } from 'kafka-do/testing'
+import { MockClient, StreamTestDriver } from 'kafka-do/testing'
 import { invoiceOrders, placeOrder } from './checkout.js'
 
 export function checkoutSuite({ test, beforeEach, afterEach }) {
@@ -27,6 +27,30 @@ export function checkoutSuite({ test, beforeEach, afterEach }) {
       { orderId: 'a', total: 12 },
       { orderId: 'b', total: 24 },
     ])
+  })
+
+  test('a stream counts orders record by record, and over a crash', () => {
+    const driver = new StreamTestDriver((app) => {
+      app
+        .stream('orders')
+        .filter(({ amount }) => amount > 10)
+        .groupBy(({ region }) => region)
+        .count({ store: 'by-region' })
+        .to('counts')
+    })
+    driver.send('orders', { amount: 15, region: 'eu' }, { key: 'a' })
+    driver.send('orders', { amount: 5, region: 'eu' }, { key: 'b' })
+    driver.restart()
+    driver.send('orders', { amount: 25, region: 'eu' }, { key: 'c' })
+    assert.deepEqual(
+      driver.read('counts').map(({ key, value }) => [key, value]),
+      [
+        ['eu', 1],
+        ['eu', 2],
+      ],
+    )
+    assert.equal(driver.store('by-region').get('eu'), 2)
+    assert.throws(() => driver.send('orders', new Uint8Array([1])), /cannot be read as json/)
   })
 
   test('the second order meets an error of the broker, and is stored once all the same', async () => {
@@ -58,13 +82,13 @@ export function checkoutSuite({ test, beforeEach, afterEach }) {
 
   test('a slow broker, in no time: the clock is moved', async () => {
     await placeOrder(kafka, { orderId: 'a' })
-    kafka.faults.delay('produce', '10 min')
+    kafka.faults.delay('produce', '1 min')
     const before = kafka.clock.now()
     let isPlaced = false
     const placing = placeOrder(kafka, { orderId: 'b' }).then(() => {
       isPlaced = true
     })
-    while (!isPlaced && kafka.clock.now() < before + 3_600_000) await kafka.clock.advance('1 min')
+    while (!isPlaced && kafka.clock.now() < before + 3_600_000) await kafka.clock.advance('10 s')
     await placing
     const [, late] = await kafka.getMessages('orders')
     assert.ok(late.timestamp.getTime() >= before)

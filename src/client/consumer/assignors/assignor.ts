@@ -1,10 +1,11 @@
-/** How the leader of a group shares the partitions among its members: pure functions of what the members sent. */
+/** How the leader of a group shares the partitions among its members. */
 
 export interface TopicPartition {
   readonly topic: string
   readonly partition: number
 }
 
+/** A member of the group, as it told the leader when it joined. */
 export interface GroupMemberSubscription {
   readonly memberId: string
   readonly groupInstanceId: string | null
@@ -13,19 +14,75 @@ export interface GroupMemberSubscription {
   readonly ownedPartitions: readonly TopicPartition[]
   /** Generation in which it got them; -1 when unknown. */
   readonly generation: number
+  /** What its assignor's `userData` gave; null where it gave none. */
+  readonly userData: Uint8Array | null
 }
 
+/** What the leader shares out: who is there, and what there is. */
 export interface AssignmentInput {
   readonly members: readonly GroupMemberSubscription[]
-  /** Topics that exist. */
+  /** Of the topics that members subscribe to, those that exist. */
   readonly partitionsPerTopic: ReadonlyMap<string, number>
 }
 
+/** What one member gets. */
+export interface MemberAssignment {
+  readonly partitions: readonly TopicPartition[]
+  /** For the member's `onAssignment`. Default: none. */
+  readonly userData?: Uint8Array | null | undefined
+}
+
+/** What this member has got in a round. */
+export interface ReceivedAssignment {
+  readonly memberId: string
+  readonly generation: number
+  readonly partitions: readonly TopicPartition[]
+  readonly userData: Uint8Array | null
+}
+
+/**
+ * How a group shares its partitions. Every member brings one, and all must have the same name and protocol; the leader's
+ * decides. An error that one throws ends its consumer.
+ */
 export interface Assignor {
-  /** The name members agree on; Kafka's own. */
+  /** The name that members agree on. */
   readonly name: string
   /** Eager: members give up everything before each rebalance. Cooperative: only what moves (KIP-429). */
-  readonly rebalanceProtocol: 'eager' | 'cooperative'
-  /** Partitions by member id. Every partition of a subscribed topic goes to one subscriber. */
-  assign(input: AssignmentInput): Map<string, TopicPartition[]>
+  readonly protocol: 'eager' | 'cooperative'
+  /** What this member tells the leader besides what it reads and has; asked whenever it joins. Default: nothing. */
+  userData?(about: Pick<GroupMemberSubscription, 'topics' | 'ownedPartitions'>): Uint8Array
+  /**
+   * By member id; who is left out gets nothing. Each partition goes to one member at most, one that subscribes to its topic. Where the
+   * protocol is cooperative, one that moves between members is left out of this round: its owner gives it up, and joins again.
+   */
+  assign(
+    input: AssignmentInput,
+  ): ReadonlyMap<string, MemberAssignment> | PromiseLike<ReadonlyMap<string, MemberAssignment>>
+  /** What the leader gave this member; before partitions go and come. */
+  onAssignment?(assignment: ReceivedAssignment): void
+}
+
+/** An assignor that tells nothing but partitions, and knows them at once. */
+export interface PlainAssignor extends Assignor {
+  assign(input: AssignmentInput): Map<string, { readonly partitions: TopicPartition[] }>
+}
+
+/** Nothing for each, to be filled. */
+export function emptyAssignment({
+  members,
+}: AssignmentInput): Map<string, { readonly partitions: TopicPartition[] }> {
+  return new Map(members.map(({ memberId }) => [memberId, { partitions: [] }]))
+}
+
+export function isAssignor(value: unknown): value is Assignor {
+  if (typeof value !== 'object' || value === null) return false
+  const { name, protocol, assign, userData, onAssignment } = value as Partial<Assignor>
+  return (
+    typeof name === 'string' &&
+    name !== '' &&
+    (protocol === 'eager' || protocol === 'cooperative') &&
+    typeof assign === 'function' &&
+    (userData === undefined || typeof userData === 'function') &&
+    (onAssignment === undefined || typeof onAssignment === 'function')
+  )
 }

@@ -3,13 +3,31 @@ import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { AssignmentInput, GroupMemberSubscription, TopicPartition } from './assignor.ts'
-import { assignors } from './assignors.ts'
+import { assignors as all } from './assignors.ts'
+import { checkAssignment } from './checked-assignment.ts'
 import {
   decodeAssignment,
   decodeSubscription,
   encodeAssignment,
   encodeSubscription,
 } from './consumer-protocol.ts'
+
+/** Each as a function from its input to partitions by member. */
+const assignors = {
+  range: sharing('range'),
+  roundrobin: sharing('roundrobin'),
+  'cooperative-sticky': sharing('cooperative-sticky'),
+}
+
+function sharing(name: keyof typeof all) {
+  return {
+    name,
+    assign(given: AssignmentInput): Map<string, readonly TopicPartition[]> {
+      const assignment = checkAssignment(all[name], given, all[name].assign(given))
+      return new Map([...assignment].map(([id, { partitions }]) => [id, partitions]))
+    },
+  }
+}
 
 const topicNames = ['a', 'b', 'c']
 const input: fc.Arbitrary<AssignmentInput> = fc
@@ -35,7 +53,14 @@ const input: fc.Arbitrary<AssignmentInput> = fc
   }))
 
 function member(memberId: string, topics: readonly string[]): GroupMemberSubscription {
-  return { memberId, groupInstanceId: null, topics, ownedPartitions: [], generation: -1 }
+  return {
+    memberId,
+    groupInstanceId: null,
+    topics,
+    ownedPartitions: [],
+    generation: -1,
+    userData: null,
+  }
 }
 
 const nameOf = ({ topic, partition }: TopicPartition) => `${topic}-${partition}`
@@ -300,7 +325,7 @@ describe('beside Kafka’s Java client', () => {
 
   test('its assignment is read', () => {
     const hex = '0003000000020001620000000200000002000000000001610000000100000001ffffffff'
-    const partitions = decodeAssignment(Uint8Array.from(Buffer.from(hex, 'hex')))
+    const { partitions } = decodeAssignment(Uint8Array.from(Buffer.from(hex, 'hex')))
     expect(partitions.map(nameOf)).toEqual(['b-2', 'b-0', 'a-1'])
   })
 })
@@ -310,11 +335,60 @@ test('subscriptions and assignments travel as bytes', () => {
     topics: ['a', 'b'],
     ownedPartitions: [{ topic: 'a', partition: 3 }],
     generationId: 7,
+    userData: Uint8Array.of(1, 2, 3, 4, 5),
   }
   expect(decodeSubscription(encodeSubscription(subscription))).toEqual(subscription)
-  const partitions = [
-    { topic: 'b', partition: 0 },
-    { topic: 'b', partition: 2 },
-  ]
-  expect(decodeAssignment(encodeAssignment(partitions))).toEqual(partitions)
+  const assignment = {
+    partitions: [
+      { topic: 'b', partition: 0 },
+      { topic: 'b', partition: 2 },
+    ],
+    userData: Uint8Array.of(6),
+  }
+  expect(decodeAssignment(encodeAssignment(assignment))).toEqual(assignment)
+})
+
+describe('what an assignor gives is checked', () => {
+  const given = {
+    members: [
+      { ...member('one', ['a']), ownedPartitions: [{ topic: 'a', partition: 0 }], generation: 3 },
+      member('two', ['a', 'b']),
+    ],
+    partitionsPerTopic: new Map([
+      ['a', 2],
+      ['b', 1],
+    ]),
+  }
+  const to = (memberId: string, ...partitions: TopicPartition[]) =>
+    [memberId, { partitions }] as const
+  const a0 = { topic: 'a', partition: 0 }
+  const b0 = { topic: 'b', partition: 0 }
+  const check = (protocol: 'eager' | 'cooperative', result: unknown) =>
+    checkAssignment({ name: 'mine', protocol, assign: () => new Map() }, given, result)
+
+  test.each<[string, unknown, RegExp]>([
+    ['no Map', { one: [] }, /'mine' must give a Map of/],
+    ['a list instead of an assignment', new Map([['one', [a0]]]), /must give 'one' { partitions/],
+    ['nobody', new Map([to('three', a0)]), /'three', who is no member/],
+    ['twice', new Map([to('one', a0), to('two', a0)]), /gave a-0 twice, to 'one' and 'two'/],
+    ['not subscribed', new Map([to('one', b0)]), /gave b-0 to 'one', which does not subscribe/],
+    [
+      'not there',
+      new Map([to('two', { topic: 'b', partition: 1 })]),
+      /gave b-1 to 'two', but 'b' has 1/,
+    ],
+    [
+      'text for user data',
+      new Map([['one', { partitions: [], userData: 'x' }]]),
+      /userData that is not bytes/,
+    ],
+  ])('%s', (_, result, message) => {
+    expect(() => check('eager', result)).toThrow(message)
+  })
+
+  test('where it is cooperative, a partition that another member still has', () => {
+    const taken = new Map([to('two', a0)])
+    expect(() => check('cooperative', taken)).toThrow(/while 'one' still has it/)
+    expect(check('eager', taken)).toBe(taken)
+  })
 })

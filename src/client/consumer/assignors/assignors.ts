@@ -1,5 +1,5 @@
 /** The assignors by name. */
-import type { Assignor } from './assignor.ts'
+import type { PlainAssignor } from './assignor.ts'
 import { cooperativeSticky } from './cooperative-sticky.ts'
 import { range } from './range.ts'
 import { roundRobin } from './round-robin.ts'
@@ -8,4 +8,4 @@ export const assignors = {
   'cooperative-sticky': cooperativeSticky,
   range,
   roundrobin: roundRobin,
-} as const satisfies { readonly [name: string]: Assignor }
+} as const satisfies { readonly [name: string]: PlainAssignor }

@@ -25,18 +25,26 @@ export interface Subscription {
   readonly ownedPartitions: readonly TopicPartition[]
   /** -1: unknown. */
   readonly generationId: number
+  /** What the assignor adds. */
+  readonly userData: Uint8Array | null
+}
+
+export interface Assignment {
+  readonly partitions: readonly TopicPartition[]
+  readonly userData: Uint8Array | null
 }
 
 export function encodeSubscription({
   topics,
   ownedPartitions,
   generationId,
+  userData,
 }: Subscription): Uint8Array {
   return encode(
     consumerProtocolSubscription,
     createConsumerProtocolSubscription({
       topics: [...topics].sort(),
-      userData: generationId < 0 ? null : encodeGeneration(generationId),
+      userData,
       ownedPartitions: toTopics(ownedPartitions),
       generationId,
       rackId: null,
@@ -52,25 +60,32 @@ export function decodeSubscription(bytes: Uint8Array): Subscription {
     message.generationId < 0 && userData?.length === 4
       ? new ByteReader(userData).readInt32()
       : message.generationId
-  return { topics, ownedPartitions: fromTopics(message.ownedPartitions), generationId }
+  const ownedPartitions = fromTopics(message.ownedPartitions)
+  return { topics, ownedPartitions, generationId, userData: userData ? userData.slice() : null }
 }
 
-function encodeGeneration(generationId: number): Uint8Array {
+/** What Java's cooperative assignor adds. */
+export function generationData(generationId: number): Uint8Array | null {
+  if (generationId < 0) return null
   const writer = new ByteWriter()
   writer.writeInt32(generationId)
   return writer.finish().slice()
 }
 
-export function encodeAssignment(partitions: readonly TopicPartition[]): Uint8Array {
+export function encodeAssignment({ partitions, userData }: Assignment): Uint8Array {
   return encode(
     consumerProtocolAssignment,
-    createConsumerProtocolAssignment({ assignedPartitions: toTopics(partitions), userData: null }),
+    createConsumerProtocolAssignment({ assignedPartitions: toTopics(partitions), userData }),
   )
 }
 
 /** Throws `CorruptDataError`. */
-export function decodeAssignment(bytes: Uint8Array): TopicPartition[] {
-  return fromTopics(decode(consumerProtocolAssignment, bytes).assignedPartitions)
+export function decodeAssignment(bytes: Uint8Array): Assignment {
+  const { assignedPartitions, userData } = decode(consumerProtocolAssignment, bytes)
+  return {
+    partitions: fromTopics(assignedPartitions),
+    userData: userData ? userData.slice() : null,
+  }
 }
 
 function encode<T>(message: DataMessage<T>, content: T): Uint8Array {

@@ -7,16 +7,16 @@
 
 import type {
   AssignmentInput,
-  Assignor,
   GroupMemberSubscription,
+  PlainAssignor,
   TopicPartition,
 } from './assignor.ts'
 import { balance, type Share } from './balance.ts'
 import { byIdentity } from './range.ts'
 
-export const cooperativeSticky: Assignor = {
+export const cooperativeSticky: PlainAssignor = {
   name: 'cooperative-sticky',
-  rebalanceProtocol: 'cooperative',
+  protocol: 'cooperative',
   assign(input: AssignmentInput) {
     const owners = currentOwners(input)
     const shares = new Map<GroupMemberSubscription, Share>()
@@ -26,13 +26,15 @@ export const cooperativeSticky: Assignor = {
       const owner = owners.get(topic)?.get(partition)
       return owner && shares.get(owner)
     })
-    const assignment = new Map<string, TopicPartition[]>()
+    const assignment = new Map<string, { partitions: TopicPartition[] }>()
     for (const member of input.members) {
       const isFree = ({ topic, partition }: TopicPartition) => {
         const owner = owners.get(topic)?.get(partition)
         return owner === undefined || owner === member
       }
-      assignment.set(member.memberId, partitionsOf(shares.get(member)!).filter(isFree))
+      assignment.set(member.memberId, {
+        partitions: partitionsOf(shares.get(member)!).filter(isFree),
+      })
     }
     return assignment
   },

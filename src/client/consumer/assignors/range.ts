@@ -2,20 +2,19 @@
  * Kafka's range assignor: each topic by itself, its partitions in consecutive ranges to the members in order of their
  * ids (static members first, by instance id), the first members getting one more where it does not come out even.
  */
-import type {
-  AssignmentInput,
-  Assignor,
-  GroupMemberSubscription,
-  TopicPartition,
+import {
+  type AssignmentInput,
+  emptyAssignment,
+  type GroupMemberSubscription,
+  type PlainAssignor,
 } from './assignor.ts'
 
-export const range: Assignor = {
+export const range: PlainAssignor = {
   name: 'range',
-  rebalanceProtocol: 'eager',
-  assign({ members, partitionsPerTopic }: AssignmentInput) {
-    const assignment = new Map<string, TopicPartition[]>(
-      members.map(({ memberId }) => [memberId, []]),
-    )
+  protocol: 'eager',
+  assign(input: AssignmentInput) {
+    const { members, partitionsPerTopic } = input
+    const assignment = emptyAssignment(input)
     for (const [topic, count] of partitionsPerTopic) {
       const subscribers = members.filter(({ topics }) => topics.includes(topic)).sort(byIdentity)
       let next = 0
@@ -23,7 +22,7 @@ export const range: Assignor = {
         const share =
           Math.floor(count / subscribers.length) + (i < count % subscribers.length ? 1 : 0)
         for (const end = next + share; next < end; next++)
-          assignment.get(memberId)!.push({ topic, partition: next })
+          assignment.get(memberId)!.partitions.push({ topic, partition: next })
       })
     }
     return assignment

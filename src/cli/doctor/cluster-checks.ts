@@ -1,0 +1,82 @@
+/** Whether a cluster can be reached by the addresses that it tells its clients. */
+import type { ClusterNode } from '../../client/admin/cluster-description.ts'
+import { DisconnectedError, TimeoutError } from '../../core/errors.ts'
+import { isLoopback } from '../../core/loopback.ts'
+import type { Runtime } from '../../core/runtime.ts'
+import type { Client, ClientConfig } from '../../entry/client.ts'
+import { failureOf } from '../shell/failure.ts'
+import { type Check, ok, problem, warning } from './check.ts'
+
+/** An address that cannot be reached often does not even refuse. */
+const timeoutMs = 4000
+
+const remedy =
+  'Set the address that clients are told: --advertised-host and --advertised-port of kafka-do serve, advertised.listeners of Apache Kafka'
+
+export async function clusterChecks(
+  client: Client,
+  config: ClientConfig,
+  open: (config: ClientConfig) => Client,
+  runtime: Runtime,
+): Promise<Check[]> {
+  const begunAt = runtime.monotonicNow()
+  const found = await client.admin.describeCluster().catch((error: unknown) => {
+    if (error instanceof DisconnectedError || error instanceof TimeoutError) return error
+    throw error
+  })
+  if (found instanceof Error) {
+    return [
+      problem(
+        'cluster',
+        found.message,
+        `If that is another address than that of the URL, it is what clients are told. ${remedy}. Else: does it run?`,
+      ),
+    ]
+  }
+  const { id, nodes } = found
+  const tookMs = Math.round(runtime.monotonicNow() - begunAt)
+  const reached = ok(
+    'cluster',
+    `cluster ${id} answered in ${tookMs} ms; it has ${nodes.length} ${nodes.length === 1 ? 'node' : 'nodes'}`,
+  )
+  const url = String(config.url)
+  // Elsewhere clients do not use these addresses.
+  const [scheme] = /^kafka(\+tls)?(?=:)/.exec(url) ?? []
+  if (scheme === undefined) return [reached]
+  const checks = await Promise.all(
+    nodes.map((node) => nodeCheck(node, { scheme, isRemote: isRemote(url) }, config, open)),
+  )
+  return [reached, ...checks]
+}
+
+async function nodeCheck(
+  { id, host, port }: ClusterNode,
+  { scheme, isRemote }: { readonly scheme: string; readonly isRemote: boolean },
+  config: ClientConfig,
+  open: (config: ClientConfig) => Client,
+): Promise<Check> {
+  const name = 'address'
+  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`
+  const told = `node ${id} tells clients to come to ${address}`
+  const client = open({ ...config, url: `${scheme}://${address}`, timeout: timeoutMs, retries: 1 })
+  try {
+    await client.admin.describeCluster()
+  } catch (error) {
+    return problem(name, `${told}, where it cannot be reached: ${failureOf(error).message}`, remedy)
+  } finally {
+    await client.close().catch(() => undefined)
+  }
+  return isRemote && isLoopback(host)
+    ? warning(name, `${told}, which is another machine for each of them`, remedy)
+    : ok(name, `${told}, and is there`)
+}
+
+/** Whether the URL leads to other machines. */
+function isRemote(url: string): boolean {
+  const hosts = url
+    .replace(/^[^:]+:\/\//, '')
+    .replace(/^[^@]*@/, '')
+    .split(/[/?]/)[0]!
+    .split(',')
+  return hosts.some((one) => !isLoopback(one.replace(/:\d+$/, '').replace(/^\[|\]$/g, '')))
+}

@@ -1,0 +1,84 @@
+/** `kafka-do import` */
+import { compressions } from './produce/compressions.ts'
+import { type Outgoing, placeEntries } from './produce/input.ts'
+import { ensureTopic, produceAll } from './produce/producing.ts'
+import { sourceOf } from './produce/sources.ts'
+import {
+  anyArguments,
+  argument,
+  defineCommand,
+  switchOption,
+  valueOption,
+} from './shell/command.ts'
+import { UsageError } from './shell/command-error.ts'
+import { oneOf, positiveNumber, wholeNumber } from './shell/readers.ts'
+
+export const importTopic = defineCommand({
+  args: {
+    topic: argument({ doc: 'where the records go', completes: 'topic' }),
+    files: anyArguments({
+      doc: 'what kafka-do export has written, also as .gz; - for standard input; none: standard input',
+      completes: 'file',
+    }),
+  },
+  options: {
+    spread: switchOption({
+      doc: 'choose partitions by key, instead of those that the records were in',
+    }),
+    create: switchOption({ doc: 'make the topic if it is not there' }),
+    partitions: valueOption({
+      placeholder: 'number',
+      doc: 'with --create: partitions of the new topic',
+      byDefault: "the broker's",
+      read: wholeNumber({ min: 1, max: 100_000 }),
+    }),
+    compression: valueOption({
+      short: 'z',
+      placeholder: 'name',
+      doc: 'how batches are compressed',
+      byDefault: 'none',
+      choices: compressions,
+      read: oneOf(compressions),
+    }),
+    rate: valueOption({
+      placeholder: 'records',
+      doc: 'no more than so many a second',
+      read: positiveNumber,
+    }),
+  },
+  more: `Records keep keys, values, headers, times and partitions; offsets are new. It stops when a record cannot be read
+or stored, and says how many were stored.`,
+  examples: [
+    'kafka-do import orders orders.ndjson.gz',
+    'kafka-do import orders-copy orders.ndjson --create --partitions 6 --spread',
+  ],
+  async run(invocation) {
+    const { args, flags, io, connect } = invocation
+    const { topic, files } = args
+    const { spread, create, partitions } = flags
+    if (partitions !== undefined && !create)
+      throw new UsageError('--partitions is for a new topic: give --create, too')
+    const client = await connect({ create })
+    await ensureTopic(client.admin, topic, io, create ? { partitions } : undefined)
+    const plan = {
+      topic,
+      sources: (files.length === 0 ? ['-'] : files).map((file) => sourceOf(file, io)),
+      input: {
+        format: 'records' as const,
+        keySeparator: undefined,
+        keyPointer: undefined,
+        emptyIsNull: false,
+        passedBy: placeEntries,
+      },
+      producer: { compression: flags.compression },
+      rate: flags.rate,
+      complete: spread ? withoutPartition : (record: Outgoing) => record,
+    }
+    await produceAll(client, plan, invocation)
+  },
+})
+
+function withoutPartition({ value, options, size }: Outgoing): Outgoing {
+  const { partition: _, ...others } = options
+  return { value, options: others, size }
+}

@@ -1,0 +1,101 @@
+/** `kafka-do restore` */
+import { createReadStream, statSync } from 'node:fs'
+import type { RestoreResult } from '../backup/restore.ts'
+import type { RestoreEntry } from '../backup/restore-sources.ts'
+import { argument, defineCommand, switchOption, valueOption } from './shell/command.ts'
+import { CommandError, NotFoundError, UsageError } from './shell/command-error.ts'
+import { exitCode } from './shell/exit-code.ts'
+import type { Io } from './shell/io.ts'
+import { formatBytes, formatCount } from './shell/numbers.ts'
+
+export const restore = defineCommand({
+  connects: false,
+  formats: ['table', 'json'],
+  args: {
+    backup: argument({
+      doc: "a backup's folder, a tar archive, or - for one from standard input",
+      completes: 'folder',
+    }),
+  },
+  options: {
+    to: valueOption({
+      placeholder: 'folder',
+      doc: 'the data folder to make, which is not there yet, or empty',
+      completes: 'folder',
+    }),
+    check: switchOption({ doc: 'look at all of the backup, and make nothing' }),
+  },
+  more: `Every file is held against the checksum that the backup has of it, and every batch of records against its own. What
+is missing, damaged or not part of the backup is named, and nothing is made then. The folder appears when all is in
+it. What was damaged in the data folder that was backed up is so again, and is named; kafka-do doctor repairs it.
+With --check, 1 as exit code says that something is wrong.`,
+  examples: [
+    'kafka-do restore /backups/events --to ./data',
+    'kafka-do restore /backups/events --check',
+    'ssh host "cat events.tar" | kafka-do restore - --to ./data',
+  ],
+  async run({ args, flags, io, out, progress: startProgress }) {
+    const { to, check } = flags
+    if (!check && to === undefined)
+      throw new UsageError('it takes --to: the data folder to make; or --check, to make none')
+    if (check && to !== undefined)
+      throw new UsageError('--check makes no folder, so it takes no --to')
+    const { restoreTo, checkBackup } = await import('../backup/restore-to.ts')
+    const progress = startProgress(check ? 'check' : 'restore')
+    const name = args.backup === '-' ? 'from standard input' : args.backup
+    const options = {
+      name,
+      signal: io.signal,
+      onProgress: ({ bytes }: { readonly bytes: number }) => {
+        progress.bytes = bytes
+      },
+    }
+    const entries = await entriesOf(args.backup, io)
+    const result = await (to === undefined
+      ? checkBackup(entries, options)
+      : restoreTo(to, entries, options))
+    progress.end()
+    for (const warning of result.warnings) out.note(`warning: ${warning}`)
+    const value = { backup: name, ...(to !== undefined && { to }), ...result }
+    await out.document(value, { facts: factsOf(name, to, result) })
+    return check && result.warnings.length > 0 ? exitCode.failed : exitCode.done
+  },
+})
+
+async function entriesOf(backup: string, io: Io): Promise<AsyncIterable<RestoreEntry>> {
+  const [{ entriesOfFolder, entriesOfTar }, { createNodeFileSystem }] = await Promise.all([
+    import('../backup/restore-sources.ts'),
+    import('../storage/node-file-system.ts'),
+  ])
+  if (backup === '-') return entriesOfTar(io.stdin as AsyncIterable<Uint8Array>)
+  const found = statSync(backup, { throwIfNoEntry: false })
+  if (!found) throw new NotFoundError(`there is no backup ${backup}`, { code: 'NO_BACKUP' })
+  if (found.isDirectory())
+    return entriesOfFolder(createNodeFileSystem(backup, { isReadOnly: true }))
+  return entriesOfTar(readingOf(backup))
+}
+
+async function* readingOf(path: string): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    yield* createReadStream(path, { highWaterMark: 256 * 1024 }) as AsyncIterable<Uint8Array>
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === undefined) throw error
+    throw new CommandError(`${path} cannot be read: ${message}`, { code, cause: error })
+  }
+}
+
+function factsOf(
+  name: string,
+  to: string | undefined,
+  { clusterId, takenAt, partitions, files, bytes }: RestoreResult,
+): (readonly [string, string])[] {
+  return [
+    ['backup', name],
+    ...(to === undefined ? [] : [['restored', to] as const]),
+    ['cluster', clusterId],
+    ['shows', takenAt],
+    ['partitions', formatCount(partitions)],
+    ['holds', `${formatCount(files)} files, ${formatBytes(bytes)}`],
+  ]
+}

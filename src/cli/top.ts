@@ -1,0 +1,128 @@
+/** `kafka-do top` */
+import { delay } from '../core/backoff.ts'
+import { defaultedOption, defineCommand, valueOption } from './shell/command.ts'
+import { Interruption, type Io } from './shell/io.ts'
+import { formatCount, formatDuration } from './shell/numbers.ts'
+import { type Column, jsonLine, section, tableText } from './shell/output.ts'
+import { durationMs, wholeNumber } from './shell/readers.ts'
+import { type GroupRate, groupRates, type TopicRate, takeSample, topicRates } from './top/sample.ts'
+
+const intervalMsMin = 100
+
+export const top = defineCommand({
+  formats: ['table', 'ndjson'],
+  options: {
+    interval: defaultedOption({
+      placeholder: 'time',
+      doc: 'how often to look',
+      fallback: '2s',
+      read: readInterval,
+    }),
+    count: valueOption({
+      short: 'n',
+      placeholder: 'number',
+      doc: 'end after so many looks',
+      byDefault: 'at q or Ctrl-C',
+      read: wholeNumber({ min: 1 }),
+    }),
+    limit: defaultedOption({
+      placeholder: 'number',
+      doc: 'so many topics and groups at most',
+      fallback: '15',
+      read: wholeNumber({ min: 1 }),
+    }),
+  },
+  more: 'Topics are in order of their rate, groups in order of their lag. NDJSON has one object for each look.',
+  examples: ['kafka-do top', 'kafka-do top --count 1 -o ndjson'],
+  async run({ flags, io, out, connect }) {
+    const { interval, count, limit } = flags
+    const { admin } = await connect()
+    const isLive = out.isForPeople && io.stdout.isTTY === true
+    const quit = new AbortController()
+    const signal = AbortSignal.any([io.signal, quit.signal])
+    const stopListening = isLive ? onQuit(io, (reason) => quit.abort(reason)) : () => undefined
+    try {
+      let before = await takeSample(admin, io.runtime)
+      for (let looks = 0; looks < (count ?? Number.POSITIVE_INFINITY); looks++) {
+        await delay(io.runtime, interval, signal)
+        const now = await takeSample(admin, io.runtime)
+        const all = topicRates(before, now)
+        const rate = all.reduce((sum, one) => sum + one.rate, 0)
+        const topics = all.slice(0, limit)
+        const groups = groupRates(before, now).slice(0, limit)
+        before = now
+        const time = new Date(io.runtime.now()).toISOString()
+        if (!out.isForPeople) await out.write(jsonLine({ time, rate, topics, groups }))
+        else await out.write(`${isLive ? clear : ''}${screen(time, rate, topics, groups)}`)
+      }
+    } catch (error) {
+      // `q` is how it is meant to end.
+      if (quit.signal.reason !== meant) throw quit.signal.reason ?? error
+    } finally {
+      stopListening()
+    }
+  },
+})
+
+/** Why it ends at `q`. */
+const meant = new Error('ended by q')
+
+/** The cursor home, and nothing on the screen. */
+const clear = '\u001b[H\u001b[2J'
+
+const topicColumns: readonly Column<TopicRate>[] = [
+  { title: 'TOPIC', cell: ({ topic }) => topic },
+  { title: 'PARTITIONS', cell: ({ partitions }) => partitions },
+  { title: 'RECORDS/S', cell: ({ rate }) => Number(rate.toFixed(1)) },
+  { title: 'END', cell: ({ end }) => end },
+]
+
+const groupColumns: readonly Column<GroupRate>[] = [
+  { title: 'GROUP', cell: ({ group }) => group },
+  { title: 'STATE', cell: ({ state }) => state },
+  { title: 'MEMBERS', cell: ({ members }) => members },
+  { title: 'RECORDS/S', cell: ({ rate }) => Number(rate.toFixed(1)) },
+  { title: 'LAG', cell: ({ lag }) => lag },
+  { title: 'CAUGHT UP IN', cell: caughtUpIn },
+]
+
+function caughtUpIn({ secondsBehind }: GroupRate): string {
+  return secondsBehind === undefined ? 'never, so' : formatDuration(secondsBehind * 1000)
+}
+
+function screen(
+  time: string,
+  rate: number,
+  topics: readonly TopicRate[],
+  groups: readonly GroupRate[],
+): string {
+  return [
+    `${time}  ${formatCount(Math.round(rate))} records/s\n`,
+    tableText(section(topicColumns, topics)),
+    tableText(section(groupColumns, groups)),
+  ].join('\n')
+}
+
+/** `q`, and Ctrl-C, which a terminal does not make a signal of while keys are read one by one. */
+function onQuit({ stdin }: Io, quit: (reason: Error) => void): () => void {
+  const terminal = stdin as Io['stdin'] & { setRawMode?: (isRaw: boolean) => void }
+  if (terminal.isTTY !== true || !terminal.setRawMode) return () => undefined
+  const onData = (chunk: Uint8Array) => {
+    const [key] = chunk
+    if (key === 0x71 || key === 0x51) quit(meant)
+    else if (key === 3) quit(new Interruption('SIGINT'))
+  }
+  terminal.setRawMode(true)
+  terminal.on('data', onData)
+  return () => {
+    terminal.off('data', onData)
+    terminal.setRawMode?.(false)
+    terminal.pause()
+  }
+}
+
+function readInterval(text: string): number {
+  const ms = durationMs(text)
+  if (ms >= intervalMsMin) return ms
+  throw new Error(`it takes ${intervalMsMin}ms or more; got '${text}'`)
+}

@@ -1,0 +1,16 @@
+/** Options that creating and changing a topic share. */
+import { listOption, valueOption } from '../shell/command.ts'
+import { pair, retentionMs } from '../shell/readers.ts'
+
+export const retentionOption = valueOption({
+  placeholder: 'time',
+  doc: 'how long records are kept: 12h, 7d, forever',
+  read: retentionMs,
+})
+
+export const configOption = listOption({
+  short: 'c',
+  placeholder: 'name=value',
+  doc: "another of Kafka's topic configs, such as cleanup.policy=compact; may be given more than once",
+  read: pair('='),
+})

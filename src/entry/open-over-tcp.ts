@@ -1,0 +1,53 @@
+/** The connection to a cluster over TCP: what only Node, Bun and Deno can. Its code is loaded with the first exchange. */
+
+import type { ResolvedClientConfig } from '../client/config.ts'
+import type { Connection } from '../connection/connection.ts'
+import { LazyConnection } from '../connection/lazy.ts'
+import type { SaslCredentials } from '../connection/sasl/mechanism.ts'
+import { maskPassword, parseKafkaUrl } from '../connection/tcp/address.ts'
+import { isLoopback } from '../core/loopback.ts'
+import { invalid } from '../core/options.ts'
+import type { LoadPostWithTls } from './open-over-http.ts'
+
+export const loadPostWithTls: LoadPostWithTls = async () =>
+  (await import('../connection/http/node-post.ts')).postWithTls
+
+/** Throws `ConfigError`. */
+export function openOverTcp(config: ResolvedClientConfig): Connection {
+  const { url, urlName, clientId, runtime, timeout, tls } = config
+  const { hasTls, bootstrap, sasl } = parseKafkaUrl(url, urlName)
+  if (sasl && config.sasl)
+    throw invalid(`ClientConfig.sasl and ${urlName} both name a user; one must go`)
+  const user = config.sasl ?? sasl
+  if (user && config.apiKey)
+    throw invalid(`ClientConfig.apiKey and a user with a password were given; one must go`)
+  if (config.apiKey && !hasTls && !bootstrap.every(({ host }) => isLoopback(host))) {
+    throw invalid(
+      `ClientConfig.apiKey would cross the network for everybody to read: use kafka+tls:// instead of kafka://`,
+    )
+  }
+  const key = config.apiKey === undefined ? undefined : credentialsOf(config.apiKey)
+  return new LazyConnection(maskPassword(url), async () => {
+    const { TcpConnection } = await import('../connection/tcp/tcp.ts')
+    return new TcpConnection({
+      url: maskPassword(url),
+      bootstrap,
+      clientId,
+      runtime,
+      timeoutMs: timeout,
+      tls: hasTls ? (tls ?? {}) : undefined,
+      sasl: user ?? key,
+    })
+  })
+}
+
+/** As `kafka-do serve` takes an API key on its Kafka port. */
+function credentialsOf(apiKey: string): SaslCredentials {
+  const [prefix, id, secret, checksum] = apiKey.split('_')
+  if (prefix !== 'kd' || !id || !secret || !checksum) {
+    throw invalid(
+      'ClientConfig.apiKey is no key of kafka-do, or was cut off: they are kd_…_…_…; for the user and password of another broker use sasl',
+    )
+  }
+  return { mechanism: 'PLAIN', username: id, password: apiKey }
+}

@@ -1,0 +1,113 @@
+/** Where reading begins: what `from` says, as offsets by partition. */
+import type { Cluster } from '../../client/cluster.ts'
+import { Offset } from '../../client/consumer/offset.ts'
+import { lookUpOffsets } from '../../client/consumer/offset-lookup.ts'
+import type { TopicInfo } from '../../client/topic-directory.ts'
+import { parseDuration } from '../../core/duration.ts'
+import { PartitionNotFoundError } from '../../core/errors.ts'
+import type { Runtime } from '../../core/runtime.ts'
+import { HttpError } from '../problem.ts'
+import { isCursor, readCursor } from './cursor.ts'
+import { readTimestamp } from './written-records.ts'
+
+export interface Wanted {
+  readonly topic: string
+  /** Only this one; undefined: all. */
+  readonly partition: number | undefined
+  readonly from: string
+}
+
+/** Throws `HttpError` 400 for what `from` cannot be, 410 for a cursor of a topic that was deleted, `TopicNotFoundError`. */
+export async function startingPlace(
+  cluster: Cluster,
+  { topic, partition, from }: Wanted,
+): Promise<{ info: TopicInfo; offsets: Map<number, bigint> }> {
+  const back = /^latest-(\d{1,18})$/.exec(from)
+  const where = isCursor(from)
+    ? readCursor(from)
+    : back
+      ? Offset.latest
+      : placeOf(from, cluster.runtime)
+  let info = await cluster.ensureTopic(topic, { create: false })
+  if ('topicId' in where && where.topicId !== info.id) {
+    // It may be the topic of before that is remembered here.
+    cluster.invalidateTopic(topic)
+    info = await cluster.ensureTopic(topic, { create: false })
+  }
+  const partitions = partitionsOf(info, partition)
+  const lookUp = (wanted: readonly number[], offset: Offset) =>
+    lookUpOffsets(
+      cluster,
+      wanted.map((one) => ({ topic, partition: one })),
+      offset,
+      { isolation: 'read_committed', create: false },
+    )
+  if ('kind' in where) {
+    const found = await lookUp(partitions, where)
+    // An offset that is not there any more, or not yet, is where the partition begins, or ends.
+    const isNear = back !== null || where.kind === 'at'
+    const begins = isNear ? await lookUp(partitions, Offset.earliest) : []
+    const ends = where.kind === 'at' ? await lookUp(partitions, Offset.latest) : found
+    const offsetIn = (i: number): bigint => {
+      const at = back ? found[i]! - BigInt(back[1]!) : found[i]!
+      if (!isNear) return at
+      return at < begins[i]! ? begins[i]! : at > ends[i]! ? ends[i]! : at
+    }
+    return { info, offsets: new Map(partitions.map((one, i) => [one, offsetIn(i)])) }
+  }
+  if (where.topicId !== info.id) {
+    throw new HttpError(410, `The cursor is of a topic '${topic}' that was deleted; begin anew`, {
+      code: 'CURSOR_OF_ANOTHER_TOPIC',
+    })
+  }
+  // Partitions that came since are read from their beginning: nothing in them was seen.
+  const added = partitions.filter((one) => !where.offsets.has(one))
+  const begins = added.length > 0 ? await lookUp(added, Offset.earliest) : []
+  return {
+    info,
+    offsets: new Map(
+      partitions.map((one) => [one, where.offsets.get(one) ?? begins[added.indexOf(one)]!]),
+    ),
+  }
+}
+
+function partitionsOf({ name, partitions }: TopicInfo, wanted: number | undefined): number[] {
+  if (wanted === undefined) return partitions.map(({ index }) => index)
+  if (wanted < partitions.length) return [wanted]
+  throw new PartitionNotFoundError(
+    `Topic '${name}' has ${partitions.length} partitions; there is no partition ${wanted}`,
+    { code: 'UNKNOWN_TOPIC_OR_PARTITION' },
+  )
+}
+
+/** As `offsetOf`, or an offset: `@100`. Throws `HttpError` 400. */
+export function placeOf(from: string, runtime: Runtime): Offset {
+  const offset = /^@(\d{1,18})$/.exec(from)
+  return offset ? Offset.at(BigInt(offset[1]!)) : offsetOf(from, runtime)
+}
+
+/** `earliest`, `latest`, `-1h`, ISO 8601 or epoch milliseconds. Throws `HttpError` 400. */
+export function offsetOf(from: string, runtime: Runtime): Offset {
+  if (from === 'earliest') return Offset.earliest
+  if (from === 'latest') return Offset.latest
+  if (from.startsWith('-')) {
+    try {
+      const ago = parseDuration(from.slice(1), 'from')
+      return Offset.timestamp(Math.max(0, Math.floor(runtime.now() - ago)))
+    } catch {
+      throw notAPlace(from)
+    }
+  }
+  // A plus in a query is a space, unless it is escaped.
+  const ms = readTimestamp(from.replace(' ', '+'), true)
+  if (ms === undefined) throw notAPlace(from)
+  return Offset.timestamp(ms)
+}
+
+function notAPlace(from: string): HttpError {
+  return new HttpError(
+    400,
+    `'from' must be earliest, latest, latest-100 for so many before the end, a time ago such as -1h, a time such as 2026-01-31T12:00:00Z, an offset such as @100, or a cursor; got '${from.slice(0, 100)}'`,
+    { code: 'INVALID_REQUEST', more: { parameter: 'from' } },
+  )
+}

@@ -1,0 +1,191 @@
+/** Configuration of access control: who is let in, and how they show who they are. */
+
+import type { OAuthIssuer } from '../access/sasl/oauth.ts'
+import { type Duration, inspectBriefly } from '../core/duration.ts'
+import { isLoopback } from '../core/loopback.ts'
+import type { DocsOf, Option } from '../core/option.ts'
+import {
+  boolean,
+  duration,
+  invalid,
+  listOf,
+  type NameOf,
+  type OptionsOf,
+  type OptionTable,
+  oneOf,
+  text,
+} from '../core/options.ts'
+
+/** Who is let in: everybody, or whoever shows who it is. */
+export type AccessMode = 'none' | 'keys'
+
+/** An issuer whose tokens are taken: over HTTP as bearer, on the Kafka port by SASL OAUTHBEARER. */
+export interface OAuthConfig {
+  /** The `iss` of its tokens. */
+  issuer: string
+  /** The `aud` that its tokens must have. */
+  audience: string
+  /** Where its keys are, a JWKS: `https:`, or `http:` on this machine. */
+  jwksUrl: string
+  /** The claim that names the principal. Default `'sub'`. */
+  principalClaim?: string | undefined
+}
+
+/** Access control, of `ServerConfig`. */
+export interface AccessConfig {
+  /**
+   * Who is let in: with `'none'` everybody, with `'keys'` whoever shows an API key, a SCRAM
+   * password, a token or a certificate, to do what the rights (ACLs) of that principal allow.
+   * Default `'none'`.
+   */
+  access?: AccessMode | undefined
+  /**
+   * Without access control, listen at other addresses than this machine's own all the same. With
+   * it, let in whoever shows nothing as `User:ANONYMOUS`, to do what the rights of that principal
+   * allow. Default false.
+   */
+  allowAnonymous?: boolean | undefined
+  /**
+   * Principals that may do everything, such as `User:admin`; several as a list or with commas
+   * between them. Default: none.
+   */
+  superUsers?: string | readonly string[] | undefined
+  /**
+   * Principals of other kafka-do servers that stand before this one (`upstream`), such as
+   * `User:gateway`: they may do everything, and keep what they remember in topics of this server.
+   * `User:ANONYMOUS` is everybody who shows nothing. Several as a list or with commas between them.
+   * Default: none.
+   */
+  gateways?: string | readonly string[] | undefined
+  /**
+   * A connection of SASL shows who it is again after so long, or is closed (KIP-368). 1 s or more;
+   * default: never, but for what runs out by itself.
+   */
+  connectionsMaxReauth?: Duration | undefined
+  /** Issuers whose tokens are taken; needs the package `jose`. Default: none. */
+  oauth?: readonly OAuthConfig[] | undefined
+}
+
+export interface ResolvedAccess {
+  readonly access: AccessMode
+  readonly allowAnonymous: boolean
+  readonly superUsers: readonly string[]
+  readonly gateways: readonly string[]
+  readonly connectionsMaxReauth: number | undefined
+  readonly oauth: readonly OAuthIssuer[] | undefined
+}
+
+const principalShape = /^[A-Za-z]+:[^,]+$/
+
+/** Texts as a list, or in one text with commas between them. */
+function principals(kafka?: string): Option<readonly string[]> {
+  return {
+    type: { kind: 'text' },
+    ...(kafka && { kafka }),
+    fallback: Object.freeze([]) as readonly string[],
+    read(value, name) {
+      const list: readonly unknown[] = typeof value === 'string' ? value.split(',') : toList(value)
+      const isPrincipal = (one: unknown) =>
+        typeof one === 'string' && principalShape.test(one.trim())
+      if (list.length === 0 || !list.every(isPrincipal))
+        throw invalid(
+          `${name} must be one or more principals such as User:admin; got ${inspectBriefly(value)}`,
+        )
+      return Object.freeze((list as readonly string[]).map((one) => one.trim()))
+    },
+  }
+}
+
+function toList(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [value]
+}
+
+type GivenIssuer = { readonly [K in keyof OAuthIssuer]: OAuthIssuer[K] | undefined }
+
+const oauthOptions: OptionTable<GivenIssuer> = {
+  issuer: text(undefined),
+  audience: text(undefined),
+  jwksUrl: text(undefined),
+  principalClaim: text('sub'),
+} satisfies OptionsOf<OAuthConfig>
+
+function checkIssuer(given: GivenIssuer, nameOf: NameOf): OAuthIssuer {
+  for (const key of ['issuer', 'audience', 'jwksUrl'] as const)
+    if (!given[key]) throw invalid(`${nameOf(key)} must be given`)
+  const { jwksUrl } = given
+  const url = URL.canParse(jwksUrl!) ? new URL(jwksUrl!) : undefined
+  const isLocal = url && ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname)
+  if (url?.protocol !== 'https:' && !(url?.protocol === 'http:' && isLocal))
+    throw invalid(
+      `${nameOf('jwksUrl')} must be an https: URL, or an http: URL of this machine; got ${inspectBriefly(jwksUrl)}`,
+    )
+  return given as OAuthIssuer
+}
+
+export const accessOptions: OptionTable<ResolvedAccess> = {
+  access: oneOf('none', ['none', 'keys']),
+  allowAnonymous: boolean(false),
+  superUsers: principals('super.users'),
+  gateways: principals(),
+  connectionsMaxReauth: duration(undefined, { min: 1000, kafka: 'connections.max.reauth.ms' }),
+  oauth: listOf(undefined, oauthOptions, checkIssuer),
+} satisfies OptionsOf<AccessConfig>
+
+const section = 'Access'
+
+const oauthDocs: DocsOf<OAuthConfig> = {
+  issuer: { doc: 'The `iss` of its tokens.' },
+  audience: { doc: 'The `aud` that its tokens must have.' },
+  jwksUrl: { doc: 'Where its keys are, a JWKS: `https:`, or `http:` on this machine.' },
+  principalClaim: { doc: 'The claim that names the principal.' },
+}
+
+export const accessDocs: DocsOf<AccessConfig> = {
+  access: {
+    doc: "Who is let in: with `'none'` everybody, with `'keys'` whoever shows an API key, a SCRAM password, a token or a certificate, to do what the rights (ACLs) of that principal allow.",
+    section,
+  },
+  allowAnonymous: {
+    doc: "Without access control, listen at other addresses than this machine's own all the same. With it, let in whoever shows nothing as `User:ANONYMOUS`, to do what the rights of that principal allow.",
+    section,
+  },
+  superUsers: {
+    doc: 'Principals that may do everything, such as `User:admin`; several as a list or with commas between them.',
+    byDefault: 'none',
+    section,
+  },
+  gateways: {
+    doc: 'Principals of other kafka-do servers that stand before this one (`upstream`), such as `User:gateway`: they may do everything, and keep what they remember in topics of this server. `User:ANONYMOUS` is everybody who shows nothing. Several as a list or with commas between them.',
+    byDefault: 'none',
+    section,
+  },
+  connectionsMaxReauth: {
+    doc: 'A connection of SASL shows who it is again after so long, or is closed (KIP-368).',
+    byDefault: 'never, but for what runs out by itself',
+    section,
+  },
+  oauth: {
+    doc: 'Issuers whose tokens are taken; needs the package `jose`.',
+    byDefault: 'none',
+    section,
+    options: oauthDocs,
+  },
+}
+
+export interface CheckedListener {
+  readonly host: string
+  readonly name: string
+}
+
+/** A server that lets everybody in is for this machine alone, unless it is told otherwise. Throws `ConfigError`. */
+export function checkReach(
+  { access, allowAnonymous }: ResolvedAccess,
+  listeners: readonly CheckedListener[],
+): void {
+  if (access !== 'none' || allowAnonymous) return
+  const open = listeners.find(({ host }) => !isLoopback(host))
+  if (!open) return
+  throw invalid(
+    `listener '${open.name}' would let in everybody who reaches ${open.host}: turn access control on (access: 'keys', --access keys), or say that this is meant (allowAnonymous, --allow-anonymous)`,
+  )
+}

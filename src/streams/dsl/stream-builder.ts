@@ -1,0 +1,162 @@
+/** Where the chains of an application begin: what `kafka.streams()` and the test driver have in common. */
+import { type Topic, toTopic } from '../../client/topic.ts'
+import { type Duration, inspectBriefly } from '../../core/duration.ts'
+import { invalid } from '../../core/options.ts'
+import { streamSource } from '../operators/ends.ts'
+import { globalTableSource, tableSource } from '../operators/table-source.ts'
+import {
+  onErrorOption,
+  type StreamErrorPolicy,
+  type StreamOnError,
+} from '../task/stream-error-policy.ts'
+import type { TopologyDescription } from '../topology/describe.ts'
+import type { DescriptionFormat } from '../topology/render-description.ts'
+import type { Draft } from './draft.ts'
+import { GlobalTable } from './global-table.ts'
+import { readName } from './join-options.ts'
+import { OldValuesOfSource } from './old-values.ts'
+import { checkOptions, readMs } from './state-options.ts'
+import { Stream } from './stream.ts'
+import { Table } from './table.ts'
+
+/** Options of one stream. */
+export interface StreamOptions {
+  /**
+   * What becomes of records with a null value, which delete their key in a compacted topic. `drop`: they are counted and passed
+   * over, so that callbacks need not expect them. `deliver`: they are handed on.
+   */
+  tombstones?: 'drop' | 'deliver' | undefined
+  /**
+   * What becomes of a record of this stream that cannot be read, or for which a callback below throws, as the application's
+   * `onError` says it. It holds behind repartitions too, unless records of a source that says otherwise come there as well; and
+   * not for timers and silence, which belong to no record. Default: what the application says.
+   */
+  onError?: StreamOnError | undefined
+}
+
+/** Options of a table. */
+export interface TableOptions {
+  /** Name of the store. Default: by the operator and its place. */
+  store?: string
+  /**
+   * How long earlier values are known, by stream time, so that a stream finds what was valid at its records' times. Default: only
+   * the last value is.
+   */
+  history?: Duration
+  /**
+   * What becomes of a record of the topic that cannot be read, or for which a callback below throws, as `onError` of a stream. What
+   * cannot be read is not taken in after a restart either. Of a global table, `deadLetter` passes over: every process reads it.
+   * Default: what the application says.
+   */
+  onError?: StreamOnError | undefined
+}
+
+/** Where the chains of an application begin. */
+export class StreamBuilder {
+  readonly #draft: Draft
+
+  /** @internal */
+  constructor(draft: Draft) {
+    this.#draft = draft
+  }
+
+  /**
+   * What the topology looks like: sub-topologies with their topics, operators and stores. `text`: as Kafka's own description;
+   * `mermaid`: a flow chart to paste into Markdown; `json`: to look into. Needs no connection. Default: `text`.
+   */
+  describe(format?: 'text' | 'mermaid'): string
+  describe(format: 'json'): TopologyDescription
+  describe(format?: DescriptionFormat): string | TopologyDescription {
+    return this.#draft.describe(format)
+  }
+
+  /** The records of a topic. */
+  stream<V = unknown, K = string>(
+    topic: string | Topic<V, K, never>,
+    options: StreamOptions & { tombstones: 'deliver' },
+  ): Stream<V | null, K | null>
+  stream<V = unknown, K = string>(
+    topic: string | Topic<V, K, never>,
+    options?: StreamOptions,
+  ): Stream<V, K | null>
+  stream<V = unknown, K = string>(
+    topic: string | Topic<V, K, never>,
+    options?: StreamOptions,
+  ): Stream<V, K | null> {
+    const given = checkOptions('stream', options, ['tombstones', 'onError'])
+    return openStream(this.#draft, topic, given.tombstones, given.onError)
+  }
+
+  /** The last value of each key of a topic; null deletes it. The topic is where it is restored from: it should be compacted. */
+  table<V = unknown, K = string>(
+    topic: string | Topic<V, K, never>,
+    options?: TableOptions,
+  ): Table<V, K> {
+    const { store, history, onError } = checkOptions('table', options, [
+      'store',
+      'history',
+      'onError',
+    ])
+    const historyMs = history === undefined ? undefined : readMs(history, 'table: history')
+    const { name, key, value } = toTopic(topic) as Topic<unknown, unknown>
+    const operator = tableSource({
+      topic: name,
+      name: readName('table', store),
+      key,
+      value,
+      historyMs,
+      onError: readOnError('table', onError),
+    })
+    this.#draft.note(operator)
+    return Table.stored(
+      { draft: this.#draft, operator, key, value, isKeyChanged: false },
+      new OldValuesOfSource(store !== undefined || historyMs !== undefined),
+      historyMs,
+    )
+  }
+
+  /** As `table`, whole in every process: streams can be joined with it by any key. For small topics. */
+  globalTable<V = unknown, K = string>(
+    topic: string | Topic<V, K, never>,
+    options?: Pick<TableOptions, 'store' | 'onError'>,
+  ): GlobalTable<V, K> {
+    const { store, onError } = checkOptions('globalTable', options, ['store', 'onError'])
+    const { name, key, value } = toTopic(topic) as Topic<unknown, unknown>
+    const operator = globalTableSource({
+      topic: name,
+      name: readName('globalTable', store),
+      key,
+      value,
+      onError: readOnError('globalTable', onError),
+    })
+    this.#draft.note(operator)
+    return new GlobalTable(this.#draft, operator)
+  }
+}
+
+/** @internal */
+export function openStream<V, K>(
+  draft: Draft,
+  topic: string | Topic<V, K, never>,
+  tombstones: unknown,
+  onError?: unknown,
+): Stream<V, K | null> {
+  if (tombstones !== undefined && tombstones !== 'drop' && tombstones !== 'deliver') {
+    throw invalid(
+      `stream: tombstones must be 'drop' or 'deliver'; got ${inspectBriefly(tombstones)}`,
+    )
+  }
+  const { name, key, value } = toTopic(topic) as Topic<unknown, unknown>
+  const operator = streamSource({
+    topic: name,
+    key,
+    value,
+    keepsTombstones: tombstones === 'deliver',
+    onError: readOnError('stream', onError),
+  })
+  return new Stream<V, K | null>({ draft, operator, key, value, isKeyChanged: false })
+}
+
+function readOnError(source: string, onError: unknown): StreamErrorPolicy | undefined {
+  return onError === undefined ? undefined : onErrorOption.read(onError, `${source}: onError`)
+}

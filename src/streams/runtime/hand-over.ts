@@ -1,0 +1,120 @@
+/**
+ * Records that tasks write for one another go from hand to hand, without a topic in between, while one process has all tasks of the
+ * application. It is exact because a commit takes in all tasks, and waits until nothing is between two hands; and because it begins
+ * only when the topics in between are read to their ends.
+ */
+import type { Cluster } from '../../client/cluster.ts'
+import { Offset } from '../../client/consumer/offset.ts'
+import { lookUpOffsets } from '../../client/consumer/offset-lookup.ts'
+import { murmur2 } from '../../client/producer/partitioner.ts'
+import type { Output } from '../operator.ts'
+import { HandedRecord } from './handed-record.ts'
+import type { Plan } from './plan.ts'
+import type { RunningTask } from './running-task.ts'
+import type { TaskInput } from './task-input.ts'
+
+/** What this process has now. */
+export interface Holding {
+  readonly plan: Plan
+  /** Another list whenever tasks come or go. */
+  readonly tasks: readonly RunningTask[]
+  /** Tasks that are being opened. */
+  readonly opening: number
+}
+
+export class HandOver {
+  readonly #cluster: Cluster
+  readonly #holding: () => Holding
+  readonly #inputs = new Map<string, TaskInput[]>()
+  /** Tasks have come since it was asked whether the topics in between are empty. */
+  #mayAsk = true
+  /** Records without a key go round. */
+  #next = 0
+
+  constructor(cluster: Cluster, holding: () => Holding) {
+    this.#cluster = cluster
+    this.#holding = holding
+  }
+
+  get isOn(): boolean {
+    return this.#inputs.size > 0
+  }
+
+  /** All tasks will be here in a moment: what they write for one another then need not go through topics. */
+  willBegin(): boolean {
+    const { plan, tasks, opening } = this.#holding()
+    if (opening === 0 || !plan.hasInternal) return false
+    return tasks.length + opening === plan.tasks.length && !tasks.some((task) => task.isDirty)
+  }
+
+  /** Begins where this process has all tasks, and nothing is on its way between them. */
+  async consider(): Promise<void> {
+    const { plan, tasks, opening } = this.#holding()
+    if (this.isOn || !plan.hasInternal) return
+    if (tasks.length < plan.tasks.length || opening > 0) return
+    if (tasks.some((task) => task.isDirty)) return
+    const inputs = internalInputs(tasks)
+    if (inputs.every(({ isEmpty }) => isEmpty) || (await this.#areEmpty(inputs))) {
+      // What was asked meanwhile may have changed the tasks.
+      const now = this.#holding()
+      if (tasks === now.tasks) this.#begin(now.plan, tasks)
+    }
+  }
+
+  tasksCame(): void {
+    this.#mayAsk = true
+  }
+
+  /** Until nothing is between two hands; a record may lead to others. */
+  async drain(): Promise<void> {
+    const tasks = () => this.#holding().tasks
+    while (tasks().some(({ handed }) => handed > 0)) {
+      for (const task of tasks()) if (task.handed > 0) await task.drain()
+    }
+  }
+
+  end(): void {
+    this.#inputs.clear()
+  }
+
+  /** False: it has to be written. */
+  take(output: Output): boolean {
+    const ofTopic = this.#inputs.get(output.topic)
+    if (!ofTopic) return false
+    ofTopic[this.#partitionOf(output, ofTopic.length)]!.hand(new HandedRecord(output))
+    return true
+  }
+
+  /** The one that a producer would send it to. */
+  #partitionOf(output: Output, count: number): number {
+    if (output.partition !== undefined) return output.partition
+    const key = output.partitionKey ?? output.key
+    return (key === null ? this.#next++ : murmur2(key) & 0x7fffffff) % count
+  }
+
+  #begin(plan: Plan, tasks: readonly RunningTask[]): void {
+    for (const input of internalInputs(tasks)) {
+      let ofTopic = this.#inputs.get(input.topic)
+      if (!ofTopic) {
+        ofTopic = new Array<TaskInput>(plan.partitionsOf(input.topic))
+        this.#inputs.set(input.topic, ofTopic)
+      }
+      ofTopic[input.partition] = input
+    }
+  }
+
+  /** Asks once, so that an application that begins need not wait until it has read nothing. */
+  async #areEmpty(inputs: readonly TaskInput[]): Promise<boolean> {
+    if (!this.#mayAsk) return false
+    this.#mayAsk = false
+    const options = { isolation: 'read_uncommitted', create: false } as const
+    const looked = lookUpOffsets(this.#cluster, inputs, Offset.latest, options)
+    // What cannot be asked now is seen once it has been read to its end.
+    const ends = await looked.catch(() => undefined)
+    return ends?.every((end, i) => end === (inputs[i]!.committed ?? 0n)) ?? false
+  }
+}
+
+function internalInputs(tasks: readonly RunningTask[]): TaskInput[] {
+  return tasks.flatMap(({ inputs }) => inputs.filter(({ isInternal }) => isInternal))
+}

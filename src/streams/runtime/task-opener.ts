@@ -1,0 +1,110 @@
+/** Opens tasks with their state, as at the last commit, whoever made that. */
+import type { Cluster } from '../../client/cluster.ts'
+import { type CommittedOffset, fetchCommittedOffsets } from '../../client/consumer/committer.ts'
+import { ConfigError } from '../../core/errors.ts'
+import type { ResolvedStreamsConfig } from '../streams-config.ts'
+import type { Task } from '../task/task.ts'
+import { BroadcastPositions } from './broadcast-positions.ts'
+import { restoreTimes } from './committed-times.ts'
+import type { LocalState } from './local-state.ts'
+import type { PartitionReaders } from './partition-readers.ts'
+import type { Plan, PlannedTask } from './plan.ts'
+import type { Restorer } from './restorer.ts'
+import { RunningTask, type TaskHost } from './running-task.ts'
+import type { StandbyTasks } from './standby-tasks.ts'
+import { TaskInput } from './task-input.ts'
+
+export interface OpenerParts {
+  readonly cluster: Cluster
+  readonly config: ResolvedStreamsConfig
+  plan(): Plan
+  readonly reader: PartitionReaders
+  readonly restorer: Restorer
+  readonly standbys: StandbyTasks
+  readonly host: TaskHost
+  /** Undefined: state is in memory. */
+  readonly local: LocalState | undefined
+  newTask(planned: PlannedTask): Task
+}
+
+export class TaskOpener {
+  readonly #parts: OpenerParts
+
+  constructor(parts: OpenerParts) {
+    this.#parts = parts
+  }
+
+  async open(planned: PlannedTask): Promise<RunningTask> {
+    const { cluster, restorer, local } = this.#parts
+    const plan = this.#parts.plan()
+    const { inputs } = planned
+    const { application } = plan.topology
+    const committed = await fetchCommittedOffsets(cluster, application, inputs)
+    const standby = this.#parts.standbys.take(planned.id)
+    const task = standby?.task ?? (await this.#newTask(planned, committed))
+    const restorations = plan.restorationsOf(task, inputs, committed).map((one) => {
+      const { name } = one.store.spec
+      return { ...one, from: standby?.positions.get(name) ?? task.files?.positionOf(name) }
+    })
+    try {
+      const restored = await restorer.restore(restorations)
+      await task.files?.write()
+      return this.#running(planned, task, committed, restored)
+    } catch (error) {
+      if (task.files) await local?.close(planned.id, task.files).catch(() => undefined)
+      throw error
+    }
+  }
+
+  async #newTask(
+    planned: PlannedTask,
+    committed: readonly (CommittedOffset | undefined)[],
+  ): Promise<Task> {
+    const { local, newTask } = this.#parts
+    return local ? (await local.open(planned, committed)).task : newTask(planned)
+  }
+
+  #running(
+    planned: PlannedTask,
+    task: Task,
+    committed: readonly (CommittedOffset | undefined)[],
+    restored: number,
+  ): RunningTask {
+    const { config, reader, host } = this.#parts
+    const plan = this.#parts.plan()
+    const { inputs, broadcasts } = planned
+    const { application } = plan.topology
+    const hasOffsets = committed.some((one) => one !== undefined)
+    const hasState = restored > 0 || [...task.stores.values()].some(({ size }) => size > 0)
+    if (hasState && !hasOffsets && config.guarantee === 'exactly-once') {
+      throw stateWithoutOffsets(application, planned.id)
+    }
+    restoreTimes(
+      task,
+      committed.map((one) => one?.metadata ?? ''),
+    )
+    const positions = new BroadcastPositions(plan.topology, task)
+    const places = [
+      ...inputs.map((one, i) => ({ ...one, committed: committed[i]?.offset, isBroadcast: false })),
+      ...broadcasts.map((one) => ({ ...one, committed: positions.get(one), isBroadcast: true })),
+    ]
+    const consumptions = reader.add(
+      places.map((one) => ({ ...one, from: one.committed ?? plan.startOf(one, config) })),
+    )
+    const taskInputs = consumptions.map((one, i) => {
+      const { committed, isBroadcast } = places[i]!
+      // What is read whole is not handed over: it goes to all tasks.
+      const isInternal = plan.isInternal(one.topic) && !isBroadcast
+      return new TaskInput(one, { committed, isInternal, isBroadcast })
+    })
+    return new RunningTask(task, taskInputs, host, positions)
+  }
+}
+
+/** They were committed together, so somebody has deleted the offsets. */
+function stateWithoutOffsets(app: string, task: string): ConfigError {
+  return new ConfigError(
+    `Task ${task} of '${app}' has state but no committed offsets, so records would be counted twice: the offsets of its group were deleted or have expired. Delete the changelogs of '${app}' too to begin anew, or give the application another name`,
+    { code: 'STREAM_STATE_WITHOUT_OFFSETS' },
+  )
+}

@@ -1,0 +1,44 @@
+/**
+ * A certificate for 127.0.0.1 and localhost that anybody may have the key of: for tests only. Node makes none by itself, and
+ * these tests need nothing but Node. Made by openssl, valid for a hundred years.
+ */
+export const testCert = `-----BEGIN CERTIFICATE-----
+MIIBmjCCAUGgAwIBAgIUGEfhtvV72nocHq6r2zHpLjLmEVUwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyNzE1MDM1OFoYDzIxMjYxMTAz
+MTUwMzU4WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAATHPeUtiTPiXrlwWQcEXzHtnoEnnfdIURRV/q7Zslo1udvCrXNbi3RX
+UGzk+VbLh4X0vzLdYW/Yzoc5w4zxFyTBo28wbTAdBgNVHQ4EFgQU8EcyPFKs/fsU
+IpZeJMpltYpd5uIwHwYDVR0jBBgwFoAU8EcyPFKs/fsUIpZeJMpltYpd5uIwDwYD
+VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARhwR/AAABgglsb2NhbGhvc3QwCgYIKoZI
+zj0EAwIDRwAwRAIgcdRRj4exFqobTGII2H5IkLIgineJpZZQ1IL6cwglzoACIFgL
+YrX+5JGsex5IbuufESZVVlcqGt1qddCFxYnzRZLu
+-----END CERTIFICATE-----
+`
+
+export const testKey = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgM6PHx1yMJq4IcNu8
+RGHjbMGebE+mk2PFplSTrFOSfRGhRANCAATHPeUtiTPiXrlwWQcEXzHtnoEnnfdI
+URRV/q7Zslo1udvCrXNbi3RXUGzk+VbLh4X0vzLdYW/Yzoc5w4zxFyTB
+-----END PRIVATE KEY-----
+`
+
+/** Another one, to take the place of the first. */
+export const renewedCert = `-----BEGIN CERTIFICATE-----
+MIIBmzCCAUGgAwIBAgIUHmJ214i7XHPvWuHJYgLesr/otQkwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyOTEwMTA0NVoYDzIxMjYxMTA1
+MTAxMDQ1WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAT0AvI8oI36Gd4n9zpe2IN7h1ccJyQ/m8ZgXIYJLQ+cFf6mBLBDYZhl
+92HIB7JQ20HDW1lolB9tHgovzoEY7mNco28wbTAdBgNVHQ4EFgQUr6qqtxbrmmYj
+RQ+W3RID7+5Ru+MwHwYDVR0jBBgwFoAUr6qqtxbrmmYjRQ+W3RID7+5Ru+MwDwYD
+VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARhwR/AAABgglsb2NhbGhvc3QwCgYIKoZI
+zj0EAwIDSAAwRQIhAIHGBNdHyuXQgxT0Omu2TCNI/lqu8fuf9c4BGrUd1XDFAiA2
+V23sjNS2wxppH+ev9UuAV01L1fydmZafuElTIG+luQ==
+-----END CERTIFICATE-----
+`
+
+export const renewedKey = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQglIHUDyOQUu47GMQt
+bmATQ0mUQIqqtT7FfAyF/d0rA+WhRANCAAT0AvI8oI36Gd4n9zpe2IN7h1ccJyQ/
+m8ZgXIYJLQ+cFf6mBLBDYZhl92HIB7JQ20HDW1lolB9tHgovzoEY7mNc
+-----END PRIVATE KEY-----
+`

@@ -1,0 +1,406 @@
+/** One trial of the crash simulation: a world is made, works while things happen to it, calms down, and is checked. */
+import { expect } from 'vitest'
+import { DisconnectedError, json, string, topic } from '../../src/index.ts'
+import type { StreamsConfig } from '../../src/streams/streams-config.ts'
+import { readTopic } from '../../src/testing/read-topic.ts'
+import type { Death } from '../simulation/lives.ts'
+import { SeededRandom } from '../simulation/random.ts'
+import {
+  build,
+  changelogOf,
+  type Expected,
+  expectedOf,
+  type Input,
+  isOrdered,
+  keyOf,
+  lastOf,
+  onErrorOf,
+  partitionsOf,
+  randomScenario,
+  repartitionOf,
+  type Scenario,
+  type Seen,
+  windowKey,
+  windowMs,
+} from './crash-scenarios.ts'
+import { refusable } from './process-connection.ts'
+import { app, type Happening, World, type WorldEvent } from './simulated-world.ts'
+
+export interface TrialOptions {
+  readonly seed: number
+  readonly processes: number
+  readonly guarantee?: 'exactly-once' | 'at-least-once'
+  readonly isEmbedded?: boolean
+  /** The broker's disk fails so. */
+  readonly death?: Death
+  readonly scenario?: Partial<Scenario>
+  readonly offsetsOutside?: boolean
+  /** Which of them happen. */
+  readonly happenings?: readonly Happening['type'][]
+}
+
+const keys = ['ann', 'bob', 'cyd', 'dan', 'eve', 'fay', 'gus']
+const transactionTimeoutMax = 10_000
+const start = 1_700_000_000_000
+
+export async function runTrial(options: TrialOptions): Promise<World> {
+  const random = new SeededRandom(options.seed)
+  const scenario = { ...randomScenario(random), ...options.scenario }
+  const world = makeWorld(options, scenario, random)
+  try {
+    await world.drive(live(world, scenario, random), 3_600_000)
+    const checked = check(world, scenario, options.guarantee ?? 'exactly-once')
+    await world.drive(checked)
+    await world.drive(world.close(), 600_000)
+    expect(world.failures).toEqual([])
+  } catch (error) {
+    throw new Error(
+      `seed ${options.seed}, ${JSON.stringify(scenario)}, ${JSON.stringify([...world.tally])}, ${world.failures.map(String)}`,
+      { cause: error },
+    )
+  }
+  return world
+}
+
+function makeWorld(options: TrialOptions, scenario: Scenario, random: SeededRandom): World {
+  const { processes, death, isEmbedded = false, offsetsOutside = false } = options
+  const config: StreamsConfig = {
+    guarantee: options.guarantee,
+    commitInterval: [1, 20, 100][random.below(3)]!,
+    sessionTimeout: 6000,
+    heartbeatInterval: 500,
+    rebalanceTimeout: 8000,
+    transactionTimeout: [2000, transactionTimeoutMax][random.below(2)]!,
+    onError: onErrorOf(scenario),
+  } as StreamsConfig
+  return new World({
+    random,
+    processes,
+    isEmbedded,
+    config,
+    build: (streams, process) => build(scenario, streams, process),
+    events: eventsOf(options, random),
+    offsetsOutside,
+    disk: death && {
+      death,
+      crashAtCalls: Array.from({ length: 4 }, () => 1 + random.below(250)),
+    },
+  })
+}
+
+const targets = [
+  ...['Produce', 'InitProducerId', 'TxnOffsetCommit', 'EndTxn', 'EndTxn', 'OffsetFetch'],
+  ...['JoinGroup', 'SyncGroup', 'ListOffsets', 'Fetch', 'Heartbeat', 'OffsetCommit', 'LeaveGroup'],
+]
+const refusals = [14, 15, 16, 51]
+
+function eventsOf({ happenings }: TrialOptions, random: SeededRandom): WorldEvent[] {
+  const events: WorldEvent[] = []
+  let atExchange = random.below(60)
+  const count = 3 + random.below(8)
+  const types: readonly Happening['type'][] = happenings ?? [
+    ...(['kill', 'kill', 'kill', 'leave', 'add', 'freeze', 'hold', 'hold'] as const),
+    ...(['not sent', 'answer lost', 'answer lost', 'refuse'] as const),
+  ]
+  for (let n = 0; n < count && types.length > 0; n++) {
+    atExchange += random.below([10, 40, 120][random.below(3)]!)
+    const what = happeningOf(types[random.below(types.length)]!, random)
+    const api =
+      what.type === 'refuse'
+        ? refusable[random.below(refusable.length)]!
+        : random.chance(0.6)
+          ? targets[random.below(targets.length)]!
+          : undefined
+    events.push({ atExchange, api, what })
+  }
+  return events
+}
+
+function happeningOf(type: Happening['type'], random: SeededRandom): Happening {
+  const forMs = [100, 3000, 9000, 15_000][random.below(4)]!
+  switch (type) {
+    case 'kill':
+      return { type, isCarriedOut: random.chance(0.5) }
+    case 'freeze':
+      return { type, forMs }
+    case 'hold':
+      return { type, forMs, apis: ['Heartbeat', ...(random.chance(0.5) ? ['EndTxn'] : [])] }
+    case 'refuse':
+      return { type, errorCode: refusals[random.below(refusals.length)]! }
+    default:
+      return { type } as Happening
+  }
+}
+
+async function live(world: World, scenario: Scenario, random: SeededRandom): Promise<void> {
+  await world.openBroker()
+  const { admin } = world.sound
+  const sources = scenario.sources === 'one' ? ['in'] : ['in', 'in2']
+  for (const name of [...sources, 'out', 'dead'])
+    await admin.createTopic(name, { partitions: partitionsOf(scenario) })
+  world.arm()
+  const feeding = feed(world, sources, random)
+  for (let n = 0; n < world.options.processes; n++) world.startProcess()
+  await feeding
+  // What is due to happen happens while there is work, or soon.
+  for (let waits = 0; waits < 60 && world.options.events.length > 0; waits++) await world.later(500)
+  world.calm()
+  await until(world, async () => {
+    const { processes } = world.options
+    while (world.processes.size < processes && !world.disk?.isDead) world.startProcess()
+    return isDone(world, scenario, sources).catch((error: unknown) => {
+      // The broker may be away.
+      if (error instanceof DisconnectedError) return false
+      throw error
+    })
+  })
+  // Transactions that the dead have left open hide what came after them.
+  await world.later(transactionTimeoutMax + 2000)
+}
+
+async function feed(world: World, sources: readonly string[], random: SeededRandom): Promise<void> {
+  let id = 0
+  let timestamp = start
+  const chunks = 6 + random.below(6)
+  for (let chunk = 0; chunk < chunks; chunk++) {
+    for (const source of sources) {
+      const sent = Array.from({ length: 1 + random.below(12) }, async () => {
+        timestamp += random.below(120)
+        const value: Input = { id: ++id, other: keys[random.below(keys.length)]! }
+        // Some come late.
+        const at = timestamp - (random.chance(0.2) ? random.below(2500) : 0)
+        await world.sound.produce(source, value, {
+          key: keys[random.below(keys.length)]!,
+          timestamp: new Date(at),
+        })
+      })
+      await Promise.all(sent)
+    }
+    await world.later(random.below(400))
+  }
+}
+
+async function until(world: World, isTrue: () => Promise<boolean>): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    if (world.failures.length > 0) throw world.failures[0]
+    if (await isTrue()) return
+    if (tries > 3000) throw new Error('the application does not come to its end')
+    await world.later(100)
+  }
+}
+
+/** Everything that was read is committed, and so is what was made of it. */
+async function isDone(
+  world: World,
+  scenario: Scenario,
+  sources: readonly string[],
+): Promise<boolean> {
+  const repartition = repartitionOf(scenario)
+  const committed = await committedOffsets(world)
+  const topics = await world.sound.admin.listTopics()
+  for (const name of [...sources, ...(repartition ? [repartition] : [])]) {
+    if (!topics.some((one) => one.name === name)) return false
+    for (const records of await read(world, name)) {
+      const last = records.at(-1)
+      if (!last) continue
+      const at = committed.get(`${name}-${last.partition}`) ?? 0n
+      if (at <= last.offset) return false
+    }
+  }
+  return [...world.processes].some(({ running }) => running?.state === 'running')
+}
+
+async function committedOffsets(world: World): Promise<Map<string, bigint>> {
+  try {
+    const { partitions } = await world.sound.admin.describeGroup(app)
+    return new Map(partitions.map((one) => [`${one.topic}-${one.partition}`, one.committed ?? 0n]))
+  } catch {
+    return new Map()
+  }
+}
+
+/** By partition, what readers of committed records see. */
+async function read(world: World, name: string, isBinary = false): Promise<Seen[][]> {
+  const bytes = { name: 'latin1', serialize: latin1Bytes, deserialize: latin1Text }
+  const key = isBinary ? bytes : string
+  const typed = topic(name, { key, value: json() })
+  const seen: Seen[][] = [[], [], []]
+  for (const one of await readTopic(world.soundConnection, typed)) {
+    const { partition, offset, key, value, timestamp } = one
+    seen[partition]!.push({ partition, offset, key, value, timestampMs: timestamp.getTime() })
+  }
+  return seen
+}
+
+function latin1Text(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('latin1')
+}
+
+function latin1Bytes(text: string): Uint8Array {
+  return Buffer.from(text, 'latin1')
+}
+
+async function check(
+  world: World,
+  scenario: Scenario,
+  guarantee: 'exactly-once' | 'at-least-once',
+): Promise<void> {
+  const sources = scenario.sources === 'one' ? ['in'] : ['in', 'in2']
+  const inputs = await Promise.all(sources.map((name) => read(world, name)))
+  const repartition = repartitionOf(scenario)
+  const isExact = guarantee === 'exactly-once'
+  const all = inputs.flat(2)
+  if (repartition && isExact) checkRepartition(all, (await read(world, repartition)).flat())
+  const outputs = byKey(scenario, (await read(world, 'out')).flat())
+  if (!isExact) return checkAtLeastOnce(scenario, all, outputs)
+  const expected = isOrdered(scenario) ? expectedOf(scenario, inputs[0]!) : undefined
+  if (expected) expect(sorted(outputs)).toEqual(sorted(expected.outputs))
+  else checkInterleaved(scenario, inputs, outputs)
+  if (scenario.failures === 'deadLetter' && expected) {
+    const dead = (await read(world, 'dead')).flat().map(({ value }) => (value as Input).id)
+    expect(dead.sort((a, b) => a - b)).toEqual(expected.failed.sort((a, b) => a - b))
+  }
+  await checkStores(world, scenario, expected)
+}
+
+/** In a repartition each record is once at most; those that were handed over in memory are not. */
+function checkRepartition(inputs: readonly Seen[], behind: readonly Seen[]): void {
+  const ids = behind.map(({ value }) => (value as Input).id)
+  const wanted = inputs.map(({ value }) => (value as Input).id)
+  expect(ids.length).toBe(new Set(ids).size)
+  expect(wanted).toEqual(expect.arrayContaining(ids))
+}
+
+/** What comes of several partitions comes in an order that is not known before: each record once, those of a partition in order. */
+function checkInterleaved(
+  scenario: Scenario,
+  inputs: readonly Seen[][][],
+  outputs: Map<string, unknown[]>,
+): void {
+  const isFailing = (id: number) =>
+    expectedOf(scenario, [
+      [{ partition: 0, offset: 0n, key: '', value: { id, other: '' }, timestampMs: 0 }],
+    ]).outputs.size === 0
+  for (const key of keys) {
+    const list = outputs.get(key) ?? []
+    const ids =
+      scenario.state === 'none' ? (list as number[]) : list.map((total) => lastOf(total as string))
+    const every = new Set<number>()
+    for (const ofPartition of inputs.flat()) {
+      const wanted = ofPartition
+        .filter((one) => keyOf(scenario, one) === key)
+        .map(({ value }) => (value as Input).id)
+        .filter((id) => !isFailing(id))
+      expect(ids.filter((id) => wanted.includes(id))).toEqual(wanted)
+      for (const id of wanted) every.add(id)
+    }
+    expect(ids.filter((id) => !every.has(id))).toEqual([])
+    expect(ids.length).toBe(new Set(ids).size)
+    if (scenario.state === 'none') continue
+    list.forEach((total, n) => {
+      expect(total).toBe(ids.slice(0, n + 1).join(','))
+    })
+  }
+}
+
+function checkAtLeastOnce(
+  scenario: Scenario,
+  all: readonly Seen[],
+  outputs: Map<string, unknown[]>,
+): void {
+  if (scenario.state.startsWith('window')) return
+  for (const [key, wanted] of expectedOf(scenario, [all]).outputs) {
+    const found = outputs.get(key) ?? []
+    if (scenario.state === 'none') {
+      expect(new Set(found)).toEqual(new Set(wanted))
+      if (scenario.sources === 'one') expect(firstOnes(found)).toEqual(wanted)
+    } else {
+      const last = (found.at(-1) as string).split(',').map(Number)
+      for (const total of wanted) expect(last, key).toContain(lastOf(total as string))
+    }
+  }
+}
+
+/** Without repeats. A record that is repeated brings those behind it again. */
+function firstOnes(list: readonly unknown[]): unknown[] {
+  return [...new Set(list)]
+}
+
+/** How often it is looked whether a process has heard what became of its tasks; ten times in a second. */
+const looksMax = 300
+
+/** What the stores of all processes have. */
+function storedIn(world: World, scenario: Scenario): Map<string, unknown> {
+  const stored = new Map<string, unknown>()
+  for (const { running } of world.processes) {
+    for (const [key, value] of running!.store('totals').entries()) {
+      if (scenario.state === 'total') stored.set(key, value)
+      else {
+        const { key: of, start } = key as unknown as { key: string; start: Date }
+        stored.set(windowKey(of, start.getTime()), value)
+      }
+    }
+  }
+  return stored
+}
+
+async function checkStores(
+  world: World,
+  scenario: Scenario,
+  expected: Expected | undefined,
+): Promise<void> {
+  const changelog = changelogOf(scenario)
+  if (!changelog) return
+  const folded = new Map<string, unknown>()
+  for (const { key, value } of (await read(world, changelog, true)).flat()) {
+    const name = scenario.state === 'total' ? utf8(key!) : windowOf(key!)
+    if (value === null) folded.delete(name)
+    else folded.set(name, value)
+  }
+  let stored = new Map<string, unknown>()
+  let looks = 0
+  await until(world, () => {
+    const isRunning = [...world.processes].every(({ running }) => running?.state === 'running')
+    if (isRunning) stored = storedIn(world, scenario)
+    // One that was frozen hears a little later that its tasks have gone to others.
+    const isFresh = [...stored].every(([key, value]) => folded.get(key) === value)
+    return Promise.resolve(isRunning && (isFresh || ++looks > looksMax))
+  })
+  for (const [key, value] of stored) expect(folded.get(key), key).toEqual(value)
+  if (scenario.state === 'total') expect(sorted(stored)).toEqual(sorted(folded))
+  if (!expected) return
+  for (const [key, value] of stored) expect(value, key).toEqual(expected.totals.get(key))
+  if (scenario.state === 'total') expect(sorted(stored)).toEqual(sorted(expected.totals))
+}
+
+function utf8(latin1: string): string {
+  return Buffer.from(latin1, 'latin1').toString()
+}
+
+function windowOf(latin1: string): string {
+  const bytes = Buffer.from(latin1, 'latin1')
+  const at = bytes.length - 12
+  return windowKey(bytes.subarray(0, at).toString(), Number(bytes.readBigInt64BE(at)))
+}
+
+function byKey({ state }: Scenario, records: readonly Seen[]): Map<string, unknown[]> {
+  const lists = new Map<string, unknown[]>()
+  for (const { key, value } of records) {
+    const name = state.startsWith('window') ? nameOfWindow(key!) : key!
+    const list = lists.get(name)
+    if (list) list.push(value)
+    else lists.set(name, [value])
+  }
+  return lists
+}
+
+function nameOfWindow(key: string): string {
+  const { key: of, start } = JSON.parse(key) as { key: string; start: string | number }
+  return windowKey(of, new Date(start).getTime())
+}
+
+function sorted<T>(map: Map<string, T>): [string, T][] {
+  return [...map].sort(([a], [b]) => (a < b ? -1 : 1))
+}
+
+export { windowMs }

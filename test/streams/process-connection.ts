@@ -1,0 +1,161 @@
+/** A process's way to the broker: on it the process is killed, frozen and cut off. */
+import type { Connection, ExchangeOptions } from '../../src/connection/connection.ts'
+import type { EmbeddedConnection } from '../../src/connection/embedded.ts'
+import { DisconnectedError } from '../../src/core/errors.ts'
+import { within } from '../../src/core/within.ts'
+import type { Api } from '../../src/protocol/api.ts'
+import { offsetCommit } from '../../src/protocol/messages/generated/offset-commit.ts'
+import type { Happening, SimulatedProcess, World } from './simulated-world.ts'
+
+export class ProcessConnection implements Connection {
+  readonly url: string
+  readonly #world: World
+  readonly #process: SimulatedProcess
+  readonly #inner: EmbeddedConnection
+  /** Until when requests of an API stay on their way. */
+  readonly #holds = new Map<string, Promise<void>>()
+
+  constructor(world: World, process: SimulatedProcess, inner: EmbeddedConnection) {
+    this.url = inner.url
+    this.#world = world
+    this.#process = process
+    this.#inner = inner
+  }
+
+  async exchange<Q, R>(
+    api: Api<Q, R>,
+    request: Q | ((version: number) => Q),
+    options: ExchangeOptions = {},
+  ): Promise<R> {
+    if (this.#process.isDead) return never()
+    const what = this.#world.next(this.#process, api.name)
+    if (what) this.#begin(what)
+    const { frozen } = this.#process.runtime
+    const held = this.#holds.get(api.name)
+    if (frozen || held) {
+      const waiting = Promise.all([frozen, held]).then(() => undefined)
+      const { signal } = options
+      await within(this.#process.runtime, waiting, { signal })
+    }
+    const answer = await this.#exchange(api, request, options, what)
+    if (this.#process.runtime.frozen) await this.#process.runtime.frozen
+    return this.#process.isDead ? never() : answer
+  }
+
+  releaseLane(): void {
+    this.#inner.releaseLane()
+  }
+
+  close(): Promise<void> {
+    return this.#inner.close()
+  }
+
+  async #exchange<Q, R>(
+    api: Api<Q, R>,
+    request: Q | ((version: number) => Q),
+    options: ExchangeOptions,
+    what: Happening | undefined,
+  ): Promise<R> {
+    switch (what?.type) {
+      case 'kill':
+        if (what.isCarriedOut) this.#send(api, request, options).catch(() => undefined)
+        return never()
+      case 'not sent':
+        throw broken('failed')
+      case 'answer lost':
+        await this.#send(api, request, options)
+        throw broken('unknown')
+      case 'refuse':
+        return refusal(api.name, what.errorCode) as R
+      default:
+        return this.#process.isDead ? never() : this.#send(api, request, options)
+    }
+  }
+
+  #send<Q, R>(
+    api: Api<Q, R>,
+    request: Q | ((version: number) => Q),
+    options: ExchangeOptions,
+  ): Promise<R> {
+    if (!this.#world.options.offsetsOutside || api.name !== 'TxnOffsetCommit') {
+      return this.#inner.exchange(api, request, options)
+    }
+    return this.#commitOutside(request) as Promise<R>
+  }
+
+  /** The offsets of a TxnOffsetCommit, committed by themselves. */
+  async #commitOutside(request: unknown): Promise<unknown> {
+    const { groupId, generationId, memberId, topics } = (
+      typeof request === 'function' ? request(5) : request
+    ) as { groupId: string; generationId: number; memberId: string; topics: object[] }
+    const answer = await this.#inner.exchange(
+      offsetCommit,
+      {
+        groupId,
+        generationIdOrMemberEpoch: generationId,
+        memberId,
+        groupInstanceId: null,
+        retentionTimeMs: -1n,
+        topics,
+      } as never,
+      { maxVersion: 8 },
+    )
+    return answer
+  }
+
+  #begin(what: Happening): void {
+    if (what.type === 'freeze') this.#process.runtime.freeze(what.forMs)
+    if (what.type !== 'hold') return
+    const held = this.#world.later(what.forMs)
+    for (const api of what.apis) {
+      this.#holds.set(api, held)
+      void held.then(() => {
+        if (this.#holds.get(api) === held) this.#holds.delete(api)
+      })
+    }
+  }
+}
+
+function never<T>(): Promise<T> {
+  return new Promise(() => undefined)
+}
+
+function broken(outcome: 'failed' | 'unknown'): DisconnectedError {
+  return new DisconnectedError('the connection broke', {
+    code: 'NETWORK_EXCEPTION',
+    retriable: true,
+    outcome,
+  })
+}
+
+/** Of APIs with one error code at the top. */
+export const refusable: readonly string[] = [
+  'InitProducerId',
+  'EndTxn',
+  'JoinGroup',
+  'SyncGroup',
+  'Heartbeat',
+]
+
+function refusal(api: string, errorCode: number): object {
+  const common = { errorCode, throttleTimeMs: 0, unknownTaggedFields: undefined }
+  switch (api) {
+    case 'InitProducerId':
+      return { ...common, producerId: -1n, producerEpoch: -1 }
+    case 'EndTxn':
+      return { ...common, producerId: -1n, producerEpoch: -1 }
+    case 'JoinGroup':
+      return {
+        ...common,
+        memberId: '',
+        generationId: -1,
+        leader: '',
+        members: [],
+        protocolName: '',
+      }
+    case 'SyncGroup':
+      return { ...common, assignment: new Uint8Array(0) }
+    default:
+      return common
+  }
+}

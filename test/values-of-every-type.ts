@@ -1,0 +1,21 @@
+/** One value of each type that a program may give by mistake, for tests of what refuses them. */
+export const valuesOfEveryType: readonly unknown[] = [
+  null,
+  true,
+  -1,
+  1.5,
+  Number.NaN,
+  5n,
+  '',
+  'a word',
+  Symbol('s'),
+  [],
+  [5],
+  {},
+  { unknown: 1 },
+  new Map([['a', 1]]),
+  new Date(0),
+  Promise.resolve(5),
+  new Uint8Array(1),
+  function named() {},
+]
