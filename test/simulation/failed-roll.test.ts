@@ -13,6 +13,7 @@ import { SimulatedRuntime } from './simulated-runtime.ts'
 const place = { topic: 'orders', partition: 0 }
 const settings = { 'segment.bytes': '1024', 'retention.ms': '-1' }
 const secondSegment = /^open orders-0\/0{17}\d{3}\.log$/
+const secondSegmentFile = /^orders-0\/0{19}4\.log$/
 const checkpointWritten = /^rename recovery-point/
 const flushedMs = 120_000
 const images = 40
@@ -32,6 +33,7 @@ async function produceAround(
   disk: SimulatedDisk,
   runtime: SimulatedRuntime,
   client: BrokerClient,
+  failedRemovals: number,
 ): Promise<number> {
   expect(await client.createTopic(place.topic, 1, settings)).toMatchObject({ error: 'NONE' })
   let stored = 0
@@ -40,9 +42,15 @@ async function produceAround(
       error: 'NONE',
     })
   disk.failNext('write', /^orders-0\/.*index$/, 'STORAGE_FULL')
+  for (let i = 0; i < failedRemovals; i++) disk.failNext('remove', secondSegmentFile, 'STORAGE_IO')
   const refused = await client.produce(place, batchNumber(stored, 700), -1)
   expect(refused?.error).not.toBe('NONE')
   expect(disk.trace.some((call) => secondSegment.test(call))).toBe(true)
+  for (let i = 1; i < failedRemovals; i++) {
+    const again = await client.produce(place, batchNumber(stored, 1), -1)
+    expect(again).toMatchObject({ error: 'KAFKA_STORAGE_ERROR' })
+    expect(await client.offsetAt(place, -1n)).toBe(BigInt(stored))
+  }
   expect(await client.produce(place, batchNumber(stored, 1), -1)).toMatchObject({ error: 'NONE' })
   // How far each partition is stored is written down now and then.
   await new Promise<void>((resolve) => void runtime.setTimer(flushedMs, resolve))
@@ -71,19 +79,26 @@ async function valuesOn(disk: SimulatedDisk, random: SeededRandom): Promise<(num
   return values
 }
 
-test.each([
-  { name: 'at once', isClosed: false },
-  { name: 'after a clean stop', isClosed: true },
-])(
-  'what follows a segment that could not be begun is there when the power fails $name',
-  async ({ isClosed }) => {
+const cases = [0, 1, 3].flatMap((failedRemovals) => [
+  { name: 'at once', isClosed: false, failedRemovals },
+  { name: 'after a clean stop', isClosed: true, failedRemovals },
+])
+
+test.each(cases)(
+  'what follows a segment that could not be begun is there when the power fails $name; failed removals: $failedRemovals',
+  async ({ isClosed, failedRemovals }) => {
     for (let seed = 1; seed <= images; seed++) {
       const random = new SeededRandom(seed)
       const disk = new SimulatedDisk({ random })
       const runtime = new SimulatedRuntime({ random })
       const work = async () => {
         const broker = await Broker.open({ fileSystem: disk, runtime, config: { diskReserve } })
-        const stored = await produceAround(disk, runtime, new BrokerClient(broker, disk, failTest))
+        const stored = await produceAround(
+          disk,
+          runtime,
+          new BrokerClient(broker, disk, failTest),
+          failedRemovals,
+        )
         if (isClosed) await broker.close()
         return stored
       }

@@ -77,6 +77,8 @@ export class SimulatedDisk implements FileSystem {
   calls = 0
   /** The calls so far, for golden files that show the order of syncs: `sync` begins one, `synced` ends it. */
   readonly trace: string[] = []
+  /** Files whose sync failed: the log that such a file belongs to is offline until a restart. */
+  readonly failedSyncs: string[] = []
   /** Bytes the disk holds at most, over all files. */
   capacityBytes = Number.POSITIVE_INFINITY
   /** Before each call that counts, when the disk is as a loss of power at that moment would find it. */
@@ -425,6 +427,7 @@ export class SimulatedDisk implements FileSystem {
     const failure = this.#toldFailure('sync', path)
     if (failure) {
       applySurviving(node.durable, changes, this.#random)
+      this.failedSyncs.push(path)
       throw failure
     }
     for (const change of changes) node.durable.apply(change)

@@ -86,6 +86,8 @@ export class AppendPath {
   #endOffset: bigint
   /** What stands beside the log is as it was when the log ended here; undefined: not known. */
   #savedTo: bigint | undefined
+  /** A segment that could not be begun and is still there: it begins where the log ends. */
+  #unremoved: Segment | undefined
   #firstOpen: bigint | undefined
   #ending: EndingTransaction[] = []
 
@@ -129,6 +131,7 @@ export class AppendPath {
     const original = origin === 'client' ? producers.check(batches[0]!) : undefined
     if (original) return { ...original, logAppendTime: -1, duplicate: true }
     reserve?.admit(records.length, origin === 'client')
+    this.#removeUnbegun()
     const nowMs = runtime.now()
     const stamps = config.messageTimestampType === 'LogAppendTime'
     const headers = this.#assignOffsets(records, batches, stamps ? nowMs : undefined)
@@ -186,6 +189,7 @@ export class AppendPath {
     const { fileSystem, runtime, folder, condition, segments, commit } = this.#parts
     const finished = segments.active
     if (finished.isEmpty) return
+    this.#removeUnbegun()
     const { indexIntervalBytes } = this.#parts.config()
     const next = Segment.create(fileSystem, folder, this.#endOffset, indexIntervalBytes)
     try {
@@ -212,11 +216,23 @@ export class AppendPath {
    * after a loss of power: what is appended next is acknowledged only when the removal is on stable storage too.
    */
   #takeBack(next: Segment): void {
+    this.#unremoved = next
     try {
-      next.remove()
+      this.#removeUnbegun()
     } catch (error) {
-      this.#parts.condition.goOffline(error)
+      const { runtime, condition } = this.#parts
+      runtime.logger.warn(
+        { err: error, log: condition.name },
+        'a segment that could not be begun could not be removed; the next append tries again',
+      )
     }
+  }
+
+  /** Throws `StorageError` when it cannot: then nothing may be appended. */
+  #removeUnbegun(): void {
+    if (!this.#unremoved) return
+    this.#unremoved.remove()
+    this.#unremoved = undefined
     this.#parts.commit.folderChanged()
   }
 
