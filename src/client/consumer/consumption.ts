@@ -152,7 +152,7 @@ export class Consumption<V, K>
       return this.#goesOn()
     }
     this.handled()
-    this.#fetcher.pump()
+    this.#fetcher.taken()
     while (!this.#hasNews && this.#goesOn()) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve
@@ -296,7 +296,7 @@ export class Consumption<V, K>
     this.#recordsThisTurn++
     partition.consumed.value++
     partition.delivered(record as ConsumerRecord)
-    if (partition.bufferedAnswers === 1) this.#fetcher.pump()
+    if (partition.bufferedAnswers === 1) this.#fetcher.taken()
     return record
   }
 

@@ -64,6 +64,10 @@ export class Fetcher {
   #timer: Timer | undefined
   #timerDueAt = Number.POSITIVE_INFINITY
   #pumpScheduled = false
+  /** Nodes that lead partitions, as of the last look at all of them. */
+  #leaders = new Set<number>()
+  /** All of them had a place, a leader, and nothing to wait for but that leader's answer. */
+  #isSettled = false
   #closed = false
 
   constructor(
@@ -98,7 +102,12 @@ export class Fetcher {
     this.pump()
   }
 
-  /** Fetches what is missing; called whenever something was read or has changed. */
+  /** Something was read: there may be room for more, which can be asked for once a node is free. */
+  taken(): void {
+    if (!this.#isSettled || this.#fetches.size < this.#leaders.size) this.pump()
+  }
+
+  /** Looks at all partitions and fetches what is missing; called whenever something has changed. */
   pump(): void {
     if (this.#pumpScheduled || this.#closed) return
     this.#pumpScheduled = true
@@ -124,12 +133,15 @@ export class Fetcher {
     const leftOut: PartitionConsumption[] = []
     const placeless: PartitionConsumption[] = []
     let dueAt = Number.POSITIVE_INFINITY
+    this.#leaders = new Set()
+    this.#isSettled = true
     for (const partition of this.#partitions) {
       if (partition.isRevoking) continue
       const isIdle = partition.isPaused || partition.isHeld
       if (partition.fetchOffset === undefined) {
         if (now < partition.retryAt) dueAt = Math.min(dueAt, partition.retryAt)
         else if (!partition.isFetching) placeless.push(partition)
+        this.#isSettled = false
         if (!isIdle) leftOut.push(partition)
         continue
       }
@@ -137,6 +149,8 @@ export class Fetcher {
       const { bufferedAnswers } = partition
       const isWanted = bufferedAnswers === 0 || (bufferedAnswers === 1 && roomBytes > 0)
       const leaderId = this.#cluster.leaderOf(partition.topic, partition.partition)
+      if (leaderId === undefined || now < partition.retryAt) this.#isSettled = false
+      else this.#leaders.add(leaderId)
       const mayBeFetched = isWanted && !partition.isFetching
       if (now < partition.retryAt) dueAt = Math.min(dueAt, partition.retryAt)
       else if (mayBeFetched && leaderId !== undefined) {
@@ -237,15 +251,12 @@ export class Fetcher {
         timeoutMs: maxWaitMs + this.#cluster.config.timeout,
       })
       if (response.errorCode !== 0) throw errorFrom(response.errorCode)
+      const names = new Map([...ids].map(([topic, id]) => [id, topic]))
+      const places = new Map(partitions.map((one) => [`${one.topic}-${one.partition}`, one]))
       for (const answer of response.responses) {
+        const topic = answer.topic === '' ? names.get(answer.topicId) : answer.topic
         for (const data of answer.partitions) {
-          const partition = partitions.find(
-            (candidate) =>
-              candidate.partition === data.partitionIndex &&
-              (answer.topic === ''
-                ? ids.get(candidate.topic) === answer.topicId
-                : candidate.topic === answer.topic),
-          )
+          const partition = places.get(`${topic}-${data.partitionIndex}`)
           if (partition && partition.fetchOffset === asked.get(partition)) {
             const count = await this.#take(partition, data)
             polled?.count(partition.topic, count)
