@@ -18,7 +18,7 @@ import type { ResolvedConsumerConfig } from '../../client/consumer/consumer-conf
 import { GroupMember } from '../../client/consumer/group-member.ts'
 import type { Membership } from '../../client/consumer/partition-consumption.ts'
 import { Patience } from '../../client/consumer/patience.ts'
-import type { PartitionOffset } from '../../client/transaction/transaction-session.ts'
+import type { PartitionOffset } from '../../client/transaction/offset-commits.ts'
 import { backoffDelay, delay } from '../../core/backoff.ts'
 import { AbortedError, KafkaError } from '../../core/errors.ts'
 import { nextTurn } from '../../core/turn.ts'
