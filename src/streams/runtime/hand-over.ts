@@ -22,11 +22,14 @@ export interface Holding {
   readonly opening: number
 }
 
+/** How long records wait while it is asked, milliseconds. */
+const askMs = 1000
+
 export class HandOver {
   readonly #cluster: Cluster
   readonly #holding: () => Holding
   readonly #inputs = new Map<string, TaskInput[]>()
-  /** Tasks have come since it was asked whether the topics in between are empty. */
+  /** Tasks have come since it was last asked whether the topics in between are empty. */
   #mayAsk = true
   /** Records without a key go round. */
   #next = 0
@@ -54,11 +57,13 @@ export class HandOver {
     if (tasks.length < plan.tasks.length || opening > 0) return
     if (tasks.some((task) => task.isDirty)) return
     const inputs = internalInputs(tasks)
-    if (inputs.every(({ isEmpty }) => isEmpty) || (await this.#areEmpty(inputs))) {
-      // What was asked meanwhile may have changed the tasks.
-      const now = this.#holding()
-      if (tasks === now.tasks) this.#begin(now.plan, tasks)
-    }
+    // An application that begins need not wait until it has read nothing.
+    if (!this.#mayAsk && !inputs.every(({ isEmpty }) => isEmpty)) return
+    this.#mayAsk = false
+    if (!(await this.#areEmpty(inputs))) return
+    // What came meanwhile may have changed the tasks.
+    const now = this.#holding()
+    if (tasks === now.tasks) this.#begin(now.plan, tasks)
   }
 
   tasksCame(): void {
@@ -103,15 +108,18 @@ export class HandOver {
     }
   }
 
-  /** Asks once, so that an application that begins need not wait until it has read nothing. */
+  /**
+   * Only the broker knows: what this process, or one before it, has committed a moment ago may not have been fetched, and what is
+   * handed over would overtake it.
+   */
   async #areEmpty(inputs: readonly TaskInput[]): Promise<boolean> {
-    if (!this.#mayAsk) return false
-    this.#mayAsk = false
-    const options = { isolation: 'read_uncommitted', create: false } as const
+    const limits = { timeoutMs: askMs }
+    const options = { isolation: 'read_uncommitted', create: false, limits } as const
     const looked = lookUpOffsets(this.#cluster, inputs, Offset.latest, options)
-    // What cannot be asked now is seen once it has been read to its end.
+    // What cannot be asked now is asked again.
     const ends = await looked.catch(() => undefined)
-    return ends?.every((end, i) => end === (inputs[i]!.committed ?? 0n)) ?? false
+    if (!ends) return false
+    return ends.map((end, i) => inputs[i]!.endsAt(end)).every(Boolean)
   }
 }
 
