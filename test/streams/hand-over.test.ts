@@ -21,9 +21,13 @@ let client: BaseClient
 let reader: PartitionReader
 let input: TaskInput
 let handOver: HandOver
+let runtime: ManualRuntime
+/** Reads what others write. */
+const upper = { inputs: [{ isInternal: false }], isDirty: false } as unknown as RunningTask
+let lower: RunningTask
 
 beforeEach(async () => {
-  const runtime = new ManualRuntime()
+  runtime = new ManualRuntime()
   const embedded = new EmbeddedConnection('memory:', 'test', runtime, () =>
     Broker.open({ fileSystem: createMemoryFileSystem(), runtime }),
   )
@@ -37,8 +41,9 @@ beforeEach(async () => {
   reader = new PartitionReader(cluster, resolveConsumerConfig({}), events)
   const [consumption] = reader.add([{ topic: 'between', partition: 0, from: 0n }])
   input = new TaskInput(consumption!, { committed: 0n, isInternal: true })
-  const tasks = [{ inputs: [input], isDirty: false }] as unknown as RunningTask[]
-  const plan = { hasInternal: true, tasks: [{}], partitionsOf: () => 1 } as unknown as Plan
+  lower = { inputs: [input], isDirty: false } as unknown as RunningTask
+  const tasks = [upper, lower]
+  const plan = { hasInternal: true, tasks: [{}, {}], partitionsOf: () => 1 } as unknown as Plan
   handOver = new HandOver(cluster, () => ({ plan, tasks, opening: 0 }))
   await handOver.consider()
   expect(handOver.isOn).toBe(false)
@@ -82,4 +87,22 @@ test('not while there is a record that has not been fetched', async () => {
   expect(input.head).toBeUndefined()
   await handOver.consider()
   expect(handOver.isOn).toBe(true)
+})
+
+test('and tasks that would write more rest until then, but not for long', async () => {
+  expect([upper, lower].map((task) => handOver.rests(task))).toEqual([true, false])
+  await untilThereIsOne()
+  input.shift()
+  expect(input.head).toBeUndefined()
+  await handOver.consider()
+  expect(handOver.isOn).toBe(true)
+  expect(handOver.rests(upper)).toBe(false)
+
+  handOver.end()
+  input.rewind()
+  handOver.tasksCame()
+  await handOver.consider()
+  expect(handOver.rests(upper)).toBe(true)
+  runtime.advance(1000)
+  expect([handOver.rests(upper), handOver.restsFor()]).toEqual([false, 0])
 })

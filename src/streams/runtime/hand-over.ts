@@ -24,6 +24,8 @@ export interface Holding {
 
 /** How long records wait while it is asked, milliseconds. */
 const askMs = 1000
+/** How long tasks may rest so that what is in between comes to an end, milliseconds. */
+const restMs = 1000
 
 export class HandOver {
   readonly #cluster: Cluster
@@ -31,6 +33,8 @@ export class HandOver {
   readonly #inputs = new Map<string, TaskInput[]>()
   /** Tasks have come since it was last asked whether the topics in between are empty. */
   #mayAsk = true
+  /** Until when tasks rest, monotonic milliseconds. */
+  #restsUntil = 0
   /** Records without a key go round. */
   #next = 0
 
@@ -58,12 +62,32 @@ export class HandOver {
     if (tasks.some((task) => task.isDirty)) return
     const inputs = internalInputs(tasks)
     // An application that begins need not wait until it has read nothing.
-    if (!this.#mayAsk && !inputs.every(({ isEmpty }) => isEmpty)) return
+    const isFirst = this.#mayAsk
+    if (!isFirst && !inputs.every(({ isEmpty }) => isEmpty)) return
     this.#mayAsk = false
-    if (!(await this.#areEmpty(inputs))) return
+    if (!(await this.#areEmpty(inputs))) {
+      if (isFirst) this.#restsUntil = this.#now() + restMs
+      return
+    }
     // What came meanwhile may have changed the tasks.
     const now = this.#holding()
     if (tasks === now.tasks) this.#begin(now.plan, tasks)
+  }
+
+  /**
+   * Whether a task takes nothing for a moment: what it would write between the tasks would keep them from ever coming to the
+   * end of that, where records come without a pause.
+   */
+  rests({ inputs }: RunningTask): boolean {
+    return this.restsFor() > 0 && !inputs.some(({ isInternal }) => isInternal)
+  }
+
+  /** For how many milliseconds more; 0 when none rests. */
+  restsFor(): number {
+    if (this.isOn || this.#restsUntil === 0) return 0
+    const leftMs = Math.max(0, this.#restsUntil - this.#now())
+    if (leftMs === 0) this.#restsUntil = 0
+    return leftMs
   }
 
   tasksCame(): void {
@@ -79,6 +103,7 @@ export class HandOver {
   }
 
   end(): void {
+    this.#restsUntil = 0
     this.#inputs.clear()
   }
 
@@ -88,6 +113,10 @@ export class HandOver {
     if (!ofTopic) return false
     ofTopic[this.#partitionOf(output, ofTopic.length)]!.hand(new HandedRecord(output))
     return true
+  }
+
+  #now(): number {
+    return this.#cluster.runtime.monotonicNow()
   }
 
   /** The one that a producer would send it to. */

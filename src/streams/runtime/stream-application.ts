@@ -376,6 +376,7 @@ export class StreamApplication implements Runner {
     let count = 0
     if (this.#handOver.willBegin()) return count
     for (const task of this.#tasks) {
+      if (this.#handOver.rests(task)) continue
       const ran = task.run(runtime, runtime.monotonicNow() + sliceMs)
       count += typeof ran === 'number' ? ran : await ran
       if (this.#turns.waiting > 0 || this.#isTorn) break
@@ -738,6 +739,7 @@ export class StreamApplication implements Runner {
     const waitMs = () =>
       Math.min(
         this.#commitDueAt - runtime.monotonicNow(),
+        this.#handOver.restsFor() || Number.POSITIVE_INFINITY,
         ...this.#tasks.map((task) => Math.min(task.dueIn(runtime), task.resumesIn(runtime))),
       )
     await this.#news.wait(waitMs, () => this.#reader.pump())
