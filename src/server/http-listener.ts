@@ -36,7 +36,7 @@ export interface HttpListenerOptions {
 
 interface Unanswered {
   count: number
-  newest: IncomingMessage
+  newest: IncomingMessage | undefined
 }
 
 /** Requests that one connection may send before the first is answered. */
@@ -49,10 +49,9 @@ export class HttpListener implements Door {
   readonly kind = 'http'
   readonly #options: HttpListenerOptions
   readonly #server: Server
-  readonly #sockets = new Set<Socket>()
+  /** What each has not been answered yet. Requests change what is kept of a socket, never the map itself: see `StallClock`. */
+  readonly #sockets = new Map<Socket, Unanswered>()
   readonly #bytes: SocketBytes
-  /** Those with requests that are not answered yet. */
-  readonly #busy = new Map<Socket, Unanswered>()
   /** Nothing that still comes of them can be read. */
   readonly #broken = new WeakSet<Socket>()
   #port: number
@@ -124,7 +123,7 @@ export class HttpListener implements Door {
 
   /** Also those that never asked anything, which Node does not count as idle. */
   #closeIdle(): void {
-    for (const socket of this.#sockets) if (!this.#busy.has(socket)) socket.destroy()
+    for (const [socket, { count }] of this.#sockets) if (count === 0) socket.destroy()
   }
 
   #createServer(): Server {
@@ -178,17 +177,14 @@ export class HttpListener implements Door {
     return (message, response) => {
       if (this.#isFinishing) response.setHeader('connection', 'close')
       const { socket } = message
-      const unanswered = this.#busy.get(socket)
-      if (!unanswered) this.#busy.set(socket, { count: 1, newest: message })
-      else {
-        unanswered.newest = message
-        if (++unanswered.count > unansweredMax) return void socket.destroy()
-      }
+      const unanswered = this.#sockets.get(socket)
+      // One that was turned away, or is gone.
+      if (!unanswered) return void socket.destroy()
+      unanswered.newest = message
+      if (++unanswered.count > unansweredMax) return void socket.destroy()
       response.on('close', () => {
-        const { count } = this.#busy.get(socket) ?? { count: 0 }
-        if (count > 1) this.#busy.get(socket)!.count--
-        if (count !== 1) return
-        this.#busy.delete(socket)
+        if (--unanswered.count > 0) return
+        unanswered.newest = undefined
         this.#bytes.count(socket)
         // A connection that was kept for more is of no use once it has its answer.
         if (this.#isFinishing || this.#broken.has(socket)) socket.destroySoon()
@@ -210,11 +206,10 @@ export class HttpListener implements Door {
       return
     }
     metrics.accepted.value++
-    this.#sockets.add(socket)
+    this.#sockets.set(socket, { count: 0, newest: undefined })
     socket.on('close', () => {
       this.#bytes.count(socket)
       this.#sockets.delete(socket)
-      this.#busy.delete(socket)
     })
   }
 
@@ -230,7 +225,7 @@ export class HttpListener implements Door {
       return
     }
     // What stands behind a whole request is no reason to say of that that it could not be read: it has its answer first.
-    if (this.#busy.get(socket)?.newest.complete) {
+    if (this.#sockets.get(socket)?.newest?.complete) {
       this.#broken.add(socket)
       return
     }
