@@ -270,12 +270,9 @@ export class HttpApi {
     }
   }
 
-  /** Over when the caller is gone, when its key is no longer good, and when the service closes. */
+  /** Over when the caller is gone, and when its key is no longer good. */
   #lifeOf(request: HttpRequest, session: Session, requestId: string): Life {
-    const { guard } = this.#options
-    return new Life(request, session, requestId, (onEnd) =>
-      guard ? this.#authentication.watch(session, onEnd) : undefined,
-    )
+    return new Life(request, session, requestId, this.#options.guard && this.#authentication)
   }
 
   /** The service itself, which keeps what it must remember in a topic of its own. */
@@ -396,7 +393,8 @@ class Life {
   readonly #request: HttpRequest
   readonly #session: Session
   readonly #requestId: string
-  readonly #watch: (onEnd: () => void) => (() => void) | undefined
+  /** Where there are keys: their rights end, and somebody writes down what was done for which request. */
+  readonly #authentication: Authentication | undefined
   #signal: AbortSignal | undefined
   #letGo: (() => void) | undefined
 
@@ -404,27 +402,27 @@ class Life {
     request: HttpRequest,
     session: Session,
     requestId: string,
-    watch: (onEnd: () => void) => (() => void) | undefined,
+    authentication: Authentication | undefined,
   ) {
     this.#request = request
     this.#session = session
     this.#requestId = requestId
-    this.#watch = watch
-    session.began(requestId)
+    this.#authentication = authentication
+    if (authentication) session.began(requestId)
   }
 
   get signal(): AbortSignal {
+    if (!this.#authentication) return this.#request.signal
     if (!this.#signal) {
       const revoked = new AbortController()
-      this.#letGo = this.#watch(() => revoked.abort())
-      const { signal } = this.#request
-      this.#signal = this.#letGo ? AbortSignal.any([signal, revoked.signal]) : signal
+      this.#letGo = this.#authentication.watch(this.#session, () => revoked.abort())
+      this.#signal = AbortSignal.any([this.#request.signal, revoked.signal])
     }
     return this.#signal
   }
 
   end(): void {
-    this.#session.done(this.#requestId)
+    if (this.#authentication) this.#session.done(this.#requestId)
     this.#letGo?.()
   }
 }
