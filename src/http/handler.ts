@@ -266,7 +266,12 @@ export class HttpApi {
       return isStream(reply.body) ? { ...reply, body: until(reply.body, () => life.end()) } : reply
     } catch (error) {
       life.end()
-      throw error
+      throw isAborted(error) && session.endReason !== undefined
+        ? new HttpError(401, `The session has ended: ${session.endReason}`, {
+            code: 'SASL_AUTHENTICATION_FAILED',
+            outcome: error.outcome,
+          })
+        : error
     }
   }
 
@@ -425,6 +430,10 @@ class Life {
     if (this.#authentication) this.#session.done(this.#requestId)
     this.#letGo?.()
   }
+}
+
+function isAborted(error: unknown): error is KafkaError {
+  return error instanceof KafkaError && error.code === 'ABORTED'
 }
 
 function contextOf(session: Session): RequestContext {

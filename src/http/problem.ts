@@ -36,7 +36,7 @@ export function problemReply(error: unknown, requestId: string): HttpReply {
     known?.message ?? 'The request failed in a way that was not expected; the log says more'
   const problem = {
     type: 'about:blank',
-    title: titles[status] ?? 'Error',
+    title: titleOf(status),
     status,
     detail,
     code,
@@ -58,6 +58,11 @@ export function problemReply(error: unknown, requestId: string): HttpReply {
       typeof one === 'bigint' ? String(one) : one,
     ),
   }
+}
+
+/** The phrase of a status. */
+export function titleOf(status: number): string {
+  return titles[status] ?? 'Error'
 }
 
 /** What an error says about one record of several. */
@@ -147,9 +152,11 @@ const titles: { readonly [status: number]: string } = {
   414: 'URI Too Long',
   415: 'Unsupported Media Type',
   416: 'Range Not Satisfiable',
+  417: 'Expectation Failed',
   421: 'Misdirected Request',
   422: 'Unprocessable Content',
   429: 'Too Many Requests',
+  431: 'Request Header Fields Too Large',
   500: 'Internal Server Error',
   501: 'Not Implemented',
   502: 'Bad Gateway',

@@ -8,7 +8,7 @@ import type { Runtime, Timer } from '../core/runtime.ts'
 import type { HttpApi } from '../http/handler.ts'
 import type { ResolvedHttpConfig } from '../http/http-config.ts'
 import { answerNode, type HeldAnswer, type NodeAdapterOptions } from '../http/node-adapter.ts'
-import { problemReply } from '../http/problem.ts'
+import { HttpError, problemReply, titleOf } from '../http/problem.ts'
 import { StallClock } from '../http/stall-clock.ts'
 import type { Door } from './door.ts'
 import { cannotListen } from './kafka-listener.ts'
@@ -141,6 +141,8 @@ export class HttpListener implements Door {
       // A header that is there twice is seen to be: two hosts are none of ours, two keys are no key.
       joinDuplicateHeaders: true,
       insecureHTTPParser: false,
+      // We tell of it ourselves, as of every other mistake.
+      requireHostHeader: false,
     }
     const answer = this.#answerer()
     const server = tls
@@ -151,6 +153,13 @@ export class HttpListener implements Door {
       : createServer(options, answer)
     // A route asks for the body when it wants it; until then nobody is told to send.
     server.on('checkContinue', answer)
+    server.on('checkExpectation', (_message, response: ServerResponse) =>
+      this.#refuseRequest(
+        response,
+        417,
+        "The only expectation that is known here is '100-continue'",
+      ),
+    )
     server.on(tls ? 'secureConnection' : 'connection', (socket: Socket) => this.#accepted(socket))
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) =>
       this.#refuse(error, socket),
@@ -175,6 +184,8 @@ export class HttpListener implements Door {
     }
     const handle = (request: Parameters<HttpApi['handle']>[0]) => api.handle(request)
     return (message, response) => {
+      if (message.httpVersion === '1.1' && message.headers.host === undefined)
+        return this.#refuseRequest(response, 400, 'The request names no host')
       if (this.#isFinishing) response.setHeader('connection', 'close')
       const { socket } = message
       const unanswered = this.#sockets.get(socket)
@@ -229,17 +240,22 @@ export class HttpListener implements Door {
       this.#broken.add(socket)
       return
     }
-    const refused = refusals[error.code ?? ''] ?? {
-      status: 400,
-      reason: 'Bad Request',
-      detail: 'This is no HTTP/1.1 request',
-    }
-    const problem = new KafkaError(refused.detail, { code: 'INVALID_REQUEST' })
-    const { body } = problemReply(problem, runtime.uuid())
-    const said = String(body).replace('"status":400', `"status":${refused.status}`)
+    const [status, detail] = refusals[error.code ?? ''] ?? [400, 'This is no HTTP/1.1 request']
+    const body = this.#problem(status, detail)
     socket.end(
-      `HTTP/1.1 ${refused.status} ${refused.reason}\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(said)}\r\nConnection: close\r\n\r\n${said}`,
+      `HTTP/1.1 ${status} ${titleOf(status)}\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
     )
+  }
+
+  /** A request that the API does not see. */
+  #refuseRequest(response: ServerResponse, status: number, detail: string): void {
+    const headers = { 'content-type': 'application/problem+json', connection: 'close' }
+    response.writeHead(status, headers).end(this.#problem(status, detail))
+  }
+
+  #problem(status: number, detail: string): string {
+    const problem = new HttpError(status, detail, { code: 'INVALID_REQUEST' })
+    return String(problemReply(problem, this.#options.runtime.uuid()).body)
   }
 
   #listen(): Promise<void> {
@@ -260,23 +276,9 @@ export class HttpListener implements Door {
   }
 }
 
-const refusals: {
-  readonly [code: string]: {
-    readonly status: number
-    readonly reason: string
-    readonly detail: string
-  }
-} = {
-  HPE_HEADER_OVERFLOW: {
-    status: 431,
-    reason: 'Request Header Fields Too Large',
-    detail: `The headers are longer than ${headerBytesMax} bytes`,
-  },
-  ERR_HTTP_REQUEST_TIMEOUT: {
-    status: 408,
-    reason: 'Request Timeout',
-    detail: 'The headers of the request took too long',
-  },
+const refusals: { readonly [code: string]: readonly [status: number, detail: string] } = {
+  HPE_HEADER_OVERFLOW: [431, `The headers are longer than ${headerBytesMax} bytes`],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'The headers of the request took too long'],
 }
 
 /** What is sent is counted, never waited for: it is there already. */

@@ -12,7 +12,6 @@ import { KafkaError, OffsetOutOfRangeError } from '../../core/errors.ts'
 import { HttpError } from '../problem.ts'
 import type { ReadRecord } from '../records/record-json.ts'
 import { RecordReader } from '../records/record-reader.ts'
-import { offsetOf } from '../records/starting-place.ts'
 import type { Services } from '../services.ts'
 import type { StateLog, StateTurn } from '../state-log.ts'
 import { asDeadLetter } from './dead-letter.ts'
@@ -28,7 +27,7 @@ export interface PullRequest {
   readonly waitMs: number
   readonly leaseMs: number
   /** Where a group without offsets begins. */
-  readonly from: string
+  readonly from: Offset
   readonly deadLetter: { readonly topic: string; readonly after: number } | undefined
   readonly signal: AbortSignal
 }
@@ -252,7 +251,7 @@ export class GroupPulls {
     )
     if (fresh.length === 0) return false
     const committed = await committedOf(cluster, group)
-    const found = await lookUpOffsets(cluster, fresh, offsetOf(from, this.#services.runtime), {
+    const found = await lookUpOffsets(cluster, fresh, from, {
       ...{ isolation: 'read_committed', create: false },
     })
     fresh.forEach(({ topic, partition }, i) => {
