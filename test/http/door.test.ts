@@ -1,6 +1,7 @@
 /** The door: routes, hosts, origins, bodies that stop, clients that leave, clusters that are down; and what is told of all that. */
 import { connect, createServer as createTcpServer } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Client as FetchClient } from '../../src/entry/client-over-http.ts'
 import { Client } from '../../src/index.ts'
 import { createHttpHandler } from '../../src/server/http.ts'
 import { createServer } from '../../src/server/server.ts'
@@ -266,7 +267,10 @@ describe('frames', () => {
   })
 })
 
-describe('an HTTP client of Kafka', () => {
+describe.each([
+  ['by node:http', Client],
+  ['by fetch', FetchClient],
+] as const)('an HTTP client of Kafka, %s', (way, Client) => {
   test.each<[string, string, RegExp]>([
     ['a key in the URL', 'http://user:secret@localhost:1', /apiKey/],
     ['a query', 'http://localhost:1/?a', /without '\?'/],
@@ -289,8 +293,6 @@ describe('an HTTP client of Kafka', () => {
       retriable: expect.any(Boolean),
       message: expect.stringContaining('404'),
     })
-    await using web = await createHttpHandler({ data: 'memory:' })
-    expect((await web.fetch(new Request('http://x/v1/cluster'))).status).toBe(200)
   })
 
   test('a key goes with every request, and what refuses it is told', async () => {
@@ -322,6 +324,24 @@ describe('an HTTP client of Kafka', () => {
     await using kafka = new Client({ url: `http://127.0.0.1:${port}`, retries: 0 })
     await expect(kafka.admin.listTopics()).rejects.toMatchObject({ retriable: true })
     server.close()
+  })
+
+  test('that closes ends what waits, and lets go of its connections', async () => {
+    await using own = await openHttp()
+    const connections = () => own.server.listeners.find(({ kind }) => kind === 'http')!.connections
+    const clients = Array.from({ length: 20 }, () => new Client(own.server.httpUrl!))
+    await Promise.all(clients.map((kafka) => kafka.produce('closing', 1)))
+    const waiting = clients[0]!.consumer('closing').take(1000).toArray()
+    expect(connections()).toBeGreaterThan(0)
+    // Right behind an answer: its connection is nobody's for a moment.
+    await Promise.all(
+      clients.map(async (kafka) => {
+        await kafka.produce('closing', 2)
+        await kafka.close()
+      }),
+    )
+    await waiting
+    if (way === 'by node:http') await expect.poll(connections).toBe(0)
   })
 
   test('a wait that is longer than the ping keeps its connection', async () => {

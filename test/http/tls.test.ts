@@ -29,7 +29,7 @@ test('a client that trusts the certificate produces and consumes', async () => {
 })
 
 test.each([
-  ['by fetch', undefined],
+  ['with those that the machine trusts', undefined],
   ['with certificates of its own choice', { serverName: 'localhost' }],
 ])('one that does not is told so: %s', async (_, tls) => {
   await using kafka = new Client({ url: server.httpUrl!, ...(tls && { tls }), retries: 0 })
