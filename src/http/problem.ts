@@ -27,6 +27,15 @@ export class HttpError extends KafkaError {
   }
 }
 
+/** Something that stands before the API in the same program has read the body, as `express.json()` does. */
+export function bodyTaken(): HttpError {
+  return new HttpError(
+    500,
+    'The body of the request was read before it came here: the handler has to stand before what reads bodies, such as express.json()',
+    { code: 'BODY_ALREADY_READ' },
+  )
+}
+
 /** The answer to a request that failed. What is not an error of this package is not told. */
 export function problemReply(error: unknown, requestId: string): HttpReply {
   const known = error instanceof KafkaError ? error : undefined

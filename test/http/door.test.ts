@@ -439,6 +439,33 @@ describe('the handler in other servers', () => {
     server.close()
     server.closeAllConnections()
   })
+
+  test.each([
+    ['application/json', 'records'],
+    ['application/x-ndjson', 'records:batch'],
+  ])('behind something that has read the body (%s), which is told', async (type, route) => {
+    await using handler = await createHttpHandler({ data: 'memory:' })
+    const target = `/v1/topics/a/${route}`
+    const init = { method: 'POST', body: '{"value":1}', headers: { 'content-type': type } }
+    const told = {
+      status: 500,
+      code: 'BODY_ALREADY_READ',
+      detail: expect.stringContaining('express.json()'),
+    }
+    const { createServer: createHttp } = await import('node:http')
+    const server = createHttp((message, response) => {
+      message.resume().once('end', () => handler.node(message, response))
+    })
+    await new Promise<void>((resolve) => server.listen(0, resolve))
+    const { port } = server.address() as { port: number }
+    const answer = await fetch(`http://127.0.0.1:${port}${target}`, init)
+    expect(await answer.json()).toMatchObject(told)
+    server.close()
+    server.closeAllConnections()
+    const request = new Request(`http://x${target}`, init)
+    await request.text()
+    expect(await (await handler.fetch(request)).json()).toMatchObject(told)
+  })
 })
 
 test('a server that closes ends live streams and waits, and loses nothing', async () => {
