@@ -7,11 +7,14 @@ import type { SaslCredentials } from '../connection/sasl/mechanism.ts'
 import { maskPassword, parseKafkaUrl } from '../connection/tcp/address.ts'
 import { isLoopback } from '../core/loopback.ts'
 import { invalid } from '../core/options.ts'
+import { environment } from './environment.ts'
 import type { LoadPost } from './open-over-http.ts'
 
-/** Bun and Deno have these modules, too, but their own `fetch` is the faster way. */
+/** Bun and Deno have these modules, too, but their own `fetch` is the faster way; a proxy of Node's only `fetch` knows. */
 export const loadPost: LoadPost = async (hasTls, tls, runtime) => {
-  if (!tls && ('Bun' in globalThis || 'Deno' in globalThis)) return undefined
+  const isFetchBetter =
+    'Bun' in globalThis || 'Deno' in globalThis || environment().NODE_USE_ENV_PROXY !== undefined
+  if (!tls && isFetchBetter) return undefined
   const { postByNode } = await import('../connection/http/node-post.ts')
   return postByNode(hasTls, tls, runtime)
 }

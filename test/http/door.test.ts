@@ -1,6 +1,6 @@
 /** The door: routes, hosts, origins, bodies that stop, clients that leave, clusters that are down; and what is told of all that. */
 import { connect, createServer as createTcpServer } from 'node:net'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { Client as FetchClient } from '../../src/entry/client-over-http.ts'
 import { Client } from '../../src/index.ts'
 import { createHttpHandler } from '../../src/server/http.ts'
@@ -353,6 +353,22 @@ describe.each([
     await kafka.produce('late', 1)
     expect((await read).map(({ value }) => value)).toEqual([1])
   })
+})
+
+test('a client asks by fetch where Node is told to use a proxy, which fetch alone knows', async () => {
+  const asked = vi.spyOn(globalThis, 'fetch')
+  try {
+    await using direct = new Client(http.url)
+    await direct.admin.listTopics()
+    expect(asked).not.toHaveBeenCalled()
+    vi.stubEnv('NODE_USE_ENV_PROXY', '1')
+    await using proxied = new Client(http.url)
+    await proxied.admin.listTopics()
+    expect(asked).toHaveBeenCalled()
+  } finally {
+    vi.unstubAllEnvs()
+    asked.mockRestore()
+  }
 })
 
 describe('a gateway', () => {
