@@ -181,6 +181,17 @@ describe('a key that ends', () => {
   })
 })
 
+test.each([
+  ['revoked', 'DELETE', ''],
+  ['rotated', 'POST', '/rotate'],
+])('a ticket is of no use once its key is %s', async (_, method, route) => {
+  const { key, id } = await newKey('consume:orders')
+  const { ticket } = (await as(key, 'POST', '/v1/tickets')).body
+  expect((await as(admin, method, `/v1/keys/${id}${route}`)).status).toBeLessThan(300)
+  const answer = await http.ask('GET', `/v1/topics/orders/records?ticket=${ticket}`)
+  expect(answer).toMatchObject({ status: 401, body: { code: 'SASL_AUTHENTICATION_FAILED' } })
+})
+
 test('a ticket stands in for the key once', async () => {
   const { key } = await newKey('consume:orders')
   const { ticket } = (await as(key, 'POST', '/v1/tickets')).body
