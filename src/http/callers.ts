@@ -16,9 +16,8 @@ import {
 import { ProducerEngine } from '../client/producer/producer-engine.ts'
 import type { SendOptions } from '../client/producer/send-options.ts'
 import { bytes } from '../client/serializer.ts'
-import { isTopicName, topic, topicNameRule } from '../client/topic.ts'
+import { topic } from '../client/topic.ts'
 import { BackendConnection } from '../connection/backend-connection.ts'
-import { KafkaError } from '../core/errors.ts'
 import type { Runtime, Timer } from '../core/runtime.ts'
 import { nextTurn } from '../core/turn.ts'
 import type { HeldAnswerMemory } from './frames.ts'
@@ -85,15 +84,10 @@ export class Caller extends BaseClient {
     return this.parts.cluster
   }
 
-  /** Throws `KafkaError` INVALID_TOPIC_EXCEPTION, as the cluster would, for a name that no topic can have. */
+  /** Throws `ConfigError` for a name that no topic can have. */
   bytesProducer(name: string): BytesProducer {
     let producer = this.#producers.get(name)
     if (!producer) {
-      if (!isTopicName(name)) {
-        throw new KafkaError(`'${name.slice(0, 260)}' is no topic's name: ${topicNameRule}`, {
-          code: 'INVALID_TOPIC_EXCEPTION',
-        })
-      }
       const typed = topic<Uint8Array, Uint8Array>(name, { key: bytes, value: bytes })
       producer = new Producer(typed, this.#engine, this.#producerConfig, this.cluster)
       if (this.#producers.size >= producersMax) this.#producers.clear()

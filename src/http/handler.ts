@@ -14,6 +14,7 @@ import type { Nodes } from '../backend/nodes.ts'
 import { notServed } from '../backend/not-served.ts'
 import type { RequestContext } from '../backend/request-context.ts'
 import { principalName, Session } from '../backend/session.ts'
+import { isTopicName, topicNameRule } from '../client/topic.ts'
 import { KafkaError, UnauthorizedError } from '../core/errors.ts'
 import type { Runtime } from '../core/runtime.ts'
 import {
@@ -257,6 +258,7 @@ export class HttpApi {
     const found = this.#authentication.sessionOf(request, asked, requestId)
     const session = found instanceof Promise ? await found : found
     this.#checkNotMuted(session)
+    if (params.topic !== undefined) checkTopic(params.topic)
     const query = readQuery(route, search)
     const life = this.#lifeOf(request, session, requestId)
     const call = new CallOnItsWay(params, query, session, request, requestId, life)
@@ -430,6 +432,14 @@ class Life {
     if (this.#authentication) this.#session.done(this.#requestId)
     this.#letGo?.()
   }
+}
+
+/** As the cluster would, before anything is done with it. */
+function checkTopic(name: string): void {
+  if (isTopicName(name)) return
+  throw new HttpError(400, `'${name.slice(0, 260)}' is no topic's name: use ${topicNameRule}`, {
+    code: 'INVALID_TOPIC_EXCEPTION',
+  })
 }
 
 function isAborted(error: unknown): error is KafkaError {

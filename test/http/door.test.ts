@@ -42,7 +42,7 @@ describe('routes', () => {
     ['GET', '/v1/topics/', 404, { code: 'ROUTE_NOT_FOUND' }],
     ['GET', '/v1/topics/%zz', 400, { code: 'INVALID_REQUEST' }],
     ['PUT', '/v1/topics/a', 405, { code: 'METHOD_NOT_ALLOWED' }],
-    ['GET', '/v1/topics/a%20b', 400, { code: 'INVALID_CONFIG' }],
+    ['GET', '/v1/topics/a%20b', 400, { code: 'INVALID_TOPIC_EXCEPTION' }],
     ['GET', `/v1/topics/a?${'x'.repeat(9000)}`, 414, { code: 'INVALID_REQUEST' }],
     ['GET', '/v1/topics?x=1', 400, { detail: expect.stringContaining("no parameter 'x'") }],
     ['GET', '/v1/keys', 409, { code: 'SECURITY_DISABLED' }],

@@ -85,7 +85,7 @@ describe('a request in a way that few write it', () => {
     [
       'with a slash in a name',
       request('GET /v1/topics/a%2Fb'),
-      /^HTTP\/1.1 400[\s\S]*not a valid topic/,
+      /^HTTP\/1.1 400[\s\S]*is no topic's name/,
     ],
     [
       'with a parameter twice',

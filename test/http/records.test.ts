@@ -137,11 +137,21 @@ describe('one record', () => {
   })
 })
 
-test.each(['GET', 'POST'])('%s of a name that no topic can have', async (method) => {
-  expect(await http.ask(method, '/v1/topics/%C3%BC/records')).toMatchObject({
-    status: 400,
-    body: problem('INVALID_TOPIC_EXCEPTION', { kafkaError: 'INVALID_TOPIC_EXCEPTION' }),
-  })
+test.each([
+  ['GET', ''],
+  ['PATCH', ''],
+  ['DELETE', ''],
+  ['GET', '/records'],
+  ['GET', '/partitions/0/records/0'],
+  ['POST', '/records'],
+  ['POST', '/records:batch'],
+  ['POST', '/records:delete'],
+])('%s …%s of a name that no topic can have', async (method, route) => {
+  for (const headers of [{}, { 'idempotency-key': 'one' }] as Record<string, string>[])
+    expect(await http.ask(method, `/v1/topics/%C3%BC${route}`, { headers })).toMatchObject({
+      status: 400,
+      body: problem('INVALID_TOPIC_EXCEPTION', { kafkaError: 'INVALID_TOPIC_EXCEPTION' }),
+    })
 })
 
 test('a key that is not UTF-8 is refused, and not made another one', async () => {
@@ -364,10 +374,14 @@ describe('reading', () => {
     ['?wait=long', 400],
     ['?partition=0&partition=1', 400],
     ['?form=earliest', 400],
+    ['?to=nowhere', 400, "'to' must be one of earliest"],
     ['?partition=7', 404],
-  ])('%s is refused', async (query, status) => {
+  ])('%s is refused', async (query, status, told = '') => {
     const topic = await newTopic()
-    expect((await http.ask('GET', `/v1/topics/${topic}/records${query}`)).status).toBe(status)
+    expect(await http.ask('GET', `/v1/topics/${topic}/records${query}`)).toMatchObject({
+      status,
+      body: { detail: expect.stringContaining(told) },
+    })
   })
 
   test.each([

@@ -15,19 +15,21 @@ export interface Wanted {
   /** Only this one; undefined: all. */
   readonly partition: number | undefined
   readonly from: string
+  /** What the parameter is called. Default: from. */
+  readonly name?: string
 }
 
 /** Throws `HttpError` 400 for what `from` cannot be, 410 for a cursor of a topic that was deleted, `TopicNotFoundError`. */
 export async function startingPlace(
   cluster: Cluster,
-  { topic, partition, from }: Wanted,
+  { topic, partition, from, name = 'from' }: Wanted,
 ): Promise<{ info: TopicInfo; offsets: Map<number, bigint> }> {
   const back = /^latest-(\d{1,18})$/.exec(from)
   const where = isCursor(from)
     ? readCursor(from)
     : back
       ? Offset.latest
-      : placeOf(from, cluster.runtime)
+      : placeOf(from, cluster.runtime, name)
   let info = await cluster.ensureTopic(topic, { create: false })
   if ('topicId' in where && where.topicId !== info.id) {
     // It may be the topic of before that is remembered here.
@@ -81,9 +83,9 @@ function partitionsOf({ name, partitions }: TopicInfo, wanted: number | undefine
 }
 
 /** As `offsetOf`, or an offset: `@100`. Throws `HttpError` 400. */
-export function placeOf(from: string, runtime: Runtime): Offset {
+function placeOf(from: string, runtime: Runtime, name: string): Offset {
   const offset = /^@(\d{1,18})$/.exec(from)
-  return offset ? Offset.at(BigInt(offset[1]!)) : offsetOf(from, runtime, { orElse: others })
+  return offset ? Offset.at(BigInt(offset[1]!)) : offsetOf(from, runtime, { name, orElse: others })
 }
 
 /** `earliest`, `latest`, `-1h`, ISO 8601 or epoch milliseconds. Throws `HttpError` 400, which names what else it may be. */

@@ -340,7 +340,8 @@ async function endsOf(
   { to, partition }: Call['query'],
 ): Promise<ReadonlyMap<number, bigint> | undefined> {
   if (to === undefined) return undefined
-  const wanted = { topic, partition: partition as number | undefined, from: String(to) }
+  const only = partition as number | undefined
+  const wanted = { topic, partition: only, from: String(to), name: 'to' }
   return (await startingPlace(cluster, wanted)).offsets
 }
 
