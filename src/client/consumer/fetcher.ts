@@ -29,6 +29,7 @@ import {
 } from '../../protocol/messages/generated/fetch.ts'
 import { readBatches } from '../../protocol/records/record-batch.ts'
 import type { Cluster } from '../cluster.ts'
+import { isActive } from '../telemetry.ts'
 import type { ResolvedConsumerConfig } from './consumer-config.ts'
 import { FetchedRecords } from './fetched-records.ts'
 import type { Offset } from './offset.ts'
@@ -304,7 +305,7 @@ export class Fetcher {
   #polls(): { count(topic: string, records: number): void; tell(): void } | undefined {
     const { runtime, config } = this.#cluster
     const { telemetry, clientId } = config
-    if (!telemetry?.polled) return undefined
+    if (!isActive(telemetry) || !telemetry.polled) return undefined
     const counts = new Map<string, number>()
     const startedAt = runtime.now()
     const from = runtime.monotonicNow()
@@ -317,7 +318,7 @@ export class Fetcher {
         const { group } = this.#config
         for (const [topic, count] of counts) {
           try {
-            telemetry.polled!({ topic, clientId, group, count, startedAt, durationMs })
+            telemetry.polled?.({ topic, clientId, group, count, startedAt, durationMs })
           } catch (error) {
             runtime.logger.warn({ err: error, topic }, 'telemetry.polled threw')
           }
