@@ -40,7 +40,7 @@ import {
 } from './http-exchange.ts'
 import type { HttpMetrics } from './http-metrics.ts'
 import { openApiDocument } from './openapi.ts'
-import { HttpError, problemReply } from './problem.ts'
+import { HttpError, problemReply, serviceClosing } from './problem.ts'
 import { type Call, type Route, readQuery } from './route.ts'
 import { Router } from './router.ts'
 import { backupRoutes } from './routes/backup.ts'
@@ -268,13 +268,18 @@ export class HttpApi {
       return isStream(reply.body) ? { ...reply, body: until(reply.body, () => life.end()) } : reply
     } catch (error) {
       life.end()
-      throw isAborted(error) && session.endReason !== undefined
-        ? new HttpError(401, `The session has ended: ${session.endReason}`, {
-            code: 'SASL_AUTHENTICATION_FAILED',
-            outcome: error.outcome,
-          })
-        : error
+      throw isAborted(error) ? this.#whyAborted(error, session) : error
     }
+  }
+
+  #whyAborted(error: KafkaError, session: Session): KafkaError {
+    const { outcome } = error
+    if (session.endReason !== undefined) {
+      return new HttpError(401, `The session has ended: ${session.endReason}`, {
+        ...{ code: 'SASL_AUTHENTICATION_FAILED', outcome },
+      })
+    }
+    return this.#closing.signal.aborted ? serviceClosing(outcome) : error
   }
 
   /** Over when the caller is gone, and when its key is no longer good. */

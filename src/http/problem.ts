@@ -27,6 +27,13 @@ export class HttpError extends KafkaError {
   }
 }
 
+/** For what waits while the service ends; another replica, or the next start, answers it. */
+export function serviceClosing(outcome: Outcome = 'failed'): HttpError {
+  return new HttpError(503, 'The service is closing', {
+    ...{ code: 'CLIENT_CLOSED', retriable: true, outcome },
+  })
+}
+
 /** Something that stands before the API in the same program has read the body, as `express.json()` does. */
 export function bodyTaken(): HttpError {
   return new HttpError(

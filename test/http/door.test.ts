@@ -490,12 +490,30 @@ test('a server that closes ends live streams and waits, and loses nothing', asyn
   const live = await fetch(`${closing.url}/v1/topics/a/records`, {
     headers: { accept: 'text/event-stream' },
   })
-  const waiting = closing
-    .ask('GET', '/v1/topics/a/records?from=latest&wait=60s')
-    .catch((error: unknown) => error)
+  const waiting = closing.ask('GET', '/v1/topics/a/records?from=latest&wait=60s')
+  // As many lines as are stored at once, and one more, of a body that does not end.
+  const lines = '{"value":1}\n'.repeat(1001)
+  const sending = fetch(`${closing.url}/v1/topics/lines/records:batch`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-ndjson' },
+    body: new ReadableStream({ start: (to) => to.enqueue(new TextEncoder().encode(lines)) }),
+    duplex: 'half',
+  } as RequestInit)
+  const stored = async () => {
+    const { body } = await closing.ask('GET', '/v1/topics/lines/records?limit=2000')
+    return body.records?.length
+  }
+  await expect.poll(stored).toBe(1000)
   const ended = live.text().catch(() => '')
   const startedAt = performance.now()
-  await closing[Symbol.asyncDispose]()
-  await Promise.all([ended, waiting])
+  const closed = closing[Symbol.asyncDispose]()
+  const told = { code: 'CLIENT_CLOSED', retriable: true }
+  expect(await waiting).toMatchObject({ status: 503, body: told })
+  const answer = await sending
+  expect([answer.status, await answer.json()]).toMatchObject([
+    207,
+    { stored: 1001, failed: 0, stopped: { index: 1001, status: 503, error: told } },
+  ])
+  await Promise.all([ended, closed])
   expect(performance.now() - startedAt).toBeLessThan(4000)
 })

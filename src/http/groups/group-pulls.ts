@@ -9,7 +9,7 @@ import { Offset } from '../../client/consumer/offset.ts'
 import { lookUpOffsets } from '../../client/consumer/offset-lookup.ts'
 import { backoffDelay } from '../../core/backoff.ts'
 import { KafkaError, OffsetOutOfRangeError } from '../../core/errors.ts'
-import { HttpError } from '../problem.ts'
+import { HttpError, serviceClosing } from '../problem.ts'
 import type { ReadRecord } from '../records/record-json.ts'
 import { RecordReader } from '../records/record-reader.ts'
 import type { Services } from '../services.ts'
@@ -448,8 +448,7 @@ export class GroupPulls {
       enough.abort()
       await Promise.allSettled(waits)
     }
-    if (this.#services.closed.aborted)
-      throw new HttpError(503, 'The service is closing', { code: 'CLIENT_CLOSED', retriable: true })
+    if (this.#services.closed.aborted) throw serviceClosing()
   }
 
   /** Kafka's own record of how far the group is: for its tools, and for lag. What is true is in the state. */

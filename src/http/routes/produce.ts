@@ -3,7 +3,7 @@ import { BatchError, type RecordMetadata } from '../../client/producer/delivery.
 import { Message, type SendOptions } from '../../client/producer/send-options.ts'
 import { encodeUtf8 } from '../../core/bytes.ts'
 import { KafkaError } from '../../core/errors.ts'
-import { mediaTypeOf, readBody, readChunks } from '../body.ts'
+import { mediaTypeOf, readBody, readChunks, whileOpen } from '../body.ts'
 import type { HttpReply, HttpRequest } from '../http-exchange.ts'
 import { jsonReply } from '../http-exchange.ts'
 import { checkUtf8 } from '../json-scanner.ts'
@@ -24,7 +24,7 @@ const idempotencyHeader = {
 }
 
 export function produceRoutes(services: Services, once: WriteOnce): Route[] {
-  const { config, callers } = services
+  const { config, callers, closed } = services
   return [
     {
       method: 'POST',
@@ -152,8 +152,9 @@ export function produceRoutes(services: Services, once: WriteOnce): Route[] {
       )
     }
     const limits = { maxJsonDepth: config.maxJsonDepth, maxLineBytes: config.maxBodyBytes }
+    const chunks = whileOpen(readChunks(request), closed)
     const { status, body } = await callers.with(session, (caller) =>
-      storeLines(caller.bytesProducer(params.topic!), readChunks(request), limits),
+      storeLines(caller.bytesProducer(params.topic!), chunks, limits),
     )
     return jsonReply(status, body)
   }
