@@ -41,6 +41,27 @@ describe('close', () => {
     expect(run.state).toBe('closed')
   })
 
+  test('by a signal that has aborted already', async () => {
+    await produce(3)
+    const run = counts('a', { signal: AbortSignal.abort() })
+    await run
+    expect(run.state).toBe('closed')
+    expect(run.metrics().recordsIn).toBe(0)
+  })
+
+  test('ends questions to its stores: another process may have them', async () => {
+    await produce(3)
+    const run = counts('a')
+    await run.ready
+    const sums = run.store('sums')
+    await expect.poll(() => sums.get('2'), patient).toBe(2)
+    await run.close()
+    const closed = expect.objectContaining({ code: 'STREAM_CLOSED' })
+    expect(() => sums.get('2')).toThrow(closed)
+    expect(() => run.store('sums')).toThrow(closed)
+    expect(() => run.locate('sums', '2')).toThrow(closed)
+  })
+
   test('while it restores, and while it commits: the next one goes on', async () => {
     await produce(3000)
     for (const turns of [0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144]) {

@@ -20,7 +20,7 @@ import type { Membership } from '../../client/consumer/partition-consumption.ts'
 import { Patience } from '../../client/consumer/patience.ts'
 import type { PartitionOffset } from '../../client/transaction/transaction-session.ts'
 import { backoffDelay, delay } from '../../core/backoff.ts'
-import { AbortedError, KafkaError } from '../../core/errors.ts'
+import { AbortedError, ClosedError, KafkaError } from '../../core/errors.ts'
 import { nextTurn } from '../../core/turn.ts'
 import { resolvesWithin, within } from '../../core/within.ts'
 import type {
@@ -242,6 +242,11 @@ export class StreamApplication implements Runner {
   }
 
   #here(): StoresHere {
+    if (this.#isOver) {
+      throw new ClosedError('The application is closed; what its stores had is with who runs it', {
+        code: 'STREAM_CLOSED',
+      })
+    }
     return {
       topology: this.topology,
       plan: this.#plan,
