@@ -172,6 +172,30 @@ describe('what stops it', () => {
     await expect(counts('a')).rejects.toThrow("'a' runs already in this client")
     await first.close()
   })
+
+  test('not another program of its name: that is told, and passes when one of them ends', async () => {
+    await using server = await createServer({ data: 'memory:', port: 0 })
+    const told: unknown[] = []
+    const warn = (about: unknown, message?: string) => void told.push([about, message])
+    const logger = { debug() {}, info() {}, warn, error() {} }
+    await using here = new Client({ url: server.url, logger })
+    await using there = new Client({ url: server.url, logger })
+    await here.admin.createTopic('numbers', { partitions: 2 })
+    const copies = here.stream('numbers', { app: 'a' }).to('copies')
+    await copies.ready
+    const halves = there
+      .stream<number>('numbers', { app: 'a' })
+      .map((n) => n / 2)
+      .to('halves')
+    await halves.ready
+    expect(told).toEqual([
+      [{ app: 'a', topologies: 2 }, expect.stringContaining('run different topologies')],
+    ])
+    await copies.close()
+    await expect.poll(() => halves.metrics().tasks, patient).toBe(2)
+    await halves.close()
+    expect(told).toHaveLength(1)
+  })
 })
 
 test('ten applications at once in one client', async () => {

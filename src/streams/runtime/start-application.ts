@@ -97,6 +97,11 @@ function begin(
         standbys: config.standbys,
         maxLag: config.maxLag,
         assigned: (tasks) => application.assigned(tasks),
+        differ: (topologies) =>
+          cluster.runtime.logger.warn(
+            { app, topologies },
+            'processes of this application run different topologies. While a new version is rolled out that passes; if two programs have one name (app), each gets a part of the records: give one of them another name',
+          ),
       }),
     }),
     newWriter: (parts) =>
