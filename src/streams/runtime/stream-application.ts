@@ -52,6 +52,7 @@ import { News } from './news.ts'
 import { PartitionReaders } from './partition-readers.ts'
 import { backoff, patiently } from './patiently.ts'
 import { ownSources, type Plan, type PlannedTask, planOf } from './plan.ts'
+import { RefusedRecords } from './refused-records.ts'
 import { RepartitionPurge } from './repartition-purge.ts'
 import { Restorer } from './restorer.ts'
 import { RunCounters } from './run-counters.ts'
@@ -117,6 +118,7 @@ export class StreamApplication implements Runner {
   readonly #handOver: HandOver
   readonly #globals: GlobalStores
   readonly #purge: RepartitionPurge
+  readonly #refused = new RefusedRecords()
   #state: StreamState = 'starting'
   readonly #turns = new Turns()
   /** Partitions that are to be given up wait for their turn: no commit may wait for the next generation, which waits for them. */
@@ -347,7 +349,8 @@ export class StreamApplication implements Runner {
     const { runtime } = this.#cluster
     await this.#handOver.consider()
     const count = (await this.#processSlice()) + (await this.#tick())
-    if (runtime.monotonicNow() >= this.#commitDueAt || this.#isTorn) await this.#commit()
+    const isDue = this.#refused.isSearching || runtime.monotonicNow() >= this.#commitDueAt
+    if (isDue || this.#isTorn) await this.#commit()
     else if (count > 0 && this.#commitDueAt === Number.POSITIVE_INFINITY) {
       this.#commitDueAt = runtime.monotonicNow() + this.#options.config.commitInterval
     }
@@ -369,7 +372,7 @@ export class StreamApplication implements Runner {
     const { runtime } = this.#cluster
     let count = 0
     for (const task of this.#tasks) {
-      if (task.dueIn(runtime) > 0 || this.#isTorn) continue
+      if (task.dueIn(runtime) > 0 || this.#isTorn || this.#refused.isSearching) continue
       await task.tick(runtime)
       count++
     }
@@ -380,6 +383,10 @@ export class StreamApplication implements Runner {
     const { runtime } = this.#cluster
     let count = 0
     if (this.#handOver.willBegin()) return count
+    if (this.#refused.isSearching) {
+      // A slice that ends at once has one record.
+      return this.#refused.process(this.#tasks, (task) => task.run(runtime, 0))
+    }
     for (const task of this.#tasks) {
       const ran = task.run(runtime, runtime.monotonicNow() + sliceMs)
       count += typeof ran === 'number' ? ran : await ran
@@ -426,6 +433,7 @@ export class StreamApplication implements Runner {
 
   #committed(tasks: readonly RunningTask[], offsets: readonly PartitionOffset[]): void {
     this.#counters.commits++
+    this.#refused.committed(offsets)
     for (const running of tasks) {
       running.committed((input) => offsets.find((one) => isSame(one, input))?.offset)
       // The next records need not wait for it.
@@ -446,10 +454,17 @@ export class StreamApplication implements Runner {
     runtime.logger.debug({ err: error, app: this.topology.application }, 'a commit failed')
     this.#isTorn = false
     await this.#writer.abort()
-    if (!isPassing(error)) throw explained(error)
-    const end = this.#patience.judge(this, passing(error))
-    if (end !== undefined) throw end
+    const isRefused = this.#refused.take(error, tasks, planned)
+    if (!isRefused) {
+      if (!isPassing(error)) throw explained(error)
+      const end = this.#patience.judge(this, passing(error))
+      if (end !== undefined) throw end
+    }
     try {
+      if (!isRefused) {
+        const waitMs = backoffDelay(++this.#failures, backoff, runtime)
+        await delay(runtime, waitMs, this.#closing.signal)
+      }
       const isUnknown = error instanceof KafkaError && error.outcome === 'unknown'
       if (await this.#beginAnew(tasks, isUnknown ? planned : undefined)) return
     } catch (failure) {
@@ -464,9 +479,6 @@ export class StreamApplication implements Runner {
     tasks: readonly RunningTask[],
     unsure: readonly PartitionOffset[] | undefined,
   ): Promise<boolean> {
-    const { runtime } = this.#cluster
-    const waitMs = backoffDelay(++this.#failures, backoff, runtime)
-    await delay(runtime, waitMs, this.#closing.signal)
     await this.#patiently(() => this.#writer.begin())
     if (!unsure) return false
     const { application } = this.topology
