@@ -290,7 +290,7 @@ export class Task {
   #giveUpRefused(origin: Origin, data: RecordData, refusal: Error): void {
     this.#forget(origin)
     const error = toProcessingError(origin, new OperatorFailure('', 'produce', refusal))
-    for (const entry of this.#entries.get(origin.topic)!) this.#policy = entry.onError
+    this.#policy = this.#entries.get(origin.topic)![0]!.onError
     // Tried again, it would be refused again.
     this.#giveUp(
       origin,
