@@ -41,6 +41,17 @@ describe('close', () => {
     expect(run.state).toBe('closed')
   })
 
+  test('with its client, before it has started', async () => {
+    const run = counts('a')
+    const app = kafka.streams({ app: 'b' })
+    app.stream('numbers').to('copies')
+    const started = app.start()
+    await kafka.close()
+    await run
+    expect(run.state).toBe('closed')
+    expect((await started).state).toBe('closed')
+  })
+
   test('by a signal that has aborted already', async () => {
     await produce(3)
     const run = counts('a', { signal: AbortSignal.abort() })
