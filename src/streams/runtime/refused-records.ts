@@ -8,7 +8,7 @@
  *
  * Timers rest meanwhile, so that no record is taken for one. If no record is found, it was a timer, and the application stops.
  */
-import type { PartitionOffset } from '../../client/transaction/transaction-session.ts'
+import type { PartitionOffset } from '../../client/transaction/offset-commits.ts'
 import { KafkaError } from '../../core/errors.ts'
 import type { Origin } from '../stream-record.ts'
 import type { RunningTask } from './running-task.ts'
