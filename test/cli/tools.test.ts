@@ -131,11 +131,17 @@ describe('kafka-do export and import', () => {
 
   test.skipIf(!existsSync('/dev/full'))('a full disk is said, and leaves no half', async () => {
     await target.run(['produce', 'large', '--create', '-v', 'x'.repeat(1000)])
-    const failed = await target.run(['export', 'large', '/dev/full', '--force'])
-    expect(failed).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining('/dev/full cannot be written: ENOSPC'),
-    })
+    // The file fails at its end, or while more is still to come.
+    const more = `${'x'.repeat(1000)}\n`.repeat(2000)
+    await target.run(['produce', 'larger', '--create'], { stdin: more })
+    for (const topic of ['large', 'larger']) {
+      const failed = await target.run(['export', topic, '/dev/full', '--force'])
+      expect([topic, failed.code, failed.stderr]).toEqual([
+        topic,
+        1,
+        expect.stringContaining('/dev/full cannot be written: ENOSPC'),
+      ])
+    }
     expect(statSync('/dev/full').isCharacterDevice()).toBe(true)
     const { code, stderr } = await run(['consume', 'large', '--url', target.url], {
       stdoutError: Object.assign(new Error('ENOSPC: no space left on device, write'), {
