@@ -4,7 +4,7 @@ import type { CommandTree } from './shell/tree.ts'
 export const commands: CommandTree = {
   serve: {
     summary: 'serve the events of a data folder to every Kafka client',
-    parser: async () => (await import('./serve.ts')).serveCommand(),
+    load: async () => (await import('./serve.ts')).serve,
   },
   topic: {
     summary: 'topics: what there is, and changing it',

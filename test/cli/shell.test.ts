@@ -13,7 +13,7 @@ import { optionsOf, parse } from '../../src/cli/shell/parser.ts'
 import { find, leavesOf } from '../../src/cli/shell/tree.ts'
 import { suggestion } from '../../src/core/suggestion.ts'
 import { Client } from '../../src/index.ts'
-import { run, useTarget } from './command-line.ts'
+import { run, Sink, useTarget } from './command-line.ts'
 import { wordsOf } from './words.ts'
 
 const program = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
@@ -105,6 +105,34 @@ describe('usage', () => {
   })
 })
 
+describe('kafka-do serve', () => {
+  test('reads its command line as every other command does', async () => {
+    expect(await run(['serve', 'more'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^kafka-do: too many arguments/),
+    })
+    const { code, stdout, stderr } = await run(['serve', '--prt', '1', '--output=json'])
+    expect([code, stdout]).toEqual([2, ''])
+    expect(JSON.parse(stderr)).toEqual({
+      error: expect.objectContaining({ code: 'USAGE', exitCode: 2 }),
+    })
+  })
+
+  test('has a flag for each way of what switches, and completes values', async () => {
+    const shown = async (...words: string[]) =>
+      (await run(['serve', '--print-config', ...words])).stdout.match(/^http\.console +(\S+)/m)?.[1]
+    expect(
+      await Promise.all([shown(), shown('--no-http-console'), shown('--http-console')]),
+    ).toEqual(['true', 'false', 'true'])
+    const completed = async (...words: string[]) =>
+      (await run(['completion', '--words', '--', 'serve', ...words])).stdout.replaceAll(/\t.*/g, '')
+    expect(await completed('--log-format', '')).toBe('text\njson\n')
+    expect(await completed('--no-http')).toBe('--no-http-console\n')
+    expect(await completed('--config', '')).toBe(':file\n')
+    expect(await completed('--data', '')).toBe(':folder\n')
+  })
+})
+
 describe('the tables of commands', async () => {
   const leaves = await leavesOf(commands)
   const named = leaves.map(({ path, ...rest }) => ({ name: path.join(' '), path, ...rest }))
@@ -127,9 +155,15 @@ describe('the tables of commands', async () => {
       expect(node).toHaveProperty('load')
       const name = path.join(' ')
       expect(() =>
-        parse(spec as CommandSpec, { name, summary: '' }, rest, () => undefined),
+        parse(spec as CommandSpec, { name, summary: '' }, rest, new Sink()),
       ).not.toThrow()
     }
+  })
+
+  test.each(named)('$name: its help fits on a terminal of 80 columns', async ({ path }) => {
+    const { stdout } = await run([...path, '--help'])
+    const text = stdout.split('\n').filter((line) => !line.startsWith('  $ '))
+    expect(text.filter((line) => line.length > 80)).toEqual([])
   })
 
   test('starting loads neither client nor broker, nor the parser', () => {
