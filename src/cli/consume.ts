@@ -139,6 +139,10 @@ function rangeOf(flags: {
   const { from, to, follow } = flags
   if (from?.to !== undefined && to !== undefined)
     throw new UsageError('--from has an end already, so --to must go')
+  const ends = [from?.from, from?.to ?? to]
+  const [first, last] = ends.map((one) => (one?.kind === 'at' ? one.offset : undefined))
+  if (first !== undefined && last !== undefined && last < first)
+    throw new UsageError(`the end, @${last}, is before the beginning, @${first}`)
   const start: Place = from?.from ?? { kind: follow ? 'latest' : 'earliest' }
   return { from: start, to: from?.to ?? to }
 }

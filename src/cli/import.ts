@@ -59,7 +59,7 @@ or stored, and says how many were stored.`,
     if (partitions !== undefined && !create)
       throw new UsageError('--partitions is for a new topic: give --create, too')
     const client = await connect({ create })
-    await ensureTopic(client.admin, topic, io, create ? { partitions } : undefined)
+    await ensureTopic(client.admin, topic, create ? { partitions } : undefined)
     const plan = {
       topic,
       sources: (files.length === 0 ? ['-'] : files).map((file) => sourceOf(file, io)),

@@ -109,7 +109,7 @@ stops reading, and waits for what is under way.`,
     const { format, keySeparator, keyPointer, emptyIsNull, compression, acks } = flags
     checkTogether(flags, args.files)
     const client = await connect({ create: flags.create })
-    await ensureTopic(client.admin, topic, io, flags.create ? {} : undefined)
+    await ensureTopic(client.admin, topic, flags.create ? {} : undefined)
     const plan = {
       topic,
       sources: sourcesOf(args.files, flags.value, io),

@@ -87,7 +87,7 @@ const groupColumns: readonly Column<GroupRate>[] = [
 ]
 
 function caughtUpIn({ secondsBehind }: GroupRate): string {
-  return secondsBehind === undefined ? 'never, so' : formatDuration(secondsBehind * 1000)
+  return secondsBehind === undefined ? 'not at this rate' : formatDuration(secondsBehind * 1000)
 }
 
 function screen(

@@ -101,7 +101,43 @@ describe('usage', () => {
     expect(suggestion('paymnets', ['payments'])).toBe('payments')
     expect(suggestion('pay', ['payments', 'orders'])).toBe('payments')
     expect(suggestion('ab', ['xy'])).toBeUndefined()
+    expect(suggestion('a', ['b'])).toBeUndefined()
+    expect(suggestion('a', ['A'])).toBe('A')
     expect(suggestion('orders', ['customers'])).toBeUndefined()
+  })
+})
+
+describe('what cannot be', () => {
+  const target = useTarget('kafka')
+
+  test.each([
+    [['acl', 'ls', '--operation', 'reed'], 2, /got 'reed'\. Did you mean 'read'\?/],
+    [['tx', 'ls', '--state', 'Foo'], 2, /--state: it is one of Empty, Ongoing, .*; got 'Foo'/],
+    [['consume', 'x', '--from', '@5:3'], 2, /the end, @3, is before the beginning, @5/],
+    [['consume', 'x', '--from', '@5', '--to', '@3'], 2, /the end, @3, is before/],
+    [
+      ['context', 'add', 'x', '--url', 'ftp://x'],
+      2,
+      /--url 'ftp:\/\/x' cannot be used: give file:/,
+    ],
+    [['topic', 'ls', '--url', 'localhost:9092'], 2, /^kafka-do: --url .*mean 'kafka:\/\/localhost/],
+    [['topic', 'ls', '--api-key-file', '/no/key'], 4, /there is no file \/no\/key/],
+    [['topic', 'ls', '--tls-ca', '/no/ca'], 4, /there is no file \/no\/ca/],
+    [['topic', 'create', 'x', '-c', 'cleanup.polcy=compact'], 2, /mean 'cleanup\.policy'\? Known/],
+    [['topic', 'create', 'x', '--replication-factor', '3'], 2, /must be 1 or -1, got 3/],
+    [['acl', 'ls'], 1, /\n {2}Rights need a server that keeps them: kafka-do serve --access keys/],
+    [
+      ['quota', 'ls'],
+      1,
+      /\n {2}Quotas need a server that keeps them: kafka-do serve --access keys/,
+    ],
+  ])('%j is %i, and says what can', async (words, code, said) => {
+    const outcome = await target.run(words)
+    expect([outcome.code, outcome.stdout, outcome.stderr]).toEqual([
+      code,
+      '',
+      expect.stringMatching(said),
+    ])
   })
 })
 

@@ -12,7 +12,7 @@ import { Pace } from '../records/pace.ts'
 import type { Invocation } from '../shell/command.ts'
 import { CommandError } from '../shell/command-error.ts'
 import { failureOf } from '../shell/failure.ts'
-import { Interruption, type Io } from '../shell/io.ts'
+import { Interruption } from '../shell/io.ts'
 import { counted, formatCount } from '../shell/numbers.ts'
 import { untilTopicIsThere } from '../topic/whole-topic.ts'
 import { type InputOptions, type Outgoing, recordsOf, type Source } from './input.ts'
@@ -98,7 +98,6 @@ function sizeOf(sources: readonly Source[]): number | undefined {
 export async function ensureTopic(
   admin: Admin,
   topic: string,
-  io: Io,
   create: { readonly partitions?: number | undefined } | undefined,
 ): Promise<void> {
   try {
@@ -106,6 +105,6 @@ export async function ensureTopic(
   } catch (error) {
     if (create === undefined || !(error instanceof TopicNotFoundError)) throw error
     await admin.createTopic(topic, create)
-    await untilTopicIsThere(admin, topic, io)
+    await untilTopicIsThere(admin, topic)
   }
 }

@@ -1,5 +1,6 @@
 /** How options that are numbers, sizes and times are read. Each throws an `Error` that says what it takes. */
 import { parseDuration } from '../../core/duration.ts'
+import { didYouMean } from '../../core/suggestion.ts'
 
 export function wholeNumber({
   min = 0,
@@ -62,7 +63,8 @@ export function oneOf<const T extends string>(choices: readonly T[]): (text: str
   return (text) => {
     const found = choices.find((choice) => choice === text)
     if (found !== undefined) return found
-    throw new Error(`it is one of ${choices.join(', ')}; got '${text}'`)
+    const near = didYouMean(text, choices)
+    throw new Error(`it is one of ${choices.join(', ')}; got '${text}'${near ? `. ${near}` : ''}`)
   }
 }
 
