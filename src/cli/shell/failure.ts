@@ -84,7 +84,7 @@ function hintFor(error: KafkaError): string | undefined {
     return 'Is the key right? It comes from --api-key-file, the context or KAFKA_DO_API_KEY'
   if (error.code === 'UNSUPPORTED_VERSION' && /ClientQuotas/.test(error.message))
     return 'Quotas need a server that keeps them: kafka-do serve --access keys, or Apache Kafka'
-  if (error.code === 'SECURITY_DISABLED')
+  if (error.code === 'SECURITY_DISABLED' && /authorizer/i.test(error.message))
     return 'Rights need a server that keeps them: kafka-do serve --access keys, or an authorizer of Apache Kafka'
   return undefined
 }

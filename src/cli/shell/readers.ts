@@ -59,9 +59,10 @@ export function sizeBytes(text: string): number {
   throw new Error(`it takes a number of bytes such as 512, 64k or 1MiB; got '${text}'`)
 }
 
+/** In capitals or not. */
 export function oneOf<const T extends string>(choices: readonly T[]): (text: string) => T {
   return (text) => {
-    const found = choices.find((choice) => choice === text)
+    const found = choices.find((choice) => choice.toLowerCase() === text.toLowerCase())
     if (found !== undefined) return found
     const near = didYouMean(text, choices)
     throw new Error(`it is one of ${choices.join(', ')}; got '${text}'${near ? `. ${near}` : ''}`)
