@@ -169,8 +169,13 @@ export class HttpListener implements Door {
     const options: NodeAdapterOptions = {
       runtime,
       stalls: new StallClock(runtime),
-      bodyTimeout: config.bodyTimeout,
-      sendTimeout: config.sendTimeout,
+      // They may change.
+      get bodyTimeout() {
+        return config.bodyTimeout
+      },
+      get sendTimeout() {
+        return config.sendTimeout
+      },
       claimMemory: (bytes, drop) => claimMemory(budget, metrics, bytes, drop),
       holdAnswer: (socket) => holdAnswer(budget, socket),
     }
