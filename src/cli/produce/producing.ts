@@ -8,6 +8,7 @@ import { bytes } from '../../client/serializer.ts'
 import { topic as topicOf } from '../../client/topic.ts'
 import { TopicNotFoundError } from '../../core/errors.ts'
 import type { Client } from '../../entry/client.ts'
+import { type ConnectionFlags, givenTimeout } from '../connection/connection-options.ts'
 import { Pace } from '../records/pace.ts'
 import type { Invocation } from '../shell/command.ts'
 import { CommandError } from '../shell/command-error.ts'
@@ -32,11 +33,11 @@ export interface Plan {
 export async function produceAll(
   client: Client,
   { topic, sources, input, producer: config, rate, complete }: Plan,
-  { io, out, progress: startProgress }: Invocation<unknown, unknown>,
+  { flags, io, out, progress: startProgress }: Invocation<unknown, unknown>,
 ): Promise<void> {
   const producer: Producer<Uint8Array, Uint8Array> = client.producer(
     topicOf<Uint8Array, Uint8Array>(topic, { key: bytes, value: bytes }),
-    config,
+    { ...config, deliveryTimeout: givenTimeout(flags as Partial<ConnectionFlags>) },
   )
   const readsInput = sources.some(({ isInput }) => isInput)
   const progress = startProgress(`produce to ${topic}`, readsInput ? io.stdin : undefined)
