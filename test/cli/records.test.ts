@@ -291,11 +291,11 @@ describe('kafka-do produce to a server that goes away', () => {
     const typed = new PassThrough()
     const words = ['produce', topic, '--url', server.url, '--timeout', '2s', '-o', 'json']
     const running = run(words, { stdin: typed })
-    typed.write('one\n')
+    typed.write('1\n')
     await kafka.consumer(topic).take(1).toArray()
     await kafka.close()
     await server.close()
-    typed.end('two\n')
+    typed.end('2\n')
     const { code, stdout, stderr } = await running
     expect([code, stdout, JSON.parse(stderr)]).toEqual([
       5,
