@@ -17,8 +17,8 @@ import { isLoopback } from '../../core/loopback.ts'
 import type { Runtime } from '../../core/runtime.ts'
 import { nextTurn } from '../../core/turn.ts'
 import type { Door } from '../door.ts'
-import { cannotListen } from '../kafka-listener.ts'
 import type { TlsConfig } from '../listener-config.ts'
+import { listenAt, urlAt } from '../listening.ts'
 import type { ListenerMetrics } from '../server-metrics.ts'
 import { SocketBytes } from '../socket-bytes.ts'
 import { secureOptions } from '../tls-context.ts'
@@ -88,8 +88,7 @@ export class ManagementListener implements Door {
 
   get url(): string {
     const { host, tls } = this.#options
-    const address = host.includes(':') ? `[${host}]` : host
-    return `${tls ? 'https' : 'http'}://${address}:${this.#port}`
+    return urlAt(tls ? 'https' : 'http', { host, port: this.#port })
   }
 
   get connections(): number {
@@ -146,24 +145,11 @@ export class ManagementListener implements Door {
     return server
   }
 
-  #listen(): Promise<void> {
-    const { name, host, port, runtime } = this.#options
-    return new Promise((resolve, reject) => {
-      const onError = (error: Error) => reject(cannotListen(name, host, port, error))
-      this.#server.once('error', onError)
-      this.#server.listen({ host, port }, () => {
-        this.#server.off('error', onError)
-        this.#server.on('error', (error) =>
-          runtime.logger.error(
-            { err: error },
-            'the management listener failed to accept a connection',
-          ),
-        )
-        const address = this.#server.address()
-        if (typeof address === 'object' && address) this.#port = address.port
-        resolve()
-      })
-    })
+  async #listen(): Promise<void> {
+    const { runtime } = this.#options
+    this.#port = await listenAt(this.#server, this.#options, (error) =>
+      runtime.logger.error({ err: error }, 'the management listener failed to accept a connection'),
+    )
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
