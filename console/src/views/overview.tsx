@@ -15,6 +15,7 @@ import {
 import { historyOf, note, type Point, rateOf } from '../state/history.ts'
 import { useResource } from '../state/resource.ts'
 import { Chart } from '../ui/chart.tsx'
+import { Figure } from '../ui/figure.tsx'
 import { bytes, count, rate } from '../ui/format.ts'
 import { Empty, Loaded } from '../ui/notices.tsx'
 
@@ -129,15 +130,6 @@ function MayNotSee({ caller: { rights, principal, hasAccessControl } }: { caller
       <code>describe on the cluster</code>
       ).
     </p>
-  )
-}
-
-function Figure({ title, value }: { title: string; value: string }) {
-  return (
-    <div class="figure">
-      <span class="dim">{title}</span>
-      <strong>{value}</strong>
-    </div>
   )
 }
 
