@@ -1,10 +1,11 @@
 /** `kafka-do bench` */
+
 import type { Admin } from '../client/admin.ts'
 import { Bench, type Measured } from './bench/phases.ts'
 import type { ConnectionFlags } from './connection/connection-options.ts'
 import { openClient } from './connection/open-client.ts'
-import { compressions } from './produce/compressions.ts'
 import { ensureTopic } from './produce/producing.ts'
+import { compressionOption } from './records/record-options.ts'
 import {
   defaultedOption,
   defineCommand,
@@ -64,14 +65,7 @@ export const bench = defineCommand({
       fallback: '100',
       read: positiveNumber,
     }),
-    compression: valueOption({
-      short: 'z',
-      placeholder: 'name',
-      doc: 'how batches are compressed',
-      byDefault: 'none',
-      choices: compressions,
-      read: oneOf(compressions),
-    }),
+    compression: compressionOption,
     acks: defaultedOption({
       placeholder: acksAllowed.join('|'),
       doc: 'how safe a record must be before it counts as stored',
