@@ -22,7 +22,7 @@ console.log(
 )
 const watch = setInterval(countFiles, 50)
 
-let kafka = new Client(`file:${folder}`, { requestTimeout: timeout })
+let kafka = new Client({ url: `file:${folder}`, timeout })
 await step('create', () => kafka.admin.createTopic('many', { partitions }, { timeout }))
 await step('stop, all empty', () => stop())
 await step('start, all empty', () => start())
@@ -56,7 +56,7 @@ async function readAll() {
 }
 
 async function start() {
-  kafka = new Client(`file:${folder}`, { requestTimeout: timeout })
+  kafka = new Client({ url: `file:${folder}`, timeout })
   await kafka.admin.listTopics()
 }
 

@@ -10,6 +10,11 @@ import type { RecordMetadata } from './producer/delivery.ts'
  * `send` or `process` throws is that of the send or the handler.
  */
 export interface Telemetry {
+  /**
+   * Whether anyone looks on at present. While it says false nothing else is called, and sends and handlers cost what they
+   * cost without telemetry; asked for each of them. Default: someone does.
+   */
+  isActive?(): boolean
   /** Calls `run` once, with headers to add to each record, and gives back what it gives. */
   send(
     about: SendTrace,
@@ -90,10 +95,16 @@ export function watched<Item>(
 ): (item: Item) => unknown {
   if (!telemetry) return handle
   return (item) => {
+    if (!isActive(telemetry)) return handle(item)
     const isBatch = Array.isArray(item)
     const records = (isBatch ? item : [item]) as readonly ConsumerRecord[]
     return telemetry.process({ records, isBatch, clientId, group }, async () => handle(item))
   }
+}
+
+/** Whether there is telemetry, and someone who looks on. */
+export function isActive(telemetry: Telemetry | undefined): telemetry is Telemetry {
+  return telemetry !== undefined && (telemetry.isActive?.() ?? true)
 }
 
 export function isTelemetry(value: unknown): value is Telemetry {

@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { MockClient } from '../testing/index.ts'
 import { Client } from './client.ts'
+import { Client as ClientOnly } from './client-only.ts'
+import { Client as ClientOverHttp } from './client-over-http.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'kafka-do-entry-'))
 let folder = ''
@@ -18,6 +21,18 @@ async function valuesIn(config: string | URL): Promise<unknown[]> {
   const records = await kafka.consumer('orders').take(1).toArray()
   return records.map(({ value }) => value)
 }
+
+test.each([
+  ['kafka-do', Client],
+  ['kafka-do/client', ClientOnly],
+  ['kafka-do/client in a browser', ClientOverHttp],
+  ['kafka-do/testing', MockClient],
+])('%s: a URL with its options beside it is refused', (_, type) => {
+  const make = type as new (...args: unknown[]) => unknown
+  expect(() => new make('https://localhost:1', { clientId: 'me' })).toThrow(
+    /^One argument is taken, and more came: new (Mock)?Client\(\{.* clientId: '…' \}\)$/,
+  )
+})
 
 describe('where the data lies', () => {
   test.each([

@@ -14,6 +14,7 @@ import {
 import type { Topic } from '../client/topic.ts'
 import type { Connection } from '../connection/connection.ts'
 import { noBackup } from '../connection/no-backup.ts'
+import { refuseMore } from '../core/options.ts'
 import type { Stream } from '../streams/dsl/stream.ts'
 import type { StreamOptions } from '../streams/dsl/stream-builder.ts'
 import { ChainedStreams, Streams } from '../streams/dsl/streams.ts'
@@ -103,7 +104,9 @@ export class Client extends ComposedClient {
    * A config, or only its URL. Throws `ConfigError`, naming the key, for a config it cannot use. Nothing is opened before
    * the first call.
    */
-  constructor(config?: ClientConfig | string | URL) {
+  constructor(config?: ClientConfig | string | URL)
+  constructor(config?: ClientConfig | string | URL, ...more: unknown[]) {
+    refuseMore(more, `new Client({ url: '…', clientId: '…' })`)
     super(compose(config))
   }
 }

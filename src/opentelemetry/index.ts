@@ -11,6 +11,7 @@ import {
   type Context,
   type Counter,
   context,
+  createNoopMeter,
   type Histogram,
   type Link,
   type MeterProvider,
@@ -19,6 +20,7 @@ import {
   type Span,
   SpanKind,
   SpanStatusCode,
+  type TracerProvider,
   trace,
 } from '@opentelemetry/api'
 import { errorLabel } from '../client/metrics.ts'
@@ -46,7 +48,14 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): Telemetry {
   const provider = options.tracerProvider ?? trace
   const tracer = provider.getTracer('kafka-do', version)
   const { operations, sent, handlers, handed } = instruments(options.meterProvider ?? metrics)
+  // Unlike a tracer, a meter stays what it was when it was made.
+  const hasMeter = (options.meterProvider ?? metrics).getMeter('kafka-do') !== createNoopMeter()
+  let isActive = hasMeter || options.tracerProvider !== undefined
   return {
+    isActive() {
+      isActive ||= hasSdk()
+      return isActive
+    },
     send(about, run) {
       const kind = SpanKind.PRODUCER
       const span = tracer.startSpan(`send ${about.topic}`, {
@@ -126,6 +135,15 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): Telemetry {
       operations.record(durationMs / 1000, labels)
     },
   }
+}
+
+/** Whether spans go anywhere, or contexts are passed on. Without an SDK they do not, until one is registered. */
+function hasSdk(): boolean {
+  const provider = trace.getTracerProvider() as TracerProvider & {
+    getDelegateTracer?(name: string): unknown
+  }
+  const hasTracer = provider.getDelegateTracer?.('kafka-do') !== undefined
+  return hasTracer || !provider.getDelegateTracer || propagation.fields().length > 0
 }
 
 /** The context that a record was sent in, for spans of your own; the active one where its headers name none. */

@@ -23,8 +23,14 @@ export function createHttpApi(
   http: ResolvedHttpConfig,
   { nodes }: Served,
   guards: { readonly guard: AccessGuard | undefined; readonly hall: HallGuard },
-  { name, host, metrics, httpMetrics, budget }: DoorParts,
+  { name, host, tls, metrics, httpMetrics, budget }: DoorParts,
 ): HttpApi {
+  if (guards.guard && !tls && !isLoopback(host)) {
+    runtime.logger.warn(
+      { listener: name, host },
+      'API keys cross the network for everybody to read, unless something before this server does TLS (--tls-cert, --tls-key)',
+    )
+  }
   const allowedHosts =
     http.allowedHosts ?? (isLoopback(host) ? [...loopbackNames, host] : undefined)
   return new HttpApi({

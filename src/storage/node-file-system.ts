@@ -69,9 +69,8 @@ class NodeFileSystem implements FileSystem {
         const descriptor = openSync(full, 'r')
         return new NodeFile(path, descriptor, fstatSync(descriptor).size, openedForReading(path))
       }
-      const isThere = existsSync(full)
       const [descriptor, readOnly] =
-        isThere || !options.create
+        !options.create || existsSync(full)
           ? openThere(full)
           : created(full, this.#isPrivate ? 0o600 : 0o666)
       return new NodeFile(path, descriptor, fstatSync(descriptor).size, readOnly)
@@ -88,8 +87,14 @@ class NodeFileSystem implements FileSystem {
   }
 
   list(path: string): string[] {
-    const full = this.#full(path)
-    return guarded(path, 'list', () => (existsSync(full) ? readdirSync(full).sort() : []))
+    return guarded(path, 'list', () => {
+      try {
+        return readdirSync(this.#full(path)).sort()
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+        throw error
+      }
+    })
   }
 
   makeDirectory(path: string): void {

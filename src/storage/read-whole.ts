@@ -1,13 +1,24 @@
-import type { FileSystem } from './file-system.ts'
+import { StorageError } from '../core/errors.ts'
+import type { File, FileSystem } from './file-system.ts'
 
 /** A whole small file; undefined when it is not there. */
 export function readWhole(fileSystem: FileSystem, path: string): Uint8Array | undefined {
-  const found = fileSystem.stat(path)
-  if (!found || found.isDirectory) return undefined
-  const file = fileSystem.open(path)
+  const file = openThere(fileSystem, path)
+  if (!file) return undefined
   try {
     return file.readSync(0, file.size)
   } finally {
     file.close()
+  }
+}
+
+function openThere(fileSystem: FileSystem, path: string): File | undefined {
+  // To look first would cost as much as the reading.
+  try {
+    return fileSystem.open(path)
+  } catch (error) {
+    if (error instanceof StorageError && error.code === 'STORAGE_NOT_FOUND') return undefined
+    if (fileSystem.stat(path)?.isDirectory) return undefined
+    throw error
   }
 }

@@ -14,6 +14,7 @@ import type { Message } from '../client/producer/send-options.ts'
 import { type Topic, toTopic } from '../client/topic.ts'
 import type { Connection } from '../connection/connection.ts'
 import { EmbeddedConnection } from '../connection/embedded.ts'
+import { refuseMore } from '../core/options.ts'
 import { ComposedClient } from '../entry/client.ts'
 import { openInMemory } from '../entry/shared-brokers.ts'
 import {
@@ -51,7 +52,9 @@ export class MockClient extends ComposedClient {
   readonly #connection: Connection
 
   /** Throws `ConfigError`. Each has a broker of its own, which is gone when it is closed. */
-  constructor(config: MockClientConfig = {}) {
+  constructor(config?: MockClientConfig)
+  constructor(config: MockClientConfig = {}, ...more: unknown[]) {
+    refuseMore(more, `new MockClient({ clientId: '…' })`)
     const { broker, ...resolved } = resolveGivenBrokerConfig(
       'MockClientConfig',
       config,

@@ -20,7 +20,7 @@ import {
   type MarkerProducer,
   readControlType,
 } from './control-record.ts'
-import { type DiskReserve, isShortage } from './disk-reserve.ts'
+import { type DiskReserve, isShortage, levelOf } from './disk-reserve.ts'
 import type { GroupCommit } from './group-commit.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
 import type { LogCondition } from './log-condition.ts'
@@ -221,7 +221,7 @@ export class AppendPath {
       this.#removeUnbegun()
     } catch (error) {
       const { runtime, condition } = this.#parts
-      runtime.logger.warn(
+      runtime.logger[levelOf(error, 'warn')](
         { err: error, log: condition.name },
         'a segment that could not be begun could not be removed; the next append tries again',
       )

@@ -1,11 +1,18 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { FileSystem } from '../../storage/file-system.ts'
 import { createMemoryFileSystem } from '../../storage/memory-file-system.ts'
+import { readCheckpoint } from './checkpoint-file.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
 
 interface Start {
   readonly epoch: number
   readonly startOffset: bigint
+}
+
+function opened(fileSystem: FileSystem): LeaderEpochs {
+  const path = 'leader-epoch-checkpoint'
+  return new LeaderEpochs(fileSystem, path, readCheckpoint(fileSystem, path))
 }
 
 /**
@@ -37,7 +44,7 @@ const histories = fc.record({
 test('tells the ends of epochs as Apache Kafka does, also after a restart', async () => {
   const property = fc.asyncProperty(histories, async ({ steps, tail, startAt }) => {
     const fileSystem = createMemoryFileSystem()
-    const epochs = new LeaderEpochs(fileSystem, 'leader-epoch-checkpoint')
+    const epochs = opened(fileSystem)
     let starts: Start[] = []
     let epoch = -1
     let end = 0n
@@ -50,7 +57,7 @@ test('tells the ends of epochs as Apache Kafka does, also after a restart', asyn
     }
     end += BigInt(tail)
     const logStart = BigInt(Math.round(Number(end) * startAt))
-    const reopened = new LeaderEpochs(fileSystem, 'leader-epoch-checkpoint')
+    const reopened = opened(fileSystem)
     for (let asked = -2; asked <= epoch + 2; asked++) {
       const expected = expectedEnd(starts, asked, logStart, end)
       expect(epochs.endOf(asked, logStart, end)).toEqual(expected)
@@ -61,7 +68,7 @@ test('tells the ends of epochs as Apache Kafka does, also after a restart', asyn
 })
 
 describe('a log that has noted no epoch', () => {
-  const epochs = () => new LeaderEpochs(createMemoryFileSystem(), 'leader-epoch-checkpoint')
+  const epochs = () => opened(createMemoryFileSystem())
 
   test('is in its first, which ends where the log ends', () => {
     expect(epochs().endOf(0, 3n, 7n)).toEqual({ epoch: 0, endOffset: 7n })

@@ -1,6 +1,6 @@
 /** Which leader epoch wrote which part of the log (KIP-101), in Kafka's `leader-epoch-checkpoint` file. */
 import type { FileSystem } from '../../storage/file-system.ts'
-import { readCheckpoint, replaceCheckpoint } from './checkpoint-file.ts'
+import { replaceCheckpoint } from './checkpoint-file.ts'
 
 const unknownEpoch = -1
 
@@ -16,10 +16,11 @@ export class LeaderEpochs {
   readonly #hasCheckpoint: boolean
   #starts: EpochStart[]
 
-  constructor(fileSystem: FileSystem, path: string) {
+  /** `lines`: those of the checkpoint; undefined where there is none that can be trusted. */
+  constructor(fileSystem: FileSystem, path: string, lines: readonly string[] | undefined) {
     this.#fileSystem = fileSystem
     this.#path = path
-    this.#starts = parse(readCheckpoint(fileSystem, path) ?? [])
+    this.#starts = parse(lines ?? [])
     this.#hasCheckpoint = this.#starts.length > 0
   }
 

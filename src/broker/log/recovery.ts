@@ -13,6 +13,8 @@ import { CorruptDataError } from '../../core/errors.ts'
 import type { Observations } from '../../core/metrics.ts'
 import type { Runtime } from '../../core/runtime.ts'
 import type { FileSystem } from '../../storage/file-system.ts'
+import { ListedFolder } from '../../storage/listed-folder.ts'
+import { readCheckpoint } from './checkpoint-file.ts'
 import { finishSwaps } from './compaction.ts'
 import { readControlType } from './control-record.ts'
 import { type DiskReserve, isShortage } from './disk-reserve.ts'
@@ -53,13 +55,13 @@ export interface OpenOptions {
 export async function openPartitionLog(options: OpenOptions): Promise<PartitionLog> {
   const { fileSystem, topic, partition } = options
   const folder = `${topic}-${partition}`
-  const isNew = fileSystem.stat(folder) === undefined
-  if (isNew) {
+  const listed = new ListedFolder(fileSystem, folder)
+  if (listed.isEmpty && fileSystem.stat(folder) === undefined) {
     fileSystem.makeDirectory(folder)
     await fileSystem.syncDirectory('')
   }
-  finishSwaps(fileSystem, folder)
-  const recovery = new Recovery(options, folder)
+  finishSwaps(listed, folder)
+  const recovery = new Recovery(options, folder, listed)
   const segments = await recovery.openSegments()
   return new PartitionLog({
     ...options,
@@ -80,13 +82,18 @@ class Recovery {
   savedTo: bigint | undefined
   readonly #options: OpenOptions
   readonly #folder: string
+  /** What is in it, for those who look while it is opened: a segment, which stays, has the file system itself. */
+  readonly #listed: ListedFolder
   readonly #snapshots: ProducerSnapshots
 
-  constructor(options: OpenOptions, folder: string) {
+  constructor(options: OpenOptions, folder: string, listed: ListedFolder) {
     this.#options = options
     this.#folder = folder
-    this.#snapshots = new ProducerSnapshots(options.fileSystem, folder)
-    this.epochs = new LeaderEpochs(options.fileSystem, `${folder}/leader-epoch-checkpoint`)
+    this.#listed = listed
+    this.#snapshots = new ProducerSnapshots(listed, folder)
+    const epochsPath = `${folder}/leader-epoch-checkpoint`
+    const epochs = listed.stat(epochsPath) && readCheckpoint(options.fileSystem, epochsPath)
+    this.epochs = new LeaderEpochs(options.fileSystem, epochsPath, epochs)
   }
 
   async openSegments(): Promise<Segment[]> {
@@ -122,7 +129,7 @@ class Recovery {
 
   #openAll(): Segment[] {
     const { fileSystem, config } = this.#options
-    const bases = fileSystem
+    const bases = this.#listed
       .list(this.#folder)
       .filter((name) => /^\d{20}\.log$/.test(name))
       .map((name) => BigInt(name.slice(0, 20)))
@@ -130,7 +137,7 @@ class Recovery {
     while (bases.length > 1 && bases[1]! <= this.#options.logStartOffset) {
       const stem = `${this.#folder}/${segmentName(bases.shift()!)}`
       for (const ending of ['log', 'index', 'timeindex', 'txnindex'])
-        fileSystem.remove(`${stem}.${ending}`)
+        this.#listed.remove(`${stem}.${ending}`)
     }
     const segments = bases.map((base, i) =>
       Segment.open(fileSystem, this.#folder, base, config.indexIntervalBytes, bases[i + 1]),
@@ -145,7 +152,9 @@ class Recovery {
   async #openTail(segment: Segment): Promise<boolean> {
     const { recoveryPoint, runtime } = this.#options
     try {
-      await segment.openTail()
+      const isThere = (ending: string) =>
+        this.#listed.has(`${segmentName(segment.baseOffset)}.${ending}`)
+      await segment.openTail(isThere('index') && isThere('timeindex'))
       // 0: nothing was stored, or the checkpoint that says how much is gone.
       if (recoveryPoint === 0n || segment.nextOffset === recoveryPoint) return true
       runtime.logger.error(
@@ -312,10 +321,10 @@ class Recovery {
     segments: readonly Segment[],
     verifiedFrom: Segment | undefined,
   ): Promise<void> {
-    const { fileSystem, runtime } = this.#options
+    const { runtime } = this.#options
     const { logger } = runtime
     const check = new TransactionIndexCheck({
-      fileSystem,
+      fileSystem: this.#listed,
       logger,
       folder: this.#folder,
       segments,

@@ -20,6 +20,8 @@ import { OffsetIndex, TimeIndex, writeWhole } from './index-file.ts'
 import { LostRecordsError } from './lost-range.ts'
 
 const scanBytes = 1024 * 1024
+/** To read so much at once costs no more than to read the two indexes of a segment. */
+const shortBytes = 32 * 1024
 /** To remove a file of this size would hold others up. */
 const largeBytes = 8 * 1024 * 1024
 /** Of the magic byte in a batch. */
@@ -184,26 +186,37 @@ export class Segment {
         if (at + needed > end) throw cutShort(this.#stem, at)
         chunk = await this.file.read(at, needed)
       }
-      const batches: ScannedBatch[] = []
-      let used = 0
-      let damage: CorruptDataError | undefined
-      while (used < chunk.length) {
-        const size = batchSize(chunk, used)
-        if (used + size > chunk.length) break
-        const header = soundHeader(chunk, used)
-        if (!header || header.baseOffset < expected) {
-          damage = unsound(this.#stem, at + used, expected)
-          break
-        }
-        batches.push({ header, bytes: chunk, filePosition: at + used })
-        expected = header.lastOffset + 1n
-        used += size
-      }
+      const { batches, usedBytes, damage } = this.#batchesIn(chunk, at, expected)
       yield batches
       if (damage) throw damage
-      at += used
+      // The file has become shorter meanwhile.
+      if (usedBytes === 0) throw cutShort(this.#stem, at)
+      expected = batches.at(-1)!.header.lastOffset + 1n
+      at += usedBytes
     }
     return undefined
+  }
+
+  /** Those that are whole in what was read at `at`, up to one that is not sound. */
+  #batchesIn(
+    chunk: Uint8Array,
+    at: number,
+    expectedAtFirst: bigint,
+  ): { batches: ScannedBatch[]; usedBytes: number; damage?: CorruptDataError } {
+    const batches: ScannedBatch[] = []
+    let expected = expectedAtFirst
+    let usedBytes = 0
+    while (usedBytes < chunk.length) {
+      const size = batchSize(chunk, usedBytes)
+      if (usedBytes + size > chunk.length) break
+      const header = soundHeader(chunk, usedBytes)
+      if (!header || header.baseOffset < expected)
+        return { batches, usedBytes, damage: unsound(this.#stem, at + usedBytes, expected) }
+      batches.push({ header, bytes: chunk, filePosition: at + usedBytes })
+      expected = header.lastOffset + 1n
+      usedBytes += size
+    }
+    return { batches, usedBytes }
   }
 
   /**
@@ -396,8 +409,12 @@ export class Segment {
     await this.rebuild()
   }
 
-  /** Loads what a clean stop left behind and finds the end without reading the whole file. */
-  async openTail(): Promise<void> {
+  /**
+   * Finds the end after a clean stop without reading the whole file, unless that is as short as its indexes: then they are made
+   * from it. `hasIndexes`: their files are there.
+   */
+  async openTail(hasIndexes: boolean): Promise<void> {
+    if (this.file.size <= shortBytes) return this.#openShort(hasIndexes)
     // A roll may unload it again before we go on.
     do await this.load()
     while (!this.#isLoaded)
@@ -405,6 +422,17 @@ export class Segment {
     for await (const { header } of this.scan(this.#offsets!.lastPosition()))
       end = header.lastOffset + 1n
     this.nextOffset = end
+  }
+
+  #openShort(hasIndexes: boolean): void {
+    this.beginRebuild()
+    const bytes = this.file.readSync(0, this.file.size)
+    const { batches, usedBytes, damage } = this.#batchesIn(bytes, 0, this.baseOffset)
+    if (damage) throw damage
+    if (usedBytes < bytes.length) throw cutShort(this.#stem, usedBytes)
+    for (const { header, filePosition } of batches) this.#index(header, filePosition, false)
+    this.nextOffset = batches.at(-1) ? batches.at(-1)!.header.lastOffset + 1n : this.baseOffset
+    this.#isSaved = hasIndexes
   }
 
   /** Makes the indexes anew from what is sound in the log. */

@@ -44,10 +44,9 @@ export class TransactionIndexCheck {
     this.#checked = checked
     this.#findOrphans()
     const { fileSystem, folder, segments } = checked
-    const sums = TransactionIndexChecksums.read(fileSystem, folder)
-    const hasAny =
-      hasTransactionIndexChecksums(fileSystem, folder) ||
-      segments.some((segment) => this.#content(segment).length > 0)
+    const hasSums = hasTransactionIndexChecksums(fileSystem, folder)
+    const sums = hasSums ? TransactionIndexChecksums.read(fileSystem, folder) : undefined
+    const hasAny = hasSums || segments.some((segment) => this.#content(segment).length > 0)
     this.suspects = segments.filter((segment) => {
       if (this.#orphans.has(segment) || this.#isUnfinished(segment)) return true
       return sums ? !sums.vouchesFor(segment.baseOffset, this.#content(segment)) : hasAny
@@ -131,7 +130,9 @@ export class TransactionIndexCheck {
   }
 
   #content(segment: Segment): Uint8Array {
-    return readWhole(this.#checked.fileSystem, indexOf(segment)) ?? new Uint8Array(0)
+    const { fileSystem } = this.#checked
+    const path = indexOf(segment)
+    return (fileSystem.stat(path) && readWhole(fileSystem, path)) ?? new Uint8Array(0)
   }
 }
 

@@ -138,11 +138,19 @@ export class Consumption<V, K>
     const partitions = this.#assigned.all
     for (let tried = 0; tried < partitions.length; tried++) {
       const partition = partitions[this.#turn % partitions.length]!
-      const records = partition.isPaused || partition.isRevoking ? undefined : partition.advance()
+      const records =
+        partition.isPaused || partition.isRevoking ? undefined : this.#advance(partition)
       if (records) return this.#deliver(partition, records)
       this.#turn++
     }
     return undefined
+  }
+
+  #advance(partition: PartitionConsumption): FetchedRecords | undefined {
+    const { bufferedAnswers } = partition
+    const records = partition.advance()
+    if (partition.bufferedAnswers < bufferedAnswers) this.#fetcher.taken(partition)
+    return records
   }
 
   async ready(): Promise<boolean> {
@@ -296,7 +304,6 @@ export class Consumption<V, K>
     this.#recordsThisTurn++
     partition.consumed.value++
     partition.delivered(record as ConsumerRecord)
-    if (partition.bufferedAnswers === 1) this.#fetcher.pump()
     return record
   }
 

@@ -29,6 +29,7 @@ import {
 } from '../../protocol/messages/generated/fetch.ts'
 import { readBatches } from '../../protocol/records/record-batch.ts'
 import type { Cluster } from '../cluster.ts'
+import { isActive } from '../telemetry.ts'
 import type { ResolvedConsumerConfig } from './consumer-config.ts'
 import { FetchedRecords } from './fetched-records.ts'
 import type { Offset } from './offset.ts'
@@ -64,6 +65,12 @@ export class Fetcher {
   #timer: Timer | undefined
   #timerDueAt = Number.POSITIVE_INFINITY
   #pumpScheduled = false
+  /** Nodes that lead partitions, as of the last look at all of them. */
+  #leaders = new Set<number>()
+  /** All of them had a place, a leader, and nothing to wait for but that leader's answer. */
+  #isSettled = false
+  /** Those that had enough to read then, and have not been read since. */
+  readonly #fed = new Set<PartitionConsumption>()
   #closed = false
 
   constructor(
@@ -87,6 +94,7 @@ export class Fetcher {
   remove(partitions: readonly PartitionConsumption[]): void {
     for (const partition of partitions) {
       this.#partitions.delete(partition)
+      this.#fed.delete(partition)
       this.#patience.forget(partition)
     }
     this.interrupt()
@@ -98,7 +106,28 @@ export class Fetcher {
     this.pump()
   }
 
-  /** Fetches what is missing; called whenever something was read or has changed. */
+  /**
+   * Something was read, of this partition: there may be room for more. All partitions are looked at only when a fetch can be
+   * begun, so that a record costs the same whatever their number.
+   */
+  taken(partition?: PartitionConsumption): void {
+    if (partition) this.#fed.delete(partition)
+    if (!this.#isSettled) return this.pump()
+    let dueAt = Number.POSITIVE_INFINITY
+    for (const leaderId of this.#leaders) {
+      if (this.#fetches.has(leaderId)) continue
+      const restsUntil = this.#lookAgainAt.get(leaderId)
+      // With nothing left out of it, a fetch need not wait for its turn.
+      if (restsUntil === undefined || !partition || this.#fed.size === 0) return this.pump()
+      dueAt = Math.min(dueAt, restsUntil)
+    }
+    if (dueAt === Number.POSITIVE_INFINITY) return
+    const now = this.#cluster.runtime.monotonicNow()
+    if (now >= dueAt) this.pump()
+    else this.#wakeAt(dueAt, now)
+  }
+
+  /** Looks at all partitions and fetches what is missing; called whenever something has changed. */
   pump(): void {
     if (this.#pumpScheduled || this.#closed) return
     this.#pumpScheduled = true
@@ -124,12 +153,16 @@ export class Fetcher {
     const leftOut: PartitionConsumption[] = []
     const placeless: PartitionConsumption[] = []
     let dueAt = Number.POSITIVE_INFINITY
+    this.#leaders = new Set()
+    this.#isSettled = true
+    this.#fed.clear()
     for (const partition of this.#partitions) {
       if (partition.isRevoking) continue
       const isIdle = partition.isPaused || partition.isHeld
       if (partition.fetchOffset === undefined) {
         if (now < partition.retryAt) dueAt = Math.min(dueAt, partition.retryAt)
         else if (!partition.isFetching) placeless.push(partition)
+        this.#isSettled = false
         if (!isIdle) leftOut.push(partition)
         continue
       }
@@ -137,12 +170,15 @@ export class Fetcher {
       const { bufferedAnswers } = partition
       const isWanted = bufferedAnswers === 0 || (bufferedAnswers === 1 && roomBytes > 0)
       const leaderId = this.#cluster.leaderOf(partition.topic, partition.partition)
+      if (leaderId === undefined || now < partition.retryAt) this.#isSettled = false
+      else this.#leaders.add(leaderId)
       const mayBeFetched = isWanted && !partition.isFetching
       if (now < partition.retryAt) dueAt = Math.min(dueAt, partition.retryAt)
       else if (mayBeFetched && leaderId !== undefined) {
         append(byLeader, leaderId, partition)
         continue
       } else if (mayBeFetched) void this.#findLeader(partition)
+      if (!isWanted) this.#fed.add(partition)
       leftOut.push(partition)
     }
     if (placeless.length > 0) void this.#findStarts(placeless)
@@ -237,15 +273,12 @@ export class Fetcher {
         timeoutMs: maxWaitMs + this.#cluster.config.timeout,
       })
       if (response.errorCode !== 0) throw errorFrom(response.errorCode)
+      const names = new Map([...ids].map(([topic, id]) => [id, topic]))
+      const places = new Map(partitions.map((one) => [`${one.topic}-${one.partition}`, one]))
       for (const answer of response.responses) {
+        const topic = answer.topic === '' ? names.get(answer.topicId) : answer.topic
         for (const data of answer.partitions) {
-          const partition = partitions.find(
-            (candidate) =>
-              candidate.partition === data.partitionIndex &&
-              (answer.topic === ''
-                ? ids.get(candidate.topic) === answer.topicId
-                : candidate.topic === answer.topic),
-          )
+          const partition = places.get(`${topic}-${data.partitionIndex}`)
           if (partition && partition.fetchOffset === asked.get(partition)) {
             const count = await this.#take(partition, data)
             polled?.count(partition.topic, count)
@@ -272,7 +305,7 @@ export class Fetcher {
   #polls(): { count(topic: string, records: number): void; tell(): void } | undefined {
     const { runtime, config } = this.#cluster
     const { telemetry, clientId } = config
-    if (!telemetry?.polled) return undefined
+    if (!isActive(telemetry) || !telemetry.polled) return undefined
     const counts = new Map<string, number>()
     const startedAt = runtime.now()
     const from = runtime.monotonicNow()
@@ -285,7 +318,7 @@ export class Fetcher {
         const { group } = this.#config
         for (const [topic, count] of counts) {
           try {
-            telemetry.polled!({ topic, clientId, group, count, startedAt, durationMs })
+            telemetry.polled?.({ topic, clientId, group, count, startedAt, durationMs })
           } catch (error) {
             runtime.logger.warn({ err: error, topic }, 'telemetry.polled threw')
           }

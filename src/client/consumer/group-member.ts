@@ -12,7 +12,7 @@
  * they come quickly and then slow down to `heartbeatInterval`: where one member joins, others tend to follow.
  */
 import { backoffDelay, delay } from '../../core/backoff.ts'
-import { KafkaError } from '../../core/errors.ts'
+import { KafkaError, RebalanceInProgressError } from '../../core/errors.ts'
 import type { Timer } from '../../core/runtime.ts'
 import { resolvesWithin, within } from '../../core/within.ts'
 import { errorFrom } from '../../protocol/error-codes.ts'
@@ -75,6 +75,8 @@ export class GroupMember {
   #rejoin = true
   #rejoinListener: (() => void) | undefined
   #isStable = false
+  /** Partitions are being given up: until they are, the member cannot join again. */
+  #isGivingUp = false
   /** Why the member could not go on. */
   #failure: { readonly error: unknown } | undefined
   #stableListeners: (() => void)[] = []
@@ -125,6 +127,8 @@ export class GroupMember {
   async stableGeneration(): Promise<Generation> {
     while (!this.#isStable && !this.#leaving.signal.aborted) {
       if (this.#failure) throw this.#failure.error
+      // What has to be committed before they are given up cannot wait for a generation that comes after.
+      if (this.#isGivingUp) throw lostMembership(this.#groupId)
       await new Promise<void>((resolve) => this.#stableListeners.push(resolve))
     }
     const generationId = this.#generationId
@@ -212,7 +216,7 @@ export class GroupMember {
       const owned = this.#owned
       this.#owned = []
       this.#isStable = true
-      await this.#events.revoked(owned)
+      await this.#giveUp(owned)
       this.#isStable = false
     }
     this.#stopHeartbeats()
@@ -230,26 +234,41 @@ export class GroupMember {
     this.#scheduleHeartbeat()
     const { memberId, generationId: generation } = joined
     this.#config.assignor.onAssignment?.({ memberId, generation, partitions, userData })
-    await this.#adopt(partitions)
-    this.#events.settled()
+    if (await this.#adopt(partitions)) this.#events.settled()
   }
 
-  async #adopt(assignment: readonly TopicPartition[]): Promise<void> {
+  /** False: the membership was lost meanwhile, and with it the assignment. */
+  async #adopt(assignment: readonly TopicPartition[]): Promise<boolean> {
+    const generationId = this.#generationId
     const gone = this.#owned.filter((partition) => !includes(assignment, partition))
     const fresh = assignment.filter((partition) => !includes(this.#owned, partition))
     this.#owned = assignment.filter((partition) => !includes(fresh, partition))
     if (gone.length > 0) {
-      await this.#events.revoked(gone)
+      await this.#giveUp(gone)
+      if (generationId !== this.#generationId) return false
       // What was given up can go to its new owner only in another round.
       this.#rebalance()
     }
     if (fresh.length > 0) {
-      const generationId = this.#generationId
       // When this fails they are not consumed, and must be assigned anew.
       await this.#events.assigned(fresh)
-      // The membership may be lost meanwhile: others may have them by now.
-      if (generationId === this.#generationId) this.#owned = [...assignment]
-      else this.#events.lost(fresh)
+      // Others may have them by now.
+      if (generationId !== this.#generationId) {
+        this.#events.lost(fresh)
+        return false
+      }
+      this.#owned = [...assignment]
+    }
+    return true
+  }
+
+  /** Heartbeats go on meanwhile, so the membership can be lost. */
+  async #giveUp(partitions: readonly TopicPartition[]): Promise<void> {
+    this.#isGivingUp = true
+    try {
+      await this.#events.revoked(partitions)
+    } finally {
+      this.#isGivingUp = false
     }
   }
 
@@ -355,6 +374,7 @@ export class GroupMember {
     this.#owned = []
     this.#isStable = false
     if (owned.length > 0) this.#events.lost(owned)
+    if (this.#isGivingUp) this.#wakeStableListeners()
   }
 
   #announceStable(): void {
@@ -394,6 +414,13 @@ export class GroupMember {
 
 /** The coordinator has forgotten this member or moved past its generation. */
 const membershipLost: ReadonlySet<string> = new Set(['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION'])
+
+function lostMembership(group: string): RebalanceInProgressError {
+  return new RebalanceInProgressError(
+    `The consumer is no member of group '${group}' any more, so its partitions have gone to others, which get the records again`,
+    { code: 'UNKNOWN_MEMBER_ID' },
+  )
+}
 
 function includes(list: readonly TopicPartition[], { topic, partition }: TopicPartition): boolean {
   return list.some((other) => other.topic === topic && other.partition === partition)

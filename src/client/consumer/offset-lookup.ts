@@ -20,6 +20,8 @@ export interface LookUpOptions {
   readonly isolation: Isolation
   /** Whether topics that are not there are created, where the broker does that. Default true. */
   readonly create?: boolean
+  /** Default: those of any call. */
+  readonly limits?: CallOptions
 }
 
 export async function lookUpOffset(
@@ -70,7 +72,7 @@ class OffsetLookup {
       partitions.length === 1
         ? `an offset of ${first!.topic}-${first!.partition}`
         : `offsets of ${partitions.length} partitions`
-    await this.#cluster.retrying(`look up ${what}`, {}, (call) =>
+    await this.#cluster.retrying(`look up ${what}`, this.#options.limits ?? {}, (call) =>
       this.#askAll(
         partitions.filter((one) => !this.#found.has(one)),
         call,

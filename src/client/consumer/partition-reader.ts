@@ -70,7 +70,7 @@ export class PartitionReader {
 
   /** Something has been taken: there may be room for more. */
   pump(): void {
-    this.#fetcher.pump()
+    this.#fetcher.taken()
   }
 
   /** Places have changed: what is under way is of no use. */

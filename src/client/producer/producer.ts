@@ -7,7 +7,7 @@ import { KafkaError, MessageTooLargeError } from '../../core/errors.ts'
 import { invalid } from '../../core/options.ts'
 import type { Cluster } from '../cluster.ts'
 import { partitionKeyOf, serializeField } from '../serializer.ts'
-import type { Telemetry, TraceHeaders } from '../telemetry.ts'
+import { isActive, type Telemetry, type TraceHeaders } from '../telemetry.ts'
 import type { Topic } from '../topic.ts'
 import { GroupDelivery, type RecordMetadata, SingleDelivery } from './delivery.ts'
 import type { OutgoingRecord } from './pending-batch.ts'
@@ -53,7 +53,7 @@ export class Producer<V = unknown, K = string> {
    * `TimeoutError`, `ClosedError` or another `KafkaError`; see its `outcome`.
    */
   send(value: V | null, options: SendOptions<K> = {}): Promise<RecordMetadata> {
-    return this.#telemetry
+    return isActive(this.#telemetry)
       ? this.#sendWatched(this.#telemetry, value, options)
       : this.#send(value, options)
   }
@@ -84,7 +84,7 @@ export class Producer<V = unknown, K = string> {
       )
     }
     checkSendOptions(options)
-    if (!this.#telemetry) return this.#sendBatch(items, options)
+    if (!isActive(this.#telemetry)) return this.#sendBatch(items, options)
     const { clientId } = this.#cluster.config
     const about = { topic: this.topic, clientId, count: items.length }
     return this.#telemetry.send(about, (headers) => this.#sendBatch(items, options, headers))

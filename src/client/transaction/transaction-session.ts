@@ -13,17 +13,10 @@
  * With `transaction.version` 2 a write begins the transaction by itself and each end gives the producer its next epoch;
  * with brokers before that, partitions are added one by one, and after an abort a new epoch is asked for.
  */
-import { abortReason } from '../../core/backoff.ts'
-import {
-  KafkaError,
-  ProducerFencedError,
-  RebalanceInProgressError,
-  TimeoutError,
-  withOutcome,
-} from '../../core/errors.ts'
+import { KafkaError, ProducerFencedError, withOutcome } from '../../core/errors.ts'
 import { groupBy } from '../../core/group-by.ts'
 import { version as packageVersion } from '../../core/version.ts'
-import { within } from '../../core/within.ts'
+import { resolvesWithin } from '../../core/within.ts'
 import type { Api } from '../../protocol/api.ts'
 import { errorFrom } from '../../protocol/error-codes.ts'
 import {
@@ -44,40 +37,23 @@ import {
   createInitProducerIdRequest,
   initProducerId,
 } from '../../protocol/messages/generated/init-producer-id.ts'
-import {
-  createTxnOffsetCommitRequest,
-  createTxnOffsetCommitRequestPartition,
-  createTxnOffsetCommitRequestTopic,
-  txnOffsetCommit,
-} from '../../protocol/messages/generated/txn-offset-commit.ts'
 import type { CallOptions, Cluster } from '../cluster.ts'
-import type { Committer, Membership } from '../consumer/partition-consumption.ts'
 import { noIdentity, type ProducerIdentity } from '../producer/pending-batch.ts'
 import type { ProducerIdentities, TransactionOfProducer } from '../producer/producer-identities.ts'
-
-export interface PartitionOffset {
-  readonly topic: string
-  readonly partition: number
-  /** Where the group goes on. */
-  readonly offset: bigint
-  /** What is kept beside it. Default: ''. */
-  readonly metadata?: string
-}
-
-export interface OffsetCommit {
-  readonly committer: Pick<Committer, 'groupId' | 'membership'>
-  readonly offsets: readonly PartitionOffset[]
-  /** Throws when this member may not commit them any more. Asked before each try. */
-  readonly check: () => void
-  /** The transaction is over: no more tries. */
-  readonly signal: AbortSignal
-}
+import {
+  movedCoordinator,
+  type OffsetCommit,
+  OffsetCommits,
+  type PartitionOffset,
+} from './offset-commits.ts'
 
 type TopicPartition = Pick<PartitionOffset, 'topic' | 'partition'>
 
 /** Versions that brokers before `transaction.version` 2 must be spoken to with. */
 const oldVersions = { produce: 11, addPartitions: 3, txnOffsetCommit: 4, endTxn: 4 }
 const featureName = 'transaction.version'
+/** How long an abort waits for offsets that were sent, milliseconds. */
+const landingMs = 1000
 
 export interface SessionOptions {
   readonly transactionalId: string
@@ -102,12 +78,20 @@ export class TransactionSession implements ProducerIdentities, TransactionOfProd
   /** Partitions that are part of the transaction, or are being made so, and when they are. */
   #joined = new Map<string, Promise<void>>()
   #joining: Promise<void> = Promise.resolve()
+  readonly #offsets: OffsetCommits
 
   constructor(cluster: Cluster, { transactionalId, timeoutMs, isOwnId }: SessionOptions) {
     this.#cluster = cluster
     this.transactionalId = transactionalId
     this.#timeoutMs = timeoutMs
     this.#isOwnId = isOwnId
+    this.#offsets = new OffsetCommits({
+      cluster,
+      producer: () => this.#producer,
+      join: (groupId, call) => this.#joinOffsets(groupId, call),
+      retrying: (what, options, attempt) => this.#retrying(what, options, attempt),
+      judged: (error) => this.#judged(error),
+    })
   }
 
   /** Who the producer is; batches are marked with it. */
@@ -137,6 +121,7 @@ export class TransactionSession implements ProducerIdentities, TransactionOfProd
   async begin(signal: AbortSignal): Promise<boolean> {
     if (this.#fenced) throw this.#fenced
     this.#failure = undefined
+    this.#offsets.begin()
     if (!this.#needsInit) return false
     await this.#init(signal)
     return true
@@ -178,69 +163,17 @@ export class TransactionSession implements ProducerIdentities, TransactionOfProd
     this.#failure ??= { error }
   }
 
-  /** Commits offsets of a group as part of the transaction, in whatever generation the member is by then. */
-  async commitOffsets({ committer, offsets, check, signal }: OffsetCommit): Promise<void> {
-    const { groupId } = committer
-    const what = `add offsets of group '${groupId}' to the transaction`
-    await this.#retrying(what, { retries: Infinity }, async (call) => {
-      if (signal.aborted) throw abortReason(signal)
-      const limits = { signal, timeoutMs: call.timeoutMs, onTimeout: () => notInGroup(groupId) }
-      const membership = await within(this.#cluster.runtime, committer.membership(), limits)
-      check()
-      try {
-        await this.#commitOffsets(membership, offsets, call)
-      } catch (error) {
-        if (!(error instanceof RebalanceInProgressError)) throw error
-        membership.generation.expire()
-        // A member that the group does not know has lost its partitions. Else they are still its own.
-        if (error.code === 'UNKNOWN_MEMBER_ID') throw error
-        throw new KafkaError(error.message, { code: error.code, retriable: true, cause: error })
-      }
-    })
+  /**
+   * Commits offsets of a group as part of the transaction that is under way now. Rejects when that is sealed before the
+   * broker has them.
+   */
+  commitOffsets(commit: OffsetCommit): Promise<void> {
+    return this.#offsets.commit(commit)
   }
 
-  async #commitOffsets(
-    { groupId, generation }: Membership,
-    offsets: readonly PartitionOffset[],
-    call: CallOptions,
-  ): Promise<void> {
-    if (!this.#isVersion2) await this.#addOffsets(groupId, call)
-    this.#isBegun = true
-    const topics = [...groupBy(offsets, ({ topic }) => topic)].map(([name, ofTopic]) =>
-      createTxnOffsetCommitRequestTopic({
-        name,
-        partitions: ofTopic.map(({ partition, offset, metadata }) =>
-          createTxnOffsetCommitRequestPartition({
-            partitionIndex: partition,
-            committedOffset: offset,
-            committedMetadata: metadata ?? '',
-          }),
-        ),
-      }),
-    )
-    const request = (version: number) =>
-      createTxnOffsetCommitRequest({
-        ...this.#producer,
-        groupId,
-        ...(version >= 3 && {
-          generationId: generation.generationId,
-          memberId: generation.memberId,
-          groupInstanceId: generation.groupInstanceId,
-        }),
-        topics,
-      })
-    const maxVersion = this.#isVersion2 ? undefined : oldVersions.txnOffsetCommit
-    const nodeId = await this.#cluster.coordinator('group', groupId, call)
-    const options = { ...call, nodeId, maxVersion }
-    const response = await this.#cluster.exchange(txnOffsetCommit, request, options)
-    for (const { name: topic, partitions } of response.topics) {
-      for (const { errorCode, partitionIndex: partition } of partitions) {
-        if (errorCode === 0) continue
-        const error = errorFrom(errorCode, { group: groupId, topic, partition })
-        if (movedCoordinator.has(error.code)) this.#cluster.forgetCoordinator('group', groupId)
-        throw this.#judged(error)
-      }
-    }
+  /** Nothing can be added to the transaction under way any more. */
+  seal(): void {
+    this.#offsets.seal()
   }
 
   /**
@@ -255,8 +188,14 @@ export class TransactionSession implements ProducerIdentities, TransactionOfProd
 
   /** Aborts within `timeoutMs`. Resolves with true when the producer has a new epoch. */
   async abort(timeoutMs: number): Promise<boolean> {
+    this.seal()
+    const { runtime } = this.#cluster
+    const endsAt = runtime.monotonicNow() + timeoutMs
+    // What comes after the end is refused by its epoch, but brokers before that check would take it.
+    await resolvesWithin(runtime, this.#offsets.landed(), Math.min(landingMs, timeoutMs))
+    const leftMs = Math.max(1, endsAt - runtime.monotonicNow())
     try {
-      return await this.#end(false, { timeoutMs })
+      return await this.#end(false, { timeoutMs: leftMs })
     } catch (error) {
       // Nothing of it has reached the broker.
       if (error instanceof KafkaError && error.code === 'INVALID_TXN_STATE') return false
@@ -265,6 +204,7 @@ export class TransactionSession implements ProducerIdentities, TransactionOfProd
   }
 
   async #end(isCommit: boolean, options: CallOptions): Promise<boolean> {
+    this.seal()
     if (this.#fenced) throw this.#fenced
     if (!this.#isBegun) return false
     const what = `${isCommit ? 'commit' : 'abort'} the transaction of '${this.transactionalId}'`
@@ -373,10 +313,12 @@ export class TransactionSession implements ProducerIdentities, TransactionOfProd
     })
   }
 
-  async #addOffsets(groupId: string, call: CallOptions): Promise<void> {
-    const request = createAddOffsetsToTxnRequest({ ...this.#producer, groupId })
+  async #joinOffsets(groupId: string, call: CallOptions): Promise<number | undefined> {
     this.#isBegun = true
+    if (this.#isVersion2) return undefined
+    const request = createAddOffsetsToTxnRequest({ ...this.#producer, groupId })
     await this.#askOnce(addOffsetsToTxn, request, call)
+    return oldVersions.txnOffsetCommit
   }
 
   get #producer() {
@@ -458,10 +400,6 @@ const fencing: ReadonlySet<string> = new Set([
   'INVALID_PRODUCER_EPOCH',
   'INVALID_PRODUCER_ID_MAPPING',
 ])
-const movedCoordinator: ReadonlySet<string> = new Set([
-  'NOT_COORDINATOR',
-  'COORDINATOR_NOT_AVAILABLE',
-])
 
 /** Whether a request to end a transaction may have been carried out, or may yet be, although it was answered like this. */
 function mayHaveEnded(error: unknown): boolean {
@@ -482,12 +420,5 @@ function outOfOrder(): KafkaError {
   return new KafkaError(
     'A record could not be stored in its order: one before it is missing at the broker. The transaction is aborted; run it again',
     { code: 'TRANSACTION_ABORTABLE', retriable: true },
-  )
-}
-
-function notInGroup(groupId: string): TimeoutError {
-  return new TimeoutError(
-    `The consumer was not back in group '${groupId}' in time, so its offsets could not be committed; the records will be delivered again`,
-    { code: 'REQUEST_TIMED_OUT' },
   )
 }

@@ -14,7 +14,8 @@ import type { ResolvedProducerConfig } from '../producer/producer-config.ts'
 import type { ProducerEngine } from '../producer/producer-engine.ts'
 import { checkIsOptions, type Message, type SendOptions } from '../producer/send-options.ts'
 import { type Topic, toTopic } from '../topic.ts'
-import type { PartitionOffset, TransactionSession } from './transaction-session.ts'
+import { over, type PartitionOffset } from './offset-commits.ts'
+import type { TransactionSession } from './transaction-session.ts'
 
 /** Options of a send in a transaction. */
 export interface TransactionSendOptions<V = unknown, K = string> extends SendOptions<K> {
@@ -36,7 +37,7 @@ export class Transaction<V = unknown, K = string> {
   readonly #producers = new Map<unknown, Producer<unknown, unknown>>()
   /** How far each partition is done once this is committed. */
   readonly #offsets = new Map<PartitionConsumption, bigint>()
-  readonly #ending = new AbortController()
+  #isOver = false
   #underWay = 0
   #settledListeners: (() => void)[] = []
 
@@ -107,8 +108,7 @@ export class Transaction<V = unknown, K = string> {
         const check = () => {
           for (const source of sources) source.checkCommittable(last.get(source)!)
         }
-        const { signal } = this.#ending
-        await this.#parts.session.commitOffsets({ committer, offsets, check, signal })
+        await this.#parts.session.commitOffsets({ committer, offsets, check })
       }
       for (const [source, { offset }] of last) {
         const before = this.#offsets.get(source) ?? -1n
@@ -129,7 +129,8 @@ export class Transaction<V = unknown, K = string> {
 
   /** @internal Nothing can be added any more. */
   close(): void {
-    this.#ending.abort(over())
+    this.#isOver = true
+    this.#parts.session.seal()
   }
 
   /** @internal After `close`: resolves when nothing is under way. */
@@ -178,10 +179,6 @@ export class Transaction<V = unknown, K = string> {
     }
   }
 
-  get #isOver(): boolean {
-    return this.#ending.signal.aborted
-  }
-
   /** Resolves when something has settled, or nothing is under way. */
   #settled(): Promise<void> {
     if (this.#underWay === 0) return Promise.resolve()
@@ -210,11 +207,4 @@ function byCommitter(sources: Iterable<PartitionConsumption>) {
     groups.set(committer, [...(groups.get(committer) ?? []), source])
   }
   return groups
-}
-
-function over(): KafkaError {
-  return new KafkaError(
-    'The transaction is over, so nothing can be added to it. Await what belongs to it before its callback returns',
-    { code: 'INVALID_TXN_STATE' },
-  )
 }

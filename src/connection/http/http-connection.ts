@@ -172,6 +172,7 @@ export class HttpConnection implements Connection {
     await this.#exchanges.quiet(this.#runtime, quietMs)
     this.#throttle.end()
     this.#closing.abort(closedConnection())
+    this.#post.end?.()
   }
 
   #encode<Request>(api: Api<Request, unknown>, version: number, content: Request): Uint8Array {
@@ -353,7 +354,7 @@ export class HttpConnection implements Connection {
 /** Nothing was sent after these: of Node, Deno and Bun, as far as they tell. */
 const unreached: ReadonlySet<string> = new Set([
   ...['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'],
-  ...['UND_ERR_CONNECT_TIMEOUT', 'ConnectionRefused'],
+  ...['UND_ERR_CONNECT_TIMEOUT', 'CONNECT_TIMED_OUT', 'ConnectionRefused'],
 ])
 
 /** What Node says of a certificate. */

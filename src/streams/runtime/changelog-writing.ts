@@ -1,6 +1,6 @@
 /** What tasks have changed, to their changelogs, and after the commit to their files. */
 import { noHeaders } from '../../client/consumer/record-headers.ts'
-import type { PartitionOffset } from '../../client/transaction/transaction-session.ts'
+import type { PartitionOffset } from '../../client/transaction/offset-commits.ts'
 import type { Topology } from '../topology/topology.ts'
 import type { RunningTask } from './running-task.ts'
 import type { Writer } from './writer.ts'

@@ -1,5 +1,5 @@
 /** What a commit says of a task. */
-import type { PartitionOffset } from '../../client/transaction/transaction-session.ts'
+import type { PartitionOffset } from '../../client/transaction/offset-commits.ts'
 import { encodeTimes } from './committed-times.ts'
 import type { RunningTask } from './running-task.ts'
 

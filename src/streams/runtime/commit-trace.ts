@@ -1,5 +1,6 @@
 /** What telemetry is told of a commit: one span for all tasks of a process, since they commit together. */
 import type { Cluster } from '../../client/cluster.ts'
+import { isActive } from '../../client/telemetry.ts'
 import type { RunningTask } from './running-task.ts'
 
 interface TracedCommit {
@@ -15,7 +16,7 @@ export function traced(
   commit: () => Promise<void>,
 ): Promise<void> {
   const { telemetry, clientId } = cluster.config
-  if (!telemetry?.commit) return commit()
+  if (!isActive(telemetry) || !telemetry.commit) return commit()
   return telemetry.commit(
     {
       application,

@@ -22,12 +22,19 @@ export interface Holding {
   readonly opening: number
 }
 
+/** How long records wait while it is asked, milliseconds. */
+const askMs = 1000
+/** How long tasks may rest so that what is in between comes to an end, milliseconds. */
+const restMs = 1000
+
 export class HandOver {
   readonly #cluster: Cluster
   readonly #holding: () => Holding
   readonly #inputs = new Map<string, TaskInput[]>()
-  /** Tasks have come since it was asked whether the topics in between are empty. */
+  /** Tasks have come since it was last asked whether the topics in between are empty. */
   #mayAsk = true
+  /** Until when tasks rest, monotonic milliseconds. */
+  #restsUntil = 0
   /** Records without a key go round. */
   #next = 0
 
@@ -54,11 +61,33 @@ export class HandOver {
     if (tasks.length < plan.tasks.length || opening > 0) return
     if (tasks.some((task) => task.isDirty)) return
     const inputs = internalInputs(tasks)
-    if (inputs.every(({ isEmpty }) => isEmpty) || (await this.#areEmpty(inputs))) {
-      // What was asked meanwhile may have changed the tasks.
-      const now = this.#holding()
-      if (tasks === now.tasks) this.#begin(now.plan, tasks)
+    // An application that begins need not wait until it has read nothing.
+    const isFirst = this.#mayAsk
+    if (!isFirst && !inputs.every(({ isEmpty }) => isEmpty)) return
+    this.#mayAsk = false
+    if (!(await this.#areEmpty(inputs))) {
+      if (isFirst) this.#restsUntil = this.#now() + restMs
+      return
     }
+    // What came meanwhile may have changed the tasks.
+    const now = this.#holding()
+    if (tasks === now.tasks) this.#begin(now.plan, tasks)
+  }
+
+  /**
+   * Whether a task takes nothing for a moment: what it would write between the tasks would keep them from ever coming to the
+   * end of that, where records come without a pause.
+   */
+  rests({ inputs }: RunningTask): boolean {
+    return this.restsFor() > 0 && !inputs.some(({ isInternal }) => isInternal)
+  }
+
+  /** For how many milliseconds more; 0 when none rests. */
+  restsFor(): number {
+    if (this.isOn || this.#restsUntil === 0) return 0
+    const leftMs = Math.max(0, this.#restsUntil - this.#now())
+    if (leftMs === 0) this.#restsUntil = 0
+    return leftMs
   }
 
   tasksCame(): void {
@@ -74,6 +103,7 @@ export class HandOver {
   }
 
   end(): void {
+    this.#restsUntil = 0
     this.#inputs.clear()
   }
 
@@ -83,6 +113,10 @@ export class HandOver {
     if (!ofTopic) return false
     ofTopic[this.#partitionOf(output, ofTopic.length)]!.hand(new HandedRecord(output))
     return true
+  }
+
+  #now(): number {
+    return this.#cluster.runtime.monotonicNow()
   }
 
   /** The one that a producer would send it to. */
@@ -103,15 +137,18 @@ export class HandOver {
     }
   }
 
-  /** Asks once, so that an application that begins need not wait until it has read nothing. */
+  /**
+   * Only the broker knows: what this process, or one before it, has committed a moment ago may not have been fetched, and what is
+   * handed over would overtake it.
+   */
   async #areEmpty(inputs: readonly TaskInput[]): Promise<boolean> {
-    if (!this.#mayAsk) return false
-    this.#mayAsk = false
-    const options = { isolation: 'read_uncommitted', create: false } as const
+    const limits = { timeoutMs: askMs }
+    const options = { isolation: 'read_uncommitted', create: false, limits } as const
     const looked = lookUpOffsets(this.#cluster, inputs, Offset.latest, options)
-    // What cannot be asked now is seen once it has been read to its end.
+    // What cannot be asked now is asked again.
     const ends = await looked.catch(() => undefined)
-    return ends?.every((end, i) => end === (inputs[i]!.committed ?? 0n)) ?? false
+    if (!ends) return false
+    return ends.map((end, i) => inputs[i]!.endsAt(end)).every(Boolean)
   }
 }
 

@@ -8,12 +8,12 @@ import type { ResolvedConsumerConfig } from '../../client/consumer/consumer-conf
 import { Offset } from '../../client/consumer/offset.ts'
 import { lookUpOffsets } from '../../client/consumer/offset-lookup.ts'
 import type { PartitionConsumption } from '../../client/consumer/partition-consumption.ts'
-import { PartitionReader } from '../../client/consumer/partition-reader.ts'
 import { delay } from '../../core/backoff.ts'
 import { ClosedError } from '../../core/errors.ts'
 import { nextTurn } from '../../core/turn.ts'
 import type { TaskFiles } from '../state-dir/task-files.ts'
 import { restoreRecord, type Store } from '../stores/store.ts'
+import { PartitionReaders } from './partition-readers.ts'
 
 /** A store and where its entries are. */
 export interface Restoration extends TopicPartition {
@@ -41,7 +41,8 @@ const entriesPerTurn = 2000
 export class Restorer {
   readonly #cluster: Cluster
   readonly #closing: AbortSignal
-  readonly #reader: PartitionReader
+  /** A task that was taken away is still being restored when it comes back: then a changelog is read twice at once. */
+  readonly #reader: PartitionReaders
   readonly #running = new Set<Running>()
   #failure: { readonly error: unknown } | undefined
   /** Told when something has been read, or the end has come. */
@@ -52,7 +53,7 @@ export class Restorer {
   constructor(cluster: Cluster, config: ResolvedConsumerConfig, closing: AbortSignal) {
     this.#cluster = cluster
     this.#closing = closing
-    this.#reader = new PartitionReader(cluster, config, {
+    this.#reader = new PartitionReaders(cluster, config, {
       news: () => this.#wake(),
       failed: (error) => {
         this.#failure = { error }

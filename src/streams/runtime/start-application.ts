@@ -106,6 +106,7 @@ function begin(
             producer,
             transactionalId: ids.take(),
             timeoutMs: config.transactionTimeout,
+            groupId: topology.application,
             ...parts,
           })
         : new AtLeastOnceWriter({ cluster, producer, ...parts }),

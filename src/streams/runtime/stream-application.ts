@@ -18,7 +18,7 @@ import type { ResolvedConsumerConfig } from '../../client/consumer/consumer-conf
 import { GroupMember } from '../../client/consumer/group-member.ts'
 import type { Membership } from '../../client/consumer/partition-consumption.ts'
 import { Patience } from '../../client/consumer/patience.ts'
-import type { PartitionOffset } from '../../client/transaction/transaction-session.ts'
+import type { PartitionOffset } from '../../client/transaction/offset-commits.ts'
 import { backoffDelay, delay } from '../../core/backoff.ts'
 import { AbortedError, KafkaError } from '../../core/errors.ts'
 import { nextTurn } from '../../core/turn.ts'
@@ -376,6 +376,7 @@ export class StreamApplication implements Runner {
     let count = 0
     if (this.#handOver.willBegin()) return count
     for (const task of this.#tasks) {
+      if (this.#handOver.rests(task)) continue
       const ran = task.run(runtime, runtime.monotonicNow() + sliceMs)
       count += typeof ran === 'number' ? ran : await ran
       if (this.#turns.waiting > 0 || this.#isTorn) break
@@ -738,6 +739,7 @@ export class StreamApplication implements Runner {
     const waitMs = () =>
       Math.min(
         this.#commitDueAt - runtime.monotonicNow(),
+        this.#handOver.restsFor() || Number.POSITIVE_INFINITY,
         ...this.#tasks.map((task) => Math.min(task.dueIn(runtime), task.resumesIn(runtime))),
       )
     await this.#news.wait(waitMs, () => this.#reader.pump())

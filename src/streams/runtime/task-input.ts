@@ -37,6 +37,8 @@ export class TaskInput {
   committing: bigint | undefined
   /** Of the last record that was taken; -1 before the first. */
   lastTimestampMs = -1
+  /** Where the log was last seen to end by whoever asked. */
+  #knownEnd = 0n
   /** As of the last commit; before the first, where it began, once that is known. */
   committed: bigint | undefined
 
@@ -83,15 +85,22 @@ export class TaskInput {
     return position !== undefined && readableEnd >= 0n && position >= readableEnd
   }
 
-  /** There is nothing left in the log, nor anything of a transaction that is not over yet. */
+  /**
+   * As far as is known here, there is nothing left in the log, nor anything of a transaction that is not over yet. What came
+   * after the last answer is not known.
+   */
   get isEmpty(): boolean {
-    const { position, highWatermark } = this.consumption
+    const { highWatermark } = this.consumption
+    const { next } = this
     return (
-      this.#early.length === 0 &&
-      position !== undefined &&
-      highWatermark >= 0n &&
-      position >= highWatermark
+      next !== undefined && highWatermark >= 0n && next >= highWatermark && next >= this.#knownEnd
     )
+  }
+
+  /** Whether the log ends before the next record to process; `end`: as the broker says. */
+  endsAt(end: bigint): boolean {
+    this.#knownEnd = end
+    return (this.next ?? this.committed ?? 0n) >= end
   }
 
   /** Records that were handed over and wait. */

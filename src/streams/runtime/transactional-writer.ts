@@ -6,10 +6,8 @@ import type { Cluster } from '../../client/cluster.ts'
 import type { Membership } from '../../client/consumer/partition-consumption.ts'
 import type { ResolvedProducerConfig } from '../../client/producer/producer-config.ts'
 import { ProducerEngine } from '../../client/producer/producer-engine.ts'
-import {
-  type PartitionOffset,
-  TransactionSession,
-} from '../../client/transaction/transaction-session.ts'
+import type { PartitionOffset } from '../../client/transaction/offset-commits.ts'
+import { TransactionSession } from '../../client/transaction/transaction-session.ts'
 import { AbortedError } from '../../core/errors.ts'
 import type { Output } from '../operator.ts'
 import { OutputDeliveries } from './output-deliveries.ts'
@@ -21,7 +19,9 @@ export interface TransactionalWriterOptions {
   readonly transactionalId: string
   /** After so many milliseconds the broker aborts a transaction that was left open. */
   readonly timeoutMs: number
-  /** As what the offsets are committed; waits while the group is between generations. */
+  /** Whose offsets are committed. */
+  readonly groupId: string
+  /** As what they are; waits while the group is between generations. */
   readonly membership: () => Promise<Membership>
   /** Throws when partitions whose records are part of the transaction have gone to others. */
   readonly check: () => void
@@ -68,6 +68,8 @@ export class TransactionalWriter implements Writer {
   }
 
   async abort(): Promise<void> {
+    // A commit that has failed by its outputs may still be trying its offsets.
+    this.#session.seal()
     await this.#engine.discard(
       new AbortedError('The transaction was aborted, so the record does not count', {
         code: 'ABORTED',
@@ -84,15 +86,16 @@ export class TransactionalWriter implements Writer {
   }
 
   close(): Promise<void> {
+    this.#session.seal()
     return this.#engine.close()
   }
 
-  async #commitOffsets(offsets: readonly PartitionOffset[]): Promise<void> {
-    if (offsets.length === 0) return
-    const { membership, check, closing } = this.#options
-    const { groupId } = await membership()
+  /** At once: what waits before it asks the session might ask it in the next transaction. */
+  #commitOffsets(offsets: readonly PartitionOffset[]): Promise<void> {
+    if (offsets.length === 0) return Promise.resolve()
+    const { groupId, membership, check } = this.#options
     const committer = { groupId, membership }
-    await this.#session.commitOffsets({ committer, offsets, check, signal: closing })
+    return this.#session.commitOffsets({ committer, offsets, check, isPatient: true })
   }
 
   /** The broker has given this producer up: another, under the same name, takes its place. */

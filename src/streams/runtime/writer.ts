@@ -1,5 +1,5 @@
 /** Writes what tasks put out, and makes it count together with the offsets that it came from. */
-import type { PartitionOffset } from '../../client/transaction/transaction-session.ts'
+import type { PartitionOffset } from '../../client/transaction/offset-commits.ts'
 import type { Output } from '../operator.ts'
 
 export interface Writer {
