@@ -1,6 +1,6 @@
 /** The settings of topics: checked when they are given, described, and turned into the configuration of a partition's log. */
 import { KafkaError } from '../../core/errors.ts'
-import { didYouMean } from '../../core/suggestion.ts'
+import { closest } from '../../core/options.ts'
 import type { BrokerConfig } from '../config.ts'
 import type { LogConfig } from '../log/log-config.ts'
 import { listOf, type TopicConfigDefinition, topicConfigs } from './topic-config-table.ts'
@@ -60,9 +60,9 @@ function checkCompactionLags(overrides: TopicOverrides): void {
 
 function notKnown(name: string): KafkaError {
   const known = [...definitions.keys()]
-  const near = didYouMean(name.slice(0, 100), known)
+  const near = closest(name.slice(0, 100), known)
   return invalidConfig(
-    `Topic config '${name.slice(0, 100)}' is not known. ${near ? `${near} ` : ''}Known: ${known.join(', ')}`,
+    `Topic config '${name.slice(0, 100)}' is not known. ${near ? `Did you mean '${near}'? ` : ''}Known: ${known.join(', ')}`,
   )
 }
 
