@@ -275,7 +275,7 @@ describe('operations', () => {
     }
     await write({ drainDelay: '3s', maxMetricSeries: 7, broker: { retention: '1h' } })
     await reload(
-      /WARN {2}the settings were read anew; changed: maxMetricSeries, drainDelay; needs a restart: broker\n/,
+      /WARN {2}the settings were read anew; changed: maxMetricSeries, drainDelay; needs a restart: broker\.retention\n/,
     )
     const text = await (await fetch(`${managementUrl}/metrics`)).text()
     expect(text).toContain('\nkafkado_max_metric_series 7\n')
