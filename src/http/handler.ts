@@ -62,7 +62,10 @@ import { answerPrefix, isAnswerExpired, WriteOnce } from './write-once.ts'
 export interface HandlerOptions {
   readonly nodes: Nodes
   readonly runtime: Runtime
+  /** Limits may change while it works: what is live in `src/server/reload.ts` is asked for each time. */
   readonly config: ResolvedHttpConfig
+  /** In the place of those of `config`. */
+  readonly allowedHosts?: readonly string[] | undefined
   /** Longest body of frames, bytes. */
   readonly maxFrameBytes: number
   /** Undefined: there is no access control. */
@@ -106,7 +109,11 @@ export class HttpApi {
     const { nodes, runtime, config, maxFrameBytes, openAnswerMemory, guard } = options
     this.#options = options
     this.#requestIds = runtime.uuid()
-    this.#admission = new Admission(config)
+    const { corsOrigins, allowedHosts } = config
+    this.#admission = new Admission({
+      corsOrigins,
+      allowedHosts: options.allowedHosts ?? allowedHosts,
+    })
     const onThrottled = (session: Session, throttleMs: number) => this.#mute(session, throttleMs)
     this.#callers = new Callers({
       nodes,

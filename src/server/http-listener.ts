@@ -11,8 +11,8 @@ import { answerNode, type HeldAnswer, type NodeAdapterOptions } from '../http/no
 import { HttpError, problemReply, titleOf } from '../http/problem.ts'
 import { StallClock } from '../http/stall-clock.ts'
 import type { Door } from './door.ts'
-import { cannotListen } from './kafka-listener.ts'
 import type { TlsConfig } from './listener-config.ts'
+import { listenAt, urlAt } from './listening.ts'
 import type { MemoryBudget } from './memory-budget.ts'
 import type { ConnectionLimits } from './server-config.ts'
 import type { ListenerMetrics } from './server-metrics.ts'
@@ -89,9 +89,7 @@ export class HttpListener implements Door {
   }
 
   get url(): string {
-    const { host, port } = this.advertised
-    const address = host.includes(':') ? `[${host}]` : host
-    return `${this.#options.tls ? 'https' : 'http'}://${address}:${port}`
+    return urlAt(this.#options.tls ? 'https' : 'http', this.advertised)
   }
 
   get connections(): number {
@@ -177,8 +175,13 @@ export class HttpListener implements Door {
     const options: NodeAdapterOptions = {
       runtime,
       stalls: new StallClock(runtime),
-      bodyTimeout: config.bodyTimeout,
-      sendTimeout: config.sendTimeout,
+      // They may change.
+      get bodyTimeout() {
+        return config.bodyTimeout
+      },
+      get sendTimeout() {
+        return config.sendTimeout
+      },
       claimMemory: (bytes, drop) => claimMemory(budget, metrics, bytes, drop),
       holdAnswer: (socket) => holdAnswer(budget, socket),
     }
@@ -258,21 +261,11 @@ export class HttpListener implements Door {
     return String(problemReply(problem, this.#options.runtime.uuid()).body)
   }
 
-  #listen(): Promise<void> {
-    const { name, host, port, runtime } = this.#options
-    return new Promise((resolve, reject) => {
-      const onError = (error: Error) => reject(cannotListen(name, host, port, error))
-      this.#server.once('error', onError)
-      this.#server.listen({ host, port }, () => {
-        this.#server.off('error', onError)
-        this.#server.on('error', (error) =>
-          runtime.logger.error({ err: error }, 'the HTTP listener failed to accept a connection'),
-        )
-        const address = this.#server.address()
-        if (typeof address === 'object' && address) this.#port = address.port
-        resolve()
-      })
-    })
+  async #listen(): Promise<void> {
+    const { runtime } = this.#options
+    this.#port = await listenAt(this.#server, this.#options, (error) =>
+      runtime.logger.error({ err: error }, 'the HTTP listener failed to accept a connection'),
+    )
   }
 }
 

@@ -345,7 +345,7 @@ export class HttpConnection implements Connection {
   #timedOut(api: string, timeoutMs: number, outcome: 'failed' | 'unknown'): TimeoutError {
     const why = outcome === 'failed' ? 'it was not sent' : 'no answer came'
     return new TimeoutError(
-      `${api} at ${this.#options.service.origin} took longer than ${timeoutMs} ms: ${why}`,
+      `${api} at ${this.#options.service.origin} took longer than ${Math.round(timeoutMs)} ms: ${why}`,
       { code: 'REQUEST_TIMED_OUT', retriable: true, outcome },
     )
   }
