@@ -294,7 +294,7 @@ export class AccessGuard implements Guard {
   metrics(): Metric[] {
     const dropped = new Counter(
       'kafkado_audit_events_dropped_total',
-      'Events that the audit log had no room for',
+      'Events dropped because the audit log was too slow',
       [],
     )
     dropped.at().value = this.#audit?.dropped ?? 0

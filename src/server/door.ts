@@ -12,7 +12,7 @@ export interface Door {
   readonly port: number
   /** For clients, with the address that they are told to connect to. */
   readonly url: string
-  /** Connections that are open now. */
+  /** Open connections now. */
   readonly connections: number
   /** Shows another certificate from now on, to clients that connect anew. For a door with TLS. */
   renewCertificate(tls: TlsConfig): void

@@ -89,7 +89,7 @@ export class KafkaListener implements Door {
     return this.#options.name
   }
 
-  /** Connections that are open now. */
+  /** Open connections now. */
   get connections(): number {
     return this.#connections.size
   }

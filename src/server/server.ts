@@ -49,7 +49,7 @@ export interface Server {
   readonly listeners: readonly ListenerStatus[]
   /** Empty as long as a gateway has not reached its cluster. */
   readonly clusterId: string
-  /** Connections that are open now, at all listeners. */
+  /** Open connections now, at all listeners. */
   readonly connections: number
   /** Makes and manages API keys; undefined without access control. */
   readonly keys: KeyAdmin | undefined

@@ -84,7 +84,7 @@ export class LogStore {
   readonly #cacheBudget = new CacheBudget(cacheBytesMax)
   readonly #syncs = new Histogram(
     'kafkado_log_sync_seconds',
-    'Syncs of logs to stable storage, each shared by everyone who waits',
+    'Duration of log syncs; all waiting requests share one',
   )
   #flushTimer: Timer | undefined
   #savedPoints = ''
@@ -211,7 +211,7 @@ export class LogStore {
     return [
       ...this.#syncs.read(),
       one('kafkado_log_bytes', 'Bytes of all logs', bytes),
-      one('kafkado_partitions', "Partitions, the broker's own included", this.#logs.size),
+      one('kafkado_partitions', "Partitions, including internal ones", this.#logs.size),
       one('kafkado_offline_partitions', 'Partitions whose disk has failed', offline),
     ]
   }

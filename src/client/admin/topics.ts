@@ -48,7 +48,7 @@ export interface TopicSummary {
   readonly partitions: number
 }
 
-/** Where a partition begins and ends. */
+/** Oldest offset of a partition and ends. */
 export interface PartitionOffsets {
   readonly partition: number
   /** Offset of the oldest record that is still there. */
