@@ -8,7 +8,7 @@ import { eachErrorCode } from './errors-in-answer.ts'
 export class BackendMetrics {
   readonly #requests = new Histogram(
     'kafkado_request_seconds',
-    "Duration of requests by Kafka API; fetches and joins include waiting",
+    'Duration of requests by Kafka API; fetches and joins include waiting',
     'api',
   )
   readonly #errors = new Counter(
@@ -21,11 +21,9 @@ export class BackendMetrics {
     'Requests that were throttled',
     ['api'],
   )
-  readonly #throttleTime = new Counter(
-    'kafkado_throttle_seconds_total',
-    'Total throttle time',
-    ['api'],
-  )
+  readonly #throttleTime = new Counter('kafkado_throttle_seconds_total', 'Total throttle time', [
+    'api',
+  ])
 
   answered(api: string, durationMs: number, { response, throttleMs }: Answer<unknown>): void {
     this.#requests.observe(api, durationMs)

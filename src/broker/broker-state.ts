@@ -92,12 +92,12 @@ function diskMetrics(disk: DiskCondition | undefined): Metric[] {
     one('kafkado_disk_total_bytes', 'Size of the disk of the data folder', disk?.totalBytes),
     one(
       'kafkado_disk_reserve_bytes',
-      "diskReserve: with less free space, client writes are refused",
+      'diskReserve: with less free space, client writes are refused',
       disk?.keptFreeBytes,
     ),
     gauge(
       'kafkado_disk_shortage_state',
-      "1 while client writes are refused because the disk is `low` on space, `full` or `readOnly`",
+      '1 while client writes are refused because the disk is `low` on space, `full` or `readOnly`',
       ['state'],
       disk
         ? shortages.map((state) => ({

@@ -94,7 +94,8 @@ export const clientDocs: DocsOf<ClientConfig> = {
   },
   apiKey: {
     doc: 'API key of `kafka-do serve`. Sent as bearer token over `https://` and `http://`, with SASL PLAIN over `kafka+tls://`, and over `kafka://` to this machine only.',
-    byDefault: '`KAFKA_DO_API_KEY`; with `kafka:` and `kafka+tls:` only together with `KAFKA_DO_URL`',
+    byDefault:
+      '`KAFKA_DO_API_KEY`; with `kafka:` and `kafka+tls:` only together with `KAFKA_DO_URL`',
   },
   sasl: {
     doc: 'User and password, or a token, for `kafka://` and `kafka+tls://`. A user can also be in the URL: `kafka+tls://user:password@host`.',

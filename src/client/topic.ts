@@ -21,14 +21,14 @@ export interface Topic<V = unknown, K = string, Input = V> {
 
 /** Options of `topic(name, options)`. */
 export interface TopicOptions<V, K> {
-  /** How keys are written and read. Default: `string`. */
+  /** Serialiser for keys. Default: `string`. */
   key?: Serializer<K>
-  /** How values are written and read. Default: `json()`. */
+  /** Serialiser for values. Default: `json()`. */
   value?: Serializer<V>
   /**
-   * A Standard Schema (zod, valibot, arktype …) that values are checked with, when they are sent
-   * and when they are read; one that does not fit is a `SerializationError` that names the path.
-   * What is stored is the value as it was given. It must check synchronously. Default: none.
+   * A Standard Schema (zod, valibot, arktype …) that validates values when they are sent and read.
+   * A value that does not match is a `SerializationError` that names the path. The value is stored
+   * as you gave it. The schema must validate synchronously. Default: none.
    */
   schema?: StandardSchema<unknown, V>
 }

@@ -27,26 +27,28 @@ import { serverOptions } from './server-config.ts'
 /** Options of `createHttpHandler`. An unknown key or a wrong value is a `ConfigError` that names it. */
 export interface HttpHandlerConfig {
   /**
-   * The data folder, as a path or a `file:` URL, or `memory:` for data that is gone at the end.
-   * Default `'./.kafka-do'`.
+   * The data folder, as a path or a `file:` URL, or `memory:` to keep data in memory only. Default
+   * `'./.kafka-do'`.
    */
   data?: string | undefined
   /**
-   * Another cluster to stand before: `kafka://host:9092,host2:9092` or
+   * Cluster to act as a gateway for: `kafka://host:9092,host2:9092` or
    * `kafka+tls://user:password@host`. Default: the data folder is served.
    */
   upstream?: string | undefined
-  /** Authorities to trust for an `upstream` with TLS, PEM. Default: the well-known ones. */
+  /**
+   * Certificate authorities to trust for an `upstream` with TLS, PEM. Default: the well-known ones.
+   */
   upstreamCa?: string | Uint8Array | undefined
-  /** Where it is mounted, such as `/events`. Default: the root. */
+  /** Path it is mounted at, such as `/events`. Default: the root. */
   basePath?: string | undefined
-  /** Limits of HTTP, and whom it lets in. */
+  /** Limits and access rules of HTTP. */
   http?: HttpConfig | undefined
   /** Settings of the broker. */
   broker?: BrokerConfigInput | undefined
-  /** Receives structured log lines; a pino logger fits. Default: none. */
+  /** Receives structured log messages; a pino logger fits. Default: none. */
   logger?: Logger | undefined
-  /** Clock, timers and randomness; for tests. */
+  /** Clock, timers and randomness, for tests. */
   runtime?: Runtime | undefined
 }
 

@@ -37,9 +37,9 @@ const operations: { readonly [name: string]: readonly string[] } = {
 
 /** Which request a fault is for. */
 export interface FaultOptions {
-  /** The first exchange that is concerned, counted from now; 1: the next. 1 or more; default 1. */
+  /** The first request affected, counted from now; 1 is the next. 1 or more; default 1. */
   nth?: number | undefined
-  /** How many exchanges in a row. 1 or more; default 1. */
+  /** How many requests in a row. 1 or more; default 1. */
   times?: number | undefined
 }
 

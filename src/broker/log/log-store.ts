@@ -211,7 +211,7 @@ export class LogStore {
     return [
       ...this.#syncs.read(),
       one('kafkado_log_bytes', 'Bytes of all logs', bytes),
-      one('kafkado_partitions', "Partitions, including internal ones", this.#logs.size),
+      one('kafkado_partitions', 'Partitions, including internal ones', this.#logs.size),
       one('kafkado_offline_partitions', 'Partitions whose disk has failed', offline),
     ]
   }

@@ -48,7 +48,7 @@ export interface TopicSummary {
   readonly partitions: number
 }
 
-/** Oldest offset of a partition and ends. */
+/** The oldest and the next offset of a partition. */
 export interface PartitionOffsets {
   readonly partition: number
   /** Offset of the oldest record that is still there. */
