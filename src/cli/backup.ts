@@ -16,28 +16,28 @@ export const backup = defineCommand({
   formats: ['table', 'json'],
   args: {
     source: optionalArgument({
-      doc: 'a data folder that no broker has open, or the URL of a server; none: what --url says',
+      doc: 'data folder that no broker has open, or URL of a server; otherwise --url',
       completes: 'folder',
     }),
   },
   options: {
     to: valueOption({
       placeholder: 'folder',
-      doc: 'where it goes: a folder, where only what has changed is copied again; a file NAME.tar; or -, standard output, as a tar archive',
+      doc: 'destination: a folder, which is updated incrementally; a file NAME.tar; or - for a tar archive on standard output',
       completes: 'folder',
     }),
-    force: switchOption({ doc: 'in the place of a backup of another cluster' }),
+    force: switchOption({ doc: 'replace a backup of another cluster' }),
     maxBytesPerSecond: valueOption({
       placeholder: 'bytes',
-      doc: 'copy no faster, such as 20MiB',
+      doc: 'limit, such as 20MiB',
       byDefault: 'no limit',
       read: sizeBytes,
     }),
   },
-  more: `It shows the moment at which it begins, whole: topics and their records, offsets, transactions, keys and rights. A
-server that works goes on meanwhile; over HTTP it takes a key that may do everything (admin). A folder that no broker
-has open is copied as it lies there, and nothing in it is changed. Cut short, it leaves the backup before. The
-secrets of keys and users are in it as hashes: keep it as you keep the data folder.`,
+  more: `A backup is a consistent snapshot of the moment it starts: topics and their records, offsets, transactions, keys and
+rights. A running server keeps serving; over HTTP this needs a key with all rights (admin). A folder that no broker has
+open is copied as it is, and nothing in it is changed. If a backup is interrupted, the previous one stays. It contains
+the hashed secrets of keys and users: protect it like the data folder.`,
   examples: [
     'kafka-do backup ./data --to /backups/events',
     'kafka-do backup http://localhost:8080 --to /backups/events',

@@ -14,21 +14,21 @@ import { section } from './shell/output.ts'
 export const doctor = defineCommand({
   args: {
     folder: optionalArgument({
-      doc: 'a data folder that no broker has open; none: what --url says',
+      doc: 'data folder that no broker has open; otherwise --url',
       completes: 'folder',
     }),
   },
   options: {
-    repair: switchOption({ doc: 'set aside what is damaged, and go on with what is sound' }),
-    dryRun: switchOption({ doc: 'with --repair: show what it would do, and change nothing' }),
+    repair: switchOption({ doc: 'set damaged files aside and keep the sound data' }),
+    dryRun: switchOption({ doc: 'with --repair: show what it would do and change nothing' }),
   },
-  more: `Of a folder every file is read: records and their checksums, indexes, snapshots, checkpoints. Besides, it looks
-at the disk (how long fdatasync takes, how much is free), at the number of files that may be open, at the clock and
-at versions. Of a cluster it looks whether it can be reached by the addresses that it tells its clients.
+  more: `For a folder, every file is read: records and their checksums, indexes, snapshots, checkpoints. It also checks the
+disk (fdatasync time, free space), the limit on open files, the clock and versions. For a cluster, it checks whether
+the addresses it advertises lead to it.
 
-Without --repair nothing is changed. A repair moves each damaged file into the folder .damaged of the data folder
-before it puts another in its place, so nothing is destroyed; what is lost it cannot bring back: a backup can. Look
-at --repair --dry-run first. With 1 as exit code there is a problem, or damage that is still there.`,
+Without --repair nothing is changed. A repair moves each damaged file to the folder .damaged in the data folder
+before it replaces it, so nothing is destroyed. It cannot restore lost data; a backup can. Run --repair --dry-run
+first. Exit code 1 means there is a problem, or damage that is still there.`,
   examples: [
     'kafka-do doctor ./data',
     'kafka-do doctor ./data --repair --dry-run',

@@ -34,13 +34,13 @@ const section = 'Settings:'
 const ownOptions = {
   config: valueOption({
     placeholder: 'file',
-    doc: 'JSON file with settings, by the names of options',
+    doc: 'JSON file with settings',
     byDefault: 'KAFKA_DO_CONFIG',
     completes: 'file',
     section,
   }),
   printConfig: switchOption({
-    doc: 'show each setting and where it comes from; serve nothing',
+    doc: 'print each setting and where it comes from, and exit',
     section,
   }),
 } as const
@@ -51,8 +51,8 @@ export const serve = defineCommand({
   connects: false,
   formats: [],
   options: { ...ownOptions, ...settingOptions() } as typeof ownOptions,
-  more: `A flag counts for more than the environment, that for more than the config file. Each flag has a
-variable: ${serveSettings[2]!.variable} for --${serveSettings[2]!.flag}. docs/configuration.md has the entries of the config file.`,
+  more: `A flag overrides the environment, which overrides the config file. Each flag has a variable:
+${serveSettings[2]!.variable} for --${serveSettings[2]!.flag}. docs/configuration.md lists the entries of the config file.`,
   examples: [
     'kafka-do serve --data ./data',
     'kafka-do serve --data ./data --host 0.0.0.0 --advertised-host events.example.com',

@@ -7,7 +7,7 @@ import { aclColumns, filterOptions } from './acl-options.ts'
 
 export const aclRm = defineCommand({
   options: { ...filterOptions, execute: executeOption },
-  more: 'Without --execute nothing changes: it shows which rights fit. At least one of the others must be given.',
+  more: 'Without --execute nothing changes: it only shows the matching ACLs. At least one of the other options is required.',
   examples: [
     'kafka-do acl rm --principal User:alice',
     'kafka-do acl rm --principal User:alice --type topic --name orders --execute',

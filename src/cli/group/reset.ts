@@ -12,24 +12,24 @@ export const groupReset = defineCommand({
   options: {
     topic: listOption({
       placeholder: 'name',
-      doc: 'only of this topic, or of one that it has committed nothing for; may be given more than once',
-      byDefault: 'all that it has committed for',
+      doc: 'only this topic, which may also be one without commits; may be repeated',
+      byDefault: 'all topics with commits',
       completes: 'topic',
     }),
     to: valueOption({
       placeholder: 'place',
-      doc: 'where it is to go on: earliest, latest, @1000, -1h, 2026-01-31T12:00:00Z',
+      doc: 'new position: earliest, latest, @1000, -1h, 2026-01-31T12:00:00Z',
       read: readPlace,
     }),
     shift: valueOption({
       placeholder: 'records',
-      doc: 'so many records ahead of where it is, or back: 100, -100',
+      doc: 'records to move forward, or back if negative: 100, -100',
       read: readShift,
     }),
     execute: executeOption,
   },
-  more: `Without --execute nothing changes: it shows where each partition would go on. The group must have no
-members. A place before the beginning or past the end of a partition becomes its beginning or end.`,
+  more: `Without --execute nothing changes: it only shows the new position of each partition. The group must have no
+members. A position before the beginning or past the end of a partition becomes its beginning or end.`,
   examples: [
     'kafka-do group reset billing --to earliest',
     'kafka-do group reset billing --topic orders --to -1h --execute',

@@ -6,16 +6,16 @@ import { durationMs } from '../shell/readers.ts'
 import { keyFileOption, tellKey } from './key-file.ts'
 
 export const keyCreate = defineCommand({
-  args: { name: argument({ doc: 'what it is for, for people' }) },
+  args: { name: argument({ doc: 'descriptive name' }) },
   options: {
     scope: listOption({
       short: 's',
       placeholder: 'scope',
-      doc: 'what it may do: produce:TOPIC, consume:TOPIC@GROUP, manage:TOPIC, keys, admin; a name may end in *; may be given more than once',
+      doc: 'what it may do: produce:TOPIC, consume:TOPIC@GROUP, manage:TOPIC, keys, admin; a name may end in *; may be repeated',
     }),
     expires: valueOption({
       placeholder: 'time',
-      doc: 'when it ends: in 30d, or at 2026-12-31T00:00:00Z',
+      doc: 'when it expires: 30d from now, or 2026-12-31T00:00:00Z',
       byDefault: 'never',
     }),
     keyFile: keyFileOption,

@@ -7,7 +7,7 @@ import type { Output } from '../shell/output.ts'
 
 export const keyFileOption = valueOption({
   placeholder: 'file',
-  doc: 'write the key into this new file, for its owner only, instead of printing it',
+  doc: 'write the key to this new file, readable by its owner only, instead of printing it',
   completes: 'file',
 })
 

@@ -9,7 +9,7 @@ import { counted } from '../shell/numbers.ts'
 export const keyRm = defineCommand({
   args: { ids: restArgument({ doc: 'ids of keys' }) },
   options: { execute: executeOption },
-  more: 'Without --execute nothing changes. What is open with a key ends within a second after it is revoked.',
+  more: 'Without --execute nothing changes. Connections that use a revoked key are closed within a second.',
   examples: ['kafka-do key rm ID', 'kafka-do key rm ID --execute'],
   async run({ args, flags, connect, out }) {
     const { admin } = await connect()

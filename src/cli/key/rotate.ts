@@ -8,7 +8,7 @@ export const keyRotate = defineCommand({
   options: {
     overlap: valueOption({
       placeholder: 'time',
-      doc: 'how long the old secret is still taken, up to 30d',
+      doc: 'how long the old secret stays valid, up to 30d',
       byDefault: 'not at all',
       read: durationMs,
     }),

@@ -5,12 +5,12 @@ import { UsageError } from '../shell/command-error.ts'
 import type { Column } from '../shell/output.ts'
 
 export const entityOptions = {
-  user: valueOption({ placeholder: 'name', doc: 'a user, or the id of a key' }),
-  clientId: valueOption({ placeholder: 'id', doc: 'a client id; with --user both together' }),
-  ip: valueOption({ placeholder: 'address', doc: 'an address (Apache Kafka)' }),
-  defaultUser: switchOption({ doc: 'all users that have none of their own' }),
-  defaultClientId: switchOption({ doc: 'all client ids that have none of their own' }),
-  defaultIp: switchOption({ doc: 'all addresses that have none of their own' }),
+  user: valueOption({ placeholder: 'name', doc: 'user, or id of a key' }),
+  clientId: valueOption({ placeholder: 'id', doc: 'client id; with --user, both together' }),
+  ip: valueOption({ placeholder: 'address', doc: 'address (Apache Kafka)' }),
+  defaultUser: switchOption({ doc: 'default for users without their own quota' }),
+  defaultClientId: switchOption({ doc: 'default for client ids without their own quota' }),
+  defaultIp: switchOption({ doc: 'default for addresses without their own quota' }),
 } as const
 
 /** Throws `UsageError`. */

@@ -6,9 +6,9 @@ import { counted } from '../shell/numbers.ts'
 import { entityOf, entityOptions, isSameEntity, quotaColumns, rowsOf } from './entity-options.ts'
 
 export const quotaRm = defineCommand({
-  args: { quotas: anyArguments({ doc: 'names of quotas; none: all of the entity' }) },
+  args: { quotas: anyArguments({ doc: 'names of quotas; otherwise all of the entity' }) },
   options: { ...entityOptions, execute: executeOption },
-  more: 'Without --execute nothing changes: it shows which quotas would go.',
+  more: 'Without --execute nothing changes: it only shows which quotas would be removed.',
   examples: [
     'kafka-do quota rm --user alice',
     'kafka-do quota rm --user alice producer_byte_rate --execute',

@@ -22,25 +22,25 @@ export const streamsReset = defineCommand({
   options: {
     to: defaultedOption({
       placeholder: 'where',
-      doc: 'where it is to begin in its sources: earliest, latest, or a time (ISO 8601)',
+      doc: 'new position in its sources: earliest, latest, or a time (ISO 8601)',
       fallback: 'earliest',
       read: beginningOf,
     }),
     source: listOption({
       placeholder: 'topic',
-      doc: 'a source that it has not committed anything for; may be given more than once',
+      doc: 'source topic without commits; may be repeated',
       completes: 'topic',
     }),
     stateDir: valueOption({
       placeholder: 'folder',
-      doc: 'its state: { dir } on this machine, which is removed too',
+      doc: 'its state folder on this machine (state: { dir }), which is also removed',
       completes: 'folder',
     }),
     execute: executeOption,
   },
-  more: `Without --execute nothing changes: it shows what it would do. With it, it deletes the application's group and
-its own topics (changelogs and repartitions) with its state, and sets the offsets of its sources. It must not be
-running anywhere. What it has written to other topics stays, and is written again.`,
+  more: `Without --execute nothing changes: it only shows what it would do. With it, it deletes the application's group and
+its internal topics (changelogs and repartitions) with its state, and sets the offsets of its sources. The application
+must not be running anywhere. Its output in other topics stays, and is written again.`,
   examples: [
     'kafka-do streams reset orders-app',
     'kafka-do streams reset orders-app --state-dir ./state --execute',

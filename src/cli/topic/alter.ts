@@ -11,12 +11,12 @@ export const topicAlter = defineCommand({
     config: configOption,
     resetConfig: listOption({
       placeholder: 'name',
-      doc: "a config that goes back to the broker's default; may be given more than once",
+      doc: "config to reset to the broker's default; may be repeated",
     }),
     partitions: valueOption({
       short: 'p',
       placeholder: 'number',
-      doc: 'raise the number of partitions to this; keys then spread differently',
+      doc: 'new, larger number of partitions; keys then map to other partitions',
       read: wholeNumber({ min: 1, max: 100_000 }),
     }),
   },
