@@ -42,16 +42,13 @@ const table = {
   ],
   kafka_consumergroup_current_offset_sum: [
     byGroupAndTopic,
-    'Sum of a group's committed offsets over all partitions',
+    "Sum of a group's committed offsets over all partitions",
   ],
   kafka_consumergroup_lag: [
     byGroupAndPartition,
     'Records between the committed offset and the end of the partition; -1 without a committed offset',
   ],
-  kafka_consumergroup_lag_sum: [
-    byGroupAndTopic,
-    'Sum of a group's lag over all partitions',
-  ],
+  kafka_consumergroup_lag_sum: [byGroupAndTopic, "Sum of a group's lag over all partitions"],
   kafka_consumergroup_members: [byGroup, 'Members of a group'],
   kafkado_consumergroup_lag_seconds: [
     byGroupAndTopic,
@@ -65,10 +62,7 @@ const table = {
   kafkado_groups: [['state'], 'Groups by state'],
   kafkado_topics: [[], 'Topics visible to clients'],
   kafkado_upstream_up: [[], '1 if the gateway can reach its cluster'],
-  kafkado_summed_topics: [
-    [],
-    'Topics summed under topic="(other)" because of maxMetricSeries',
-  ],
+  kafkado_summed_topics: [[], 'Topics summed under topic="(other)" because of maxMetricSeries'],
   kafkado_summed_groups: [
     [],
     'Groups summed under consumergroup="(other)" because of maxMetricSeries',
