@@ -53,7 +53,7 @@ const table: OptionTable<ResolvedBackupOptions> = {
 export function resolveBackupOptions(given: BackupOptions): ResolvedBackupOptions {
   const resolved = resolveOptions('BackupOptions', table, given)
   if (resolved.to !== '') return resolved
-  throw invalid('BackupOptions.to is missing: say where the backup goes')
+  throw invalid('BackupOptions.to is missing: it sets where to write the backup')
 }
 
 function isTarget(value: unknown): value is string | BackupSink {

@@ -45,10 +45,10 @@ the hashed secrets of keys and users: protect it like the data folder.`,
   ],
   async run({ args, flags, io, out, progress: startProgress }) {
     const { to, force, maxBytesPerSecond } = flags
-    if (to === undefined) throw new UsageError('it takes --to: where the backup goes')
+    if (to === undefined) throw new UsageError('--to is required: where to write the backup')
     if (to === '-' && io.stdout.isTTY)
       throw new UsageError(
-        '--to - writes a tar archive, which is nothing for a terminal',
+        '--to - writes a tar archive, which cannot go to a terminal',
         '... | gzip > backup.tar.gz',
       )
     const connection = { ...(flags as Partial<ConnectionFlags>) }
@@ -79,7 +79,7 @@ type Source =
 
 function sourceOf(given: string | undefined, flags: Partial<ConnectionFlags>, io: Io): Source {
   if (given !== undefined && (flags.url ?? flags.context) !== undefined)
-    throw new UsageError('the source is said twice: by the argument, and by --url or --context')
+    throw new UsageError('the source is given twice: by the argument, and by --url or --context')
   if (given !== undefined && !/^(?:file|https?|kafka|kafka\+tls|memory):/i.test(given))
     return { folder: given }
   const url = given ?? targetOf(flags, io.environment).url
@@ -107,7 +107,7 @@ async function ofFolder(folder: string, io: Io, options: BackupOptions): Promise
     import('../storage/node-file-system.ts'),
   ])
   if (!createNodeFileSystem(folder).stat('meta.properties'))
-    throw new NotFoundError(`${folder} is no data folder: there is no meta.properties in it`, {
+    throw new NotFoundError(`${folder} is not a data folder: it has no meta.properties`, {
       code: 'NO_DATA_FOLDER',
     })
   let isHeld = false
@@ -121,7 +121,7 @@ async function ofFolder(folder: string, io: Io, options: BackupOptions): Promise
     if (isHeld || !(error instanceof DataFolderLockedError)) throw error
     throw new CommandError(error.message.replace(/\. Close it there.*$/s, ''), {
       code: error.code,
-      hint: 'Back it up through the server that has it, by its HTTP port: kafka-do backup http://HOST:PORT --to … ; or stop that first',
+      hint: 'Back it up through the HTTP port of its server: kafka-do backup http://HOST:PORT --to … ; or stop the server first',
       cause: error,
     })
   }
@@ -142,5 +142,5 @@ function factsOf(
 }
 
 function toldBriefly({ takenAt, files, bytes }: BackupResult): string {
-  return `Backed up what was stored at ${takenAt}: ${formatCount(files)} files, ${formatBytes(bytes)}.`
+  return `Backed up the state of ${takenAt}: ${formatCount(files)} files, ${formatBytes(bytes)}.`
 }

@@ -127,7 +127,7 @@ async function removeTopic(
     await using another = await openClient(flags as Partial<ConnectionFlags>, io)
     await another.admin.deleteTopic(topic)
   } catch (error) {
-    out.note(`Topic ${topic} is left: ${(error as Error).message}`)
+    out.note(`Topic ${topic} could not be deleted: ${(error as Error).message}`)
   }
 }
 

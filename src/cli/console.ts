@@ -76,6 +76,6 @@ function openInBrowser(url: string, io: Io): void {
         ? ['cmd', '/c', 'start', '', url]
         : ['xdg-open', url]
   const child = spawn(program!, args, { stdio: 'ignore', detached: true })
-  child.on('error', () => io.stderr.write(`No browser could be opened; the console is at ${url}\n`))
+  child.on('error', () => io.stderr.write(`Could not open a browser; the console is at ${url}\n`))
   child.unref()
 }

@@ -20,7 +20,7 @@ export const consume = defineCommand({
       placeholder: 'place',
       doc: 'where to start: earliest, latest, -1h, 2026-01-31T12:00:00Z, @1000 (an offset), +5 or -5 (records from the beginning or the end); or a range: @-1h:end',
       byDefault:
-        'earliest; with --follow latest. With --group it is for a group that has committed nothing; else it goes on where it was',
+        'earliest; with --follow latest. With --group, only for a group without commits; others continue from their offsets',
       read: readRange,
     }),
     to: valueOption({
@@ -83,7 +83,7 @@ lower, time("2026-01-31T12:00:00Z"). A missing field is null.`,
     if (format !== undefined && out.format !== 'value')
       throw new UsageError('--format and -o exclude each other')
     if (follow && out.format === 'json' && flags.limit === undefined)
-      throw new UsageError('with --follow there is no end of the array: use -o ndjson')
+      throw new UsageError('with --follow the array never ends: use -o ndjson')
     const isolation = flags.uncommitted ? 'read_uncommitted' : 'read_committed'
     const client = await connect()
     const wanted = { partitions: flags.partition, range, follow, isolation } as const
@@ -128,7 +128,7 @@ function rangeOf(flags: {
 }): Range {
   const { from, to, follow } = flags
   if (from?.to !== undefined && to !== undefined)
-    throw new UsageError('--from has an end already, so --to must go')
+    throw new UsageError('--from already has an end, so leave out --to')
   const ends = [from?.from, from?.to ?? to]
   const [first, last] = ends.map((one) => (one?.kind === 'at' ? one.offset : undefined))
   if (first !== undefined && last !== undefined && last < first)
@@ -145,6 +145,6 @@ function beginningOf(
 ): Offset | undefined {
   const offset = asOffset(range.from, runtime)
   if (offset === undefined && group !== undefined)
-    throw new UsageError('with --group, --from takes no number of records')
+    throw new UsageError('with --group, --from cannot be a number of records')
   return offset
 }

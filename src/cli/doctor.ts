@@ -60,7 +60,7 @@ async function ofFolder(
   { repair, dryRun }: { readonly repair: boolean; readonly dryRun: boolean },
   { io, out }: Run,
 ): Promise<number> {
-  if (!existsSync(folder)) throw noData(folder, 'it is not there')
+  if (!existsSync(folder)) throw noData(folder, 'it does not exist')
   const [{ examineFolder }, { machineChecks }] = await Promise.all([
     import('../server/doctor.ts'),
     import('./doctor/machine-checks.ts'),
@@ -74,12 +74,12 @@ async function ofFolder(
     return hasDamage || hasProblem(checks) ? exitCode.failed : exitCode.done
   })
   return examined.catch((error: unknown) => {
-    throw error instanceof ConfigError ? noData(folder, 'nothing of kafka-do is in it') : error
+    throw error instanceof ConfigError ? noData(folder, 'it has no kafka-do files') : error
   })
 }
 
 function noData(folder: string, why: string): NotFoundError {
-  return new NotFoundError(`${folder} is no data folder: ${why}`, { code: 'NO_DATA_FOLDER' })
+  return new NotFoundError(`${folder} is not a data folder: ${why}`, { code: 'NO_DATA_FOLDER' })
 }
 
 async function ofCluster({ flags, io, out, connect }: Run): Promise<number> {
@@ -171,8 +171,8 @@ function described({ path, damage, lost, remedy }: Finding): string {
 
 function ending(folder: string, { findings, isRepaired, isDryRun }: Examined): string {
   const count = countOf(findings)
-  if (isRepaired) return `\n${count}, repaired; what was set aside lies in ${folder}/.damaged\n`
+  if (isRepaired) return `\n${count}, repaired; damaged files are in ${folder}/.damaged\n`
   return isDryRun
-    ? `\n${count}; nothing was changed, for this is a dry run\n`
-    : `\n${count}; 'kafka-do doctor ${folder} --repair --dry-run' shows the same, and without --dry-run it is done\n`
+    ? `\n${count}; nothing was changed (dry run)\n`
+    : `\n${count}; 'kafka-do doctor ${folder} --repair --dry-run' previews a repair; --repair does it\n`
 }

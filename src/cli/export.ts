@@ -56,9 +56,9 @@ complete.`,
     const { topic } = args
     const path = args.file === '-' ? undefined : args.file
     if (path !== undefined && existsSync(path) && !flags.force)
-      throw new CommandError(`the file ${path} is there already`, {
+      throw new CommandError(`the file ${path} already exists`, {
         code: 'EEXIST',
-        hint: '--force writes it anew',
+        hint: '--force overwrites it',
       })
     const client = await connect()
     const isolation = 'read_committed'

@@ -47,7 +47,7 @@ read or stored, and prints how many were stored.`,
     const { topic, files } = args
     const { spread, create, partitions } = flags
     if (partitions !== undefined && !create)
-      throw new UsageError('--partitions is for a new topic: give --create, too')
+      throw new UsageError('--partitions is for a new topic: also use --create')
     const client = await connect({ create })
     await ensureTopic(client.admin, topic, create ? { partitions } : undefined)
     const plan = {

@@ -37,9 +37,8 @@ code 1 means something is wrong.`,
   async run({ args, flags, io, out, progress: startProgress }) {
     const { to, check } = flags
     if (!check && to === undefined)
-      throw new UsageError('it takes --to: the data folder to make; or --check, to make none')
-    if (check && to !== undefined)
-      throw new UsageError('--check makes no folder, so it takes no --to')
+      throw new UsageError('--to is required: the data folder to create; or --check')
+    if (check && to !== undefined) throw new UsageError('--check and --to exclude each other')
     const { restoreTo, checkBackup } = await import('../backup/restore-to.ts')
     const progress = startProgress(check ? 'check' : 'restore')
     const name = args.backup === '-' ? 'from standard input' : args.backup

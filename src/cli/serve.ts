@@ -136,7 +136,7 @@ async function runServer(given: Flags, { stdout, environment }: Io): Promise<voi
   // As process 1 of a container it would not end by itself. What it recovers is recovered again by the next start.
   void signal.then((name) => {
     if (isOpen) return
-    stdout.write('Stopped while it was being opened.\n')
+    stdout.write('Stopped while opening the data folder.\n')
     process.exit(codeOf(name))
   })
   // Help and --print-config need no broker.
@@ -193,7 +193,7 @@ function stopSignal(): Promise<EndingSignal> {
 
 /** A second signal does not wait. */
 async function stop(server: Server, stdout: Io['stdout']): Promise<void> {
-  stdout.write('Finishing what is in flight ...\n')
+  stdout.write('Finishing requests in flight ...\n')
   for (const signal of endingSignals) {
     process.once(signal, () => process.exit(codeOf(signal)))
   }

@@ -104,7 +104,7 @@ const saslOptions: OptionTable<GivenSasl> = {
   }),
   username: text(undefined),
   password: text(undefined),
-  token: shaped(undefined, 'a token, or a function that gives one', isTokenOrSource, {
+  token: shaped(undefined, 'a token, or a function that returns one', isTokenOrSource, {
     kafka: 'sasl.login.callback.handler.class',
   }),
   extensions: shaped(undefined, 'names in letters with printable values', isExtensions),
@@ -205,9 +205,9 @@ export function resolveGivenBrokerConfig<More extends object, R extends Runtime>
   more: OptionTable<More>,
   runtimeOf: (logger: Logger) => R,
 ): ResolvedClientConfig & More & { readonly runtime: R } {
-  const elsewhere = 'it has a broker of its own, in memory'
+  const elsewhere = 'it has its own broker, in memory'
   refuseOptions(kind, input, ['url', 'apiKey', 'sasl', 'tls'], elsewhere)
-  refuseOptions(kind, input, ['runtime'], 'it has a clock of its own')
+  refuseOptions(kind, input, ['runtime'], 'it has its own clock')
   const { runtime: _, ...common } = commonOptions
   const options = resolveOptions<Omit<ClientOptions, 'runtime'>>(
     kind,

@@ -83,7 +83,7 @@ export const topicOptions: OptionTable<ResolvedTopicOptions> = {
   value: shaped<Serializer<unknown>, Serializer<unknown>>(json(), serializerShape, isSerializer),
   schema: shaped<StandardSchema, undefined>(
     undefined,
-    'a Standard Schema (of zod, valibot, arktype or another library that speaks it)',
+    'a Standard Schema (from zod, valibot, arktype or another library that implements it)',
     isSchema,
   ),
 } satisfies OptionsOf<TopicOptions<unknown, unknown>>
@@ -107,7 +107,7 @@ export function toTopic<V, K, Input = V>(named: string | Topic<V, K, Input>): To
   checkTopicName(named.name)
   if (!isSerializer(named.key) || !isSerializer(named.value)) {
     throw invalid(
-      `Topic '${named.name}' lacks the serialisers of its keys and values; make it with topic('${named.name}')`,
+      `Topic '${named.name}' has no serialisers for keys and values; create it with topic('${named.name}')`,
     )
   }
   return named

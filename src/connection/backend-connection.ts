@@ -98,7 +98,7 @@ export class BackendConnection implements Connection {
     if (nodeId === undefined) return nodes.any()
     const backend = await nodes.node(nodeId)
     if (backend) return backend
-    throw new DisconnectedError(`The cluster has no node ${nodeId} at present`, {
+    throw new DisconnectedError(`The cluster currently has no node ${nodeId}`, {
       code: 'NETWORK_EXCEPTION',
       retriable: true,
     })

@@ -33,7 +33,7 @@ export function openTelemetryServer(options: OpenTelemetryOptions = {}): ServerT
     .getMeter('kafka-do', version)
     .createHistogram('kafka_do.server.request.duration', {
       unit: 's',
-      description: 'How long requests took until their answers; fetches and joins wait for others',
+      description: 'Duration of requests; fetches and joins include waiting',
       advice: { explicitBucketBoundaries: boundaries },
     })
   return {

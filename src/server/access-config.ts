@@ -185,6 +185,6 @@ export function checkReach(
   const open = listeners.find(({ host }) => !isLoopback(host))
   if (!open) return
   throw invalid(
-    `listener '${open.name}' would let in everybody who reaches ${open.host}: turn access control on (access: 'keys', --access keys), or say that this is meant (allowAnonymous, --allow-anonymous)`,
+    `listener '${open.name}' would let in everyone who can reach ${open.host}: turn access control on (access: 'keys', --access keys), or allow this explicitly (allowAnonymous, --allow-anonymous)`,
   )
 }

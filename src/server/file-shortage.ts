@@ -39,7 +39,7 @@ export class FileShortage {
     this.#reportedAtMs = nowMs
     this.#runtime.logger.error(
       { openFilesLimit: this.#limit, ...(err && { err }) },
-      'the process has no files left for more connections, which are closed as they come. Raise the limit (ulimit -n), or lower maxConnections or maxOpenFiles',
+      'the process has reached its limit on open files, so new connections are closed. Raise the limit (ulimit -n), or lower maxConnections or maxOpenFiles',
     )
   }
 }

@@ -28,7 +28,7 @@ export function createHttpApi(
   if (guards.guard && !tls && !isLoopback(host)) {
     runtime.logger.warn(
       { listener: name, host },
-      'API keys cross the network for everybody to read, unless something before this server does TLS (--tls-cert, --tls-key)',
+      'API keys are sent unencrypted over the network, unless a proxy in front of this server does TLS (--tls-cert, --tls-key)',
     )
   }
   const allowedHosts =

@@ -95,9 +95,7 @@ export function resolveHttpHandlerConfig(input: HttpHandlerConfig | undefined) {
     input,
   )
   if (config.upstream !== undefined && input?.data !== undefined) {
-    throw invalid(
-      'HttpHandlerConfig.data and HttpHandlerConfig.upstream exclude each other: the events are here, or there',
-    )
+    throw invalid('HttpHandlerConfig.data and HttpHandlerConfig.upstream exclude each other')
   }
   return {
     ...config,

@@ -127,7 +127,7 @@ export class KafkaListener implements Door {
       const peer = `${socket.remoteAddress}:${socket.remotePort}`
       runtime.logger.warn(
         { peer, err: error },
-        'a client did not agree on TLS; does it speak plain TCP to a TLS port, or not trust the certificate?',
+        'a TLS handshake with a client failed; does it speak plain TCP to a TLS port, or not trust the certificate?',
       )
     })
     return server
@@ -153,7 +153,7 @@ export class KafkaListener implements Door {
         metrics.turnedAway.value++
         runtime.logger.warn(
           { peer: socket.remoteAddress, maxConnections },
-          'a connection was turned away: there are maxConnections already',
+          'a connection was refused: maxConnections has been reached',
         )
       }
       return

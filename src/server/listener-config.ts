@@ -182,7 +182,7 @@ export function checkListener(
   if (kind === undefined)
     throw invalid(`${nameOf('kind')} must be given: 'kafka', 'http' or 'management'`)
   if (kind === 'management' && rest.advertised)
-    throw invalid(`${nameOf('advertised')} is for listeners that clients are told of`)
+    throw invalid(`${nameOf('advertised')} is for listeners whose address clients are told`)
   return { kind, port: port ?? defaultPorts[kind], ...rest }
 }
 

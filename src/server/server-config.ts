@@ -330,7 +330,7 @@ export function resolveServerConfig(input: ServerConfig | undefined): ResolvedSe
   const resolved = named(listeners ?? [...short, ...management])
   const serving = resolved.filter(({ kind }) => kind !== 'management')
   if (serving.length === 0)
-    throw invalid("ServerConfig.listeners must have one of kind 'kafka' or 'http', too")
+    throw invalid("ServerConfig.listeners must include one of kind 'kafka' or 'http'")
   checkReach(given, serving)
   return Object.freeze({
     ...config,
@@ -349,7 +349,7 @@ function refuseShortForm(input: ServerConfig | undefined): void {
   for (const key of short) {
     if (input?.[key] !== undefined) {
       throw invalid(
-        `ServerConfig.${key} and ServerConfig.listeners exclude each other: give ${key} in each of the listeners`,
+        `ServerConfig.${key} and ServerConfig.listeners exclude each other: set ${key} in each listener`,
       )
     }
   }
@@ -365,7 +365,7 @@ function refuseBesideUpstream(input: ServerConfig | undefined): void {
   }
   if (input?.broker !== undefined) {
     throw invalid(
-      'ServerConfig.broker and ServerConfig.upstream exclude each other: the cluster has settings of its own',
+      'ServerConfig.broker and ServerConfig.upstream exclude each other: the cluster has its own settings',
     )
   }
 }

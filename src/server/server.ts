@@ -279,7 +279,7 @@ class RunningServer implements Server {
     const backend = await this.#served.nodes.any()
     if (!backend.backup)
       throw new ConfigError(
-        'There is nothing to back up here: the events are in the cluster that upstream names',
+        'There is nothing to back up here: the events are in the upstream cluster',
         { code: 'INVALID_CONFIG' },
       )
     const { backUp } = await import('../backup/backup-to.ts')

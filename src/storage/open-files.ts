@@ -308,7 +308,7 @@ export class OpenFiles {
 }
 
 export function noneFree(): StorageError {
-  return new StorageError('The process has as many files open as it may, and all are in use', {
+  return new StorageError('The process has reached its limit on open files, and all are in use', {
     code: 'STORAGE_TOO_MANY_FILES',
   })
 }

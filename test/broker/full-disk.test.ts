@@ -259,7 +259,7 @@ describe('with less free than diskReserve', () => {
     const { error, errorMessage } = await produceTo(broker, 'orders', batch(big))
     expect([error, errorMessage]).toEqual([
       'KAFKA_STORAGE_ERROR',
-      expect.stringMatching(/less space free than diskReserve.*Delete topics/),
+      expect.stringMatching(/less free space than diskReserve.*Delete topics/),
     ])
     expect(await commitOffset(broker, 'orders', 2n)).toBe('NONE')
     expect((await fetchFrom(broker, 'orders', 5n)).values).toEqual([big])

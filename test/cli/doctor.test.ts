@@ -37,9 +37,9 @@ describe('kafka-do doctor', () => {
     expect(stdout).toMatch(/--repair[\s\S]*--dry-run[\s\S]*Exit code: 0 done/)
   })
 
-  test('refuses what is no data folder, and makes none', async () => {
+  test('refuses what is not a data folder, and makes none', async () => {
     const { status, stderr } = await doctor(join(scratch, 'nothing'))
-    expect([status, stderr]).toEqual([4, expect.stringContaining('is no data folder')])
+    expect([status, stderr]).toEqual([4, expect.stringContaining('is not a data folder')])
     expect(readdirSync(scratch)).not.toContain('nothing')
   })
 

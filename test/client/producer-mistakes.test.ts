@@ -133,7 +133,7 @@ test.each<[string, unknown]>([
   ['a list of text', ['a']],
 ])('a commit in a transaction of what is no record: %s', async (_, records) => {
   const committing = () => kafka.transaction('orders', (tx) => tx.commitOffsets(records as never))
-  await expectConfigError(committing, /commitOffsets takes records as a consumer hands them out/)
+  await expectConfigError(committing, /commitOffsets takes one record from a consumer/)
 })
 
 test.each<[string, unknown]>([

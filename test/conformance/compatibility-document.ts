@@ -63,7 +63,7 @@ export function readDifferences(): KnownDifferences {
   return JSON.parse(readFileSync(differencesFile, 'utf8')) as KnownDifferences
 }
 
-/** A section's text after its heading, trimmed; empty when it is not there. */
+/** A section's text after its heading, trimmed; empty when it does not exist. */
 export function sectionOf(text: string, name: SectionName): string {
   const from = text.indexOf(`${headings[name]}\n`)
   if (from < 0) return ''

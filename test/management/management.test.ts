@@ -523,7 +523,7 @@ describe('bad input', () => {
     [{ managementPort: 70_000 }, 'managementPort must be a whole number from 0 to 65535'],
     [
       { listeners: [{ kind: 'management' as const }] },
-      "must have one of kind 'kafka' or 'http', too",
+      "must include one of kind 'kafka' or 'http'",
     ],
     [
       { managementPort: 0, listeners: [{ kind: 'kafka' as const }] },

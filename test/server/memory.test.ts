@@ -100,7 +100,7 @@ test('a request that has begun and does not end closes its connection; the log s
   short.socket.write(Uint8Array.of(0, 0))
   await Promise.all([client.closed(), short.closed()])
   expect(warnings.map(({ message }) => message)).toEqual(
-    Array(2).fill('a connection is closed: its request has begun to come and is not whole'),
+    Array(2).fill('a connection is closed: its request did not arrive in full'),
   )
   expect(reached('requestReceiveTimeout')).toBe(2)
   expect(held()).toBe(0)
@@ -228,7 +228,7 @@ describe('while a request holds the memory of large ones', () => {
     client.send(produce, 9, toProduce(1, 't', large))
     await Promise.all([client.until(1), holder.closed()])
     expect(reached('slowConnectionGrace')).toBe(1)
-    expect(warnings[0]?.message).toContain('others wait for the memory')
+    expect(warnings[0]?.message).toContain('other requests wait for memory')
     expect(held()).toBe(0)
   })
 
@@ -310,7 +310,7 @@ describe.each([
     const { records } = client.decode(fetch, 11, 0).responses[0]!.partitions[0]!
     expect(records!.length).toBeGreaterThan(900_000)
     expect(reached('slowConnectionGrace')).toBeGreaterThan(0)
-    expect(warnings[0]?.message).toContain('does not read its answers')
+    expect(warnings[0]?.message).toContain('does not read its responses')
   })
 
   test('that fill the memory: a fetch that waited too long is answered without records', async () => {

@@ -126,9 +126,9 @@ test.each([
   await free(opened)
   expect(logsIn(disk, 'orders-0').length).toBeLessThan(before)
   expect(disk.peekNames('').filter((name) => name.endsWith('.deleted'))).toEqual([])
-  expect(await run(outcome)).toMatch(/short of space, and what the backup still needed/)
+  expect(await run(outcome)).toMatch(/short of space, and files it still needed/)
   const found = restore(entriesOfFolder(target), { name: 'backup', target: undefined })
-  await expect(found).rejects.toThrow(/never finished|is no backup/)
+  await expect(found).rejects.toThrow(/never finished|is not a backup/)
 })
 
 test('a folder that was moved aside goes when the disk becomes short', async () => {

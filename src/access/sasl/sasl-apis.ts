@@ -135,7 +135,7 @@ export class SaslApis {
     const { authentication, principal } = session
     const isAgain = authentication !== 'none' && authentication !== 'tls'
     if (isAgain && principalName(principal) !== principalName(identity.principal))
-      throw saslRefused('A connection cannot become somebody else: open a new one')
+      throw saslRefused('A connection cannot change its user: open a new one')
     const nowMs = runtime.now()
     const ends = [
       identity.expiresAt ?? Number.POSITIVE_INFINITY,

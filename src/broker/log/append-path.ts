@@ -223,7 +223,7 @@ export class AppendPath {
       const { runtime, condition } = this.#parts
       runtime.logger[levelOf(error, 'warn')](
         { err: error, log: condition.name },
-        'a segment that could not be begun could not be removed; the next append tries again',
+        'a segment that could not be started could not be removed; the next append retries',
       )
     }
   }

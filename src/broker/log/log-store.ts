@@ -478,7 +478,7 @@ export class LogStore {
     } catch (error) {
       this.#options.runtime.logger[levelOf(error, 'error')](
         { err: error, log: log.folder },
-        'segments that are out of date could not be removed; it is tried again',
+        'obsolete segments could not be removed; this will be retried',
       )
     }
   }
@@ -487,7 +487,7 @@ export class LogStore {
 /** What is written in it would make it no backup any more. */
 function isBackup({ description }: FileSystem): ConfigError {
   return new ConfigError(
-    `${description} is a backup, and no data folder. Make one of it: kafka-do restore ${description} --to ./data`,
+    `${description} is a backup, not a data folder. Restore it with: kafka-do restore ${description} --to ./data`,
     { code: 'INVALID_CONFIG' },
   )
 }
@@ -521,7 +521,7 @@ function lockFolder(fileSystem: FileSystem): Lock {
 function readOffsets({ fileSystem, runtime }: LogStoreOptions, path: string): Map<string, bigint> {
   const offsets = readOffsetCheckpoint(fileSystem, path)
   if (!offsets && fileSystem.stat(path))
-    runtime.logger.error({ path }, 'a checkpoint is damaged; the logs are looked at without it')
+    runtime.logger.error({ path }, 'a checkpoint is damaged; the logs are checked without it')
   return offsets ?? new Map()
 }
 

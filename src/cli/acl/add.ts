@@ -46,7 +46,7 @@ export const aclAdd = defineCommand({
   async run({ args, flags, connect, out }) {
     const { type, operation, deny, host = '*' } = flags
     if (type === undefined || operation.length === 0)
-      throw new UsageError('it takes --type and --operation')
+      throw new UsageError('--type and --operation are required')
     const names = flags.name.length === 0 && type === 'cluster' ? [cluster] : flags.name
     if (names.length === 0) throw new UsageError('it takes --name')
     const { admin } = await connect()

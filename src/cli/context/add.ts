@@ -37,7 +37,7 @@ export const contextAdd = defineCommand({
     schemeOf(flags.url, '--url')
     if (/^[a-z+]+:\/\/[^/@]*:[^/@]*@/i.test(flags.url))
       throw new UsageError(
-        'a URL with a password is not kept; give --sasl-user and --sasl-password-file',
+        'a URL with a password is not saved; use --sasl-user and --sasl-password-file',
       )
     if (!/^[\w.-]{1,100}$/.test(args.name))
       throw new UsageError("a name has 1 to 100 letters, digits, '.', '_' or '-'")
@@ -56,11 +56,11 @@ export const contextAdd = defineCommand({
     if (contexts.has(args.name) && !replace)
       throw new CommandError(`there is a context '${args.name}' already`, {
         code: 'CONTEXT_EXISTS',
-        hint: '--replace puts this one in its place',
+        hint: '--replace replaces it',
       })
     contexts.set(args.name, context)
     if (use) contexts.use(args.name)
-    out.note(`Kept context ${args.name} in ${contexts.path}.`)
+    out.note(`Saved context ${args.name} in ${contexts.path}.`)
   },
 })
 

@@ -38,7 +38,7 @@ members. A position before the beginning or past the end of a partition becomes 
   async run({ args, flags, io, connect, out }) {
     const { to, shift, execute } = flags
     if ((to === undefined) === (shift === undefined))
-      throw new UsageError('it takes one of --to and --shift')
+      throw new UsageError('one of --to and --shift is required')
     const target = to === undefined ? Offset.shift(shift!) : offsetOf(to, io.runtime)
     const { admin } = await connect()
     const { group } = args
@@ -82,7 +82,7 @@ function offsetOf(place: Place, runtime: Runtime): Offset {
   const offset = asOffset(place, runtime)
   if (offset) return offset
   throw new UsageError(
-    '--to takes no number of records; --shift moves by so many from where the group is',
+    '--to does not take a number of records; use --shift to move from the current position',
   )
 }
 
@@ -91,8 +91,8 @@ async function topicsOf(admin: Admin, group: string): Promise<string[]> {
   // A topic that is gone has no end.
   const topics = partitions.filter(({ latest }) => latest !== undefined).map(({ topic }) => topic)
   if (topics.length > 0) return [...new Set(topics)]
-  throw new NotFoundError(`group '${group}' has committed nothing for a topic that is there`, {
+  throw new NotFoundError(`group '${group}' has no commits for an existing topic`, {
     code: 'NOTHING_COMMITTED',
-    hint: '--topic says which topic it is to begin with',
+    hint: '--topic names the topic to reset',
   })
 }

@@ -25,7 +25,7 @@ export const keyCreate = defineCommand({
     'kafka-do key create ops --scope admin --expires 30d -o json',
   ],
   async run({ args, flags, io, connect, out }) {
-    if (flags.scope.length === 0) throw new UsageError('it takes at least one --scope')
+    if (flags.scope.length === 0) throw new UsageError('at least one --scope is required')
     const expiresAt =
       flags.expires === undefined ? undefined : readExpiry(flags.expires, io.runtime.now())
     const { admin } = await connect()

@@ -25,8 +25,8 @@ export class KeyFile {
       const { code = 'FAILED', message } = error as NodeJS.ErrnoException
       throw new CommandError(
         code === 'EEXIST'
-          ? `the file ${path} is there already`
-          : `the file ${path} cannot be made: ${message}`,
+          ? `the file ${path} already exists`
+          : `the file ${path} cannot be created: ${message}`,
         { code, cause: error },
       )
     }
@@ -75,7 +75,7 @@ export async function tellKey(
         ],
       },
     )
-    if (!file && out.isForPeople) out.note('This is the only time that the key is shown.')
+    if (!file && out.isForPeople) out.note('The key is not shown again.')
   } finally {
     file?.close()
   }

@@ -23,7 +23,7 @@ export const keyRm = defineCommand({
           didYouMean(
             id,
             keys.map((one) => one.id),
-          ) ?? 'kafka-do key ls shows those that there are',
+          ) ?? 'kafka-do key ls lists them',
       })
     })
     if (flags.execute) for (const { id } of found) await admin.revokeKey(id)

@@ -21,13 +21,13 @@ export function entityOf(flags: FlagsOf<typeof entityOptions>): QuotaEntity {
     ...part('ip', flags.ip, flags.defaultIp),
   }
   if (Object.keys(entity).length === 0)
-    throw new UsageError('it takes whom it is for: --user, --client-id, --default-user …')
+    throw new UsageError('an entity is required: --user, --client-id, --default-user …')
   return entity
 }
 
 function part(kind: keyof QuotaEntity, name: string | undefined, isDefault: boolean): QuotaEntity {
   if (name !== undefined && isDefault)
-    throw new UsageError('a name and the default exclude each other; give one of them')
+    throw new UsageError('a name and the default exclude each other')
   if (isDefault) return { [kind]: null }
   return name === undefined ? {} : { [kind]: name }
 }

@@ -24,7 +24,7 @@ export const quotaRm = defineCommand({
     if (rows.length === 0)
       throw new NotFoundError('there are no such quotas', {
         code: 'QUOTA_NOT_FOUND',
-        hint: 'kafka-do quota ls shows those that there are',
+        hint: 'kafka-do quota ls lists them',
       })
     if (flags.execute)
       await admin.alterQuotas(entity, Object.fromEntries(rows.map(({ name }) => [name, null])))

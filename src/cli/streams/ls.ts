@@ -10,7 +10,7 @@ group.`,
     const { admin } = await connect()
     const found = await listApplications(admin)
     if (found.length === 0 && out.isForPeople)
-      return out.note('There are no applications with topics of their own.')
+      return out.note('There are no applications with internal topics.')
     await out.list(
       [
         { title: 'APPLICATION', cell: ({ app }) => app },

@@ -102,7 +102,7 @@ async function show(plan: Plan, stateDir: string | undefined, out: Output): Prom
   const to = plan.to instanceof Date ? plan.to.toISOString() : plan.to
   const lines = [
     ...plan.deleted.map((topic) => `delete  topic ${topic}`),
-    ...plan.left.map(({ topic, group }) => `leave   topic ${topic}: by its name it is of ${group}`),
+    ...plan.left.map(({ topic, group }) => `leave   topic ${topic}: its name belongs to ${group}`),
     ...(plan.executed
       ? plan.offsets.map((one) => `set     ${one.topic}-${one.partition} to ${one.offset}`)
       : plan.sources.map((topic) => `set     ${topic} to ${to}`)),
@@ -124,6 +124,6 @@ function isRunning(
   const where = members.map(({ clientId, host }) => `${clientId} at ${host}`).join(', ')
   return new CommandError(`${app} is running (${where}). Close it everywhere first`, {
     code: 'NON_EMPTY_GROUP',
-    hint: 'Call run.close(), or end its processes; one that was killed is a member until its session times out (30 s unless sessionTimeout says otherwise)',
+    hint: 'Call run.close(), or end its processes; a killed member stays until its session times out (30 s unless sessionTimeout says otherwise)',
   })
 }

@@ -32,7 +32,7 @@ export const topicAlter = defineCommand({
     const hasChanges = retention !== undefined || Object.keys(configs).length > 0
     if (!hasChanges && partitions === undefined)
       throw new UsageError(
-        'nothing is to be changed: give --retention, --config, --reset-config or --partitions',
+        'nothing to change: use --retention, --config, --reset-config or --partitions',
       )
     const { admin } = await connect()
     // It must be there before anything is changed.

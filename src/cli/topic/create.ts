@@ -65,6 +65,6 @@ export const topicCreate = defineCommand({
       return
     }
     for (const { topic, created } of results)
-      out.note(created ? `Created topic ${topic}.` : `Topic ${topic} is there already.`)
+      out.note(created ? `Created topic ${topic}.` : `Topic ${topic} already exists.`)
   },
 })

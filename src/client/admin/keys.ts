@@ -110,7 +110,7 @@ async function ask(
     const response = await cluster.exchange(manageKeys, request, call).catch((error: unknown) => {
       if (!(error instanceof KafkaError) || error.code !== 'UNSUPPORTED_VERSION') throw error
       throw new KafkaError(
-        'There are no API keys here: only kafka-do serve --access keys has them',
+        'API keys are not available here: they need kafka-do serve --access keys',
         { code: 'SECURITY_DISABLED', cause: error },
       )
     })

@@ -96,7 +96,7 @@ function checkEntity(entity: unknown): asserts entity is QuotaEntity {
     isPlainObject(entity) && Object.values(entity as object).some((one) => one !== undefined)
   if (!isGiven)
     throw invalid(
-      `alterQuotas takes whom they are for, such as { user: 'alice' }; got ${inspectBriefly(entity)}`,
+      `alterQuotas needs an entity, such as { user: 'alice' }; got ${inspectBriefly(entity)}`,
     )
   for (const [kind, name] of Object.entries(entity as object)) {
     if (!(kinds as readonly string[]).includes(kind)) throw unknownOption('The entity', kind, kinds)

@@ -104,7 +104,7 @@ function shifted(
   const before = committed.get(partition)
   if (before !== undefined) return before + by
   throw new OffsetOutOfRangeError(
-    `The group has committed nothing for ${topic}-${partition}, so there is nothing to shift. Reset it to another Offset first`,
+    `The group has no committed offset for ${topic}-${partition} to shift. Reset it to another Offset first`,
     { code: 'OFFSET_OUT_OF_RANGE' },
   )
 }

@@ -399,7 +399,7 @@ export function checked(
     for (const key of ofMembers) {
       if ((input as { readonly [key: string]: unknown } | undefined)?.[key] === undefined) continue
       throw invalid(
-        `${kind}.partitions and ${kind}.${key} exclude each other: a consumer that names its partitions is no member of a group`,
+        `${kind}.partitions and ${kind}.${key} exclude each other: a consumer with fixed partitions is not a member of a group`,
       )
     }
   }

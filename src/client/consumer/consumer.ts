@@ -67,7 +67,7 @@ export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerReco
       const consumption = begin()
       if (running.isRead) {
         throw invalid(
-          'This consumer is being read already; make another with kafka.consumer() to read in parallel',
+          'This consumer already has a reader; create another with kafka.consumer() to read in parallel',
         )
       }
       running.isRead = true
@@ -172,7 +172,7 @@ export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerReco
     const place = readOffset(offset, 'seek')
     if (this.#running.consumption?.seek(partition, place)) return
     throw new PartitionNotFoundError(
-      `${partition.topic}-${partition.partition} is not assigned to this consumer at present`,
+      `${partition.topic}-${partition.partition} is not currently assigned to this consumer`,
       { code: 'UNKNOWN_TOPIC_OR_PARTITION' },
     )
   }

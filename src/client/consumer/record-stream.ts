@@ -237,7 +237,7 @@ function isAccepted(answer: unknown): boolean {
     // Nobody else looks at it.
     Promise.resolve(answer).catch(() => undefined)
     throw invalid(
-      'The predicate of filter must be synchronous, but it gave a promise. Take what it needs into the loop, or into forEach',
+      'The predicate of filter must be synchronous, but it returned a promise. Await inside the loop or in forEach instead',
     )
   }
   return Boolean(answer)

@@ -163,7 +163,7 @@ export function checkBatching<
   }
   if (linger >= deliveryTimeout) {
     throw invalid(
-      `${kind}.linger (${linger} ms) must be less than deliveryTimeout (${deliveryTimeout} ms), in which a record is to be stored`,
+      `${kind}.linger (${linger} ms) must be less than deliveryTimeout (${deliveryTimeout} ms), the time limit for storing a record`,
     )
   }
   return { ...options, batchSize: Math.min(batchSize, maxRequestSize) }

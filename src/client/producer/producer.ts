@@ -199,7 +199,7 @@ function unlessCancelled<T>(signal: AbortSignal | undefined, stored: Promise<T>)
   return new Promise((resolve, reject) => {
     const stopListening = onAbort(signal, () =>
       reject(
-        new KafkaError('The send was cancelled while under way; the record may be stored', {
+        new KafkaError('The send was cancelled in flight; the record may be stored', {
           code: 'ABORTED',
           outcome: 'unknown',
           cause: abortReason(signal),

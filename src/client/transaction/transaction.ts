@@ -91,7 +91,7 @@ export class Transaction<V = unknown, K = string> {
       for (const record of list) {
         if (!(record instanceof ConsumerRecord)) {
           throw invalid(
-            `commitOffsets takes records as a consumer hands them out, one or an array; got ${inspectBriefly(record)}`,
+            `commitOffsets takes one record from a consumer, or an array of them; got ${inspectBriefly(record)}`,
           )
         }
         const source = PartitionConsumption.of(record)
@@ -196,7 +196,7 @@ function doesNotCount(error: unknown): unknown {
     )
   }
   return error instanceof KafkaError
-    ? withOutcome(error, 'failed', 'it does not count: the transaction is aborted')
+    ? withOutcome(error, 'failed', 'its result is discarded: the transaction is aborted')
     : error
 }
 

@@ -137,10 +137,7 @@ export class ManagementListener implements Door {
       })
     })
     server.on('tlsClientError', (error) => {
-      runtime.logger.debug(
-        { err: error },
-        'a client of the management listener did not agree on TLS',
-      )
+      runtime.logger.debug({ err: error }, 'a TLS handshake on the management listener failed')
     })
     return server
   }
@@ -165,7 +162,7 @@ export class ManagementListener implements Door {
     } catch (error) {
       this.#options.runtime.logger.error(
         { err: error, path: request.url },
-        'a request of the management listener failed in a way that was not expected',
+        'a request of the management listener failed unexpectedly',
       )
       response.destroy()
     }
@@ -180,7 +177,7 @@ export class ManagementListener implements Door {
     if (!serve)
       return problem(
         404,
-        `There is nothing at ${path.slice(0, 100)}; there are ${paths.join(', ')}`,
+        `There is nothing at ${path.slice(0, 100)}; use one of ${paths.join(', ')}`,
       )
     if (method !== 'GET' && method !== 'HEAD')
       return { ...problem(405, `${path} takes GET and HEAD`), headers: { allow: 'GET, HEAD' } }

@@ -171,7 +171,7 @@ describe('options', () => {
   test.each([
     [{ type: 'cross' }, "type must be 'inner' or 'left' or 'outer'"],
     [{ window }, "join of two tables has no option 'window'"],
-    [{ store: 'x' }, 'has no store of its own to name'],
+    [{ store: 'x' }, 'has no store to name'],
     [{ foreignKey: 'customer' }, 'join: foreignKey needs a function'],
     [{ foreignKey: id, type: 'outer' }, "type must be 'inner' or 'left'"],
     [{ foreignKey: id, store: 5 }, 'store must be a name'],

@@ -69,7 +69,7 @@ export function isPlainObject(value: unknown): value is { readonly [name: string
 export function readText(operator: string, option: string, value: unknown): string | undefined {
   if (value === undefined || (typeof value === 'string' && isName(value))) return value
   throw invalid(
-    `${operator}: ${option} must be a name of 1 to 200 letters, digits, '.', '_' or '-', because topics are called after it; got ${inspectBriefly(value)}`,
+    `${operator}: ${option} must be a name of 1 to 200 letters, digits, '.', '_' or '-', because topics are named after it; got ${inspectBriefly(value)}`,
   )
 }
 

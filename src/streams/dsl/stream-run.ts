@@ -223,7 +223,7 @@ export class StreamRun implements PromiseLike<void> {
   get #running(): Runner {
     const runner = this.#root.#runner
     if (runner) return runner
-    throw new ClosedError('The application does not run yet; await its ready first', {
+    throw new ClosedError('The application is not running yet; await its ready first', {
       code: 'STREAM_NOT_RUNNING',
       retriable: true,
     })

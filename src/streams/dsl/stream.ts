@@ -221,7 +221,7 @@ export class Stream<V, K = string | null> {
       )
     }
     if ('rest' in branches) {
-      throw invalid("split: 'rest' is the stream of what no predicate takes; call yours otherwise")
+      throw invalid("split: 'rest' is the stream of the remaining records; use another name")
     }
     for (const [name, takes] of pairs) checkCallback(`split: ${name}`, takes)
     const operators = stateless.branches(this.at.operator, pairs)

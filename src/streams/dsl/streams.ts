@@ -33,7 +33,7 @@ export class Streams extends StreamBuilder {
     const resolved = resolveStreamsConfig(config)
     if (resolved.app === undefined) {
       throw new ConfigError(
-        "kafka.streams needs a name for the application: { app: 'orders-app' }. Its state and its place in the topics are kept under it",
+        "kafka.streams needs a name for the application: { app: 'orders-app' }. Its state and its offsets are stored under that name",
         { code: 'INVALID_CONFIG' },
       )
     }

@@ -62,12 +62,12 @@ function readSuppress(
   if (until === 'close') {
     if (!closing) {
       throw invalid(
-        "suppress: until 'close' is for windowed tables; this one has no windows: give a time, until: '10s'",
+        "suppress: until 'close' is for windowed tables; this one has no windows: use a time, until: '10s'",
       )
     }
     if (maxRecords !== undefined || maxBytes !== undefined || idle !== undefined) {
       throw invalid(
-        "suppress: until 'close' gives each window's last result, so it takes no maxRecords and no maxBytes, and idle is the window's",
+        "suppress: until 'close' emits each window's last result, so maxRecords and maxBytes cannot be set, and idle belongs to the window",
       )
     }
     const none = { maxRecords: undefined, maxBytes: undefined }

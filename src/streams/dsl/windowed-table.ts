@@ -200,7 +200,7 @@ export class WindowedTable<V, K, N extends null = null> extends BaseTable<V, Win
     const isNamed = typeof topic === 'string'
     if (!isNamed && options?.key !== undefined) {
       throw invalid(
-        `to: '${target.name}' says itself how its keys are written, so leave out the option key`,
+        `to: '${target.name}' defines how its keys are written, so leave out the option key`,
       )
     }
     const { at } = this
@@ -261,7 +261,7 @@ function checkLengths(left: TimeWindow | SessionWindow, right: TimeWindow | Sess
   const [a, b] = [lengthOf(left), lengthOf(right)]
   if (a === b) return
   throw invalid(
-    `join: the left table has ${a}, the right one ${b}, so they have no window in common: give both the same windows, or join by foreignKey`,
+    `join: the left table has ${a}, the right one ${b}, so they have no common window: use the same windows for both, or join by foreignKey`,
   )
 }
 

@@ -72,7 +72,7 @@ export function toProcessingError(
   const where = failure?.where ?? 'process'
   const message =
     where === 'decode'
-      ? `The stream stopped at ${at}: ${reason}. Pass onError to skip such records or to send them to a topic of dead letters`
+      ? `The stream stopped at ${at}: ${reason}. Set onError to skip such records or to send them to a dead letter topic`
       : `The stream stopped at ${at}${operator ? ` in '${operator}'` : ''}: ${reason}`
   return new StreamProcessingError(
     message,

@@ -63,7 +63,7 @@ test('goes on from its files', async () => {
   expect((await read(5)).at(-1)).toEqual(['ann', 16])
   expect(second.metrics().restored).toBe(0)
   const store = second.store<number>('totals')
-  expect(() => [...store.entries()]).toThrow(/read them with for await/)
+  expect(() => [...store.entries()]).toThrow(/use for await/)
   const entries: unknown[] = []
   for await (const entry of store.entries()) entries.push(entry)
   expect(entries.sort()).toEqual([
