@@ -63,14 +63,14 @@ export interface ApiKey {
   readonly name: string
   /** As they were given when the key was made: `produce:orders.*`, `consume:orders.*@billing`, `admin`. */
   readonly scopes: readonly string[]
-  /** The id of the key that made it; undefined: the server itself. */
+  /** The id of the key that created it; undefined for the server itself. */
   readonly createdBy: string | undefined
   /** Milliseconds since the epoch, as all times here. */
   readonly createdAt: number
   readonly expiresAt: number | undefined
   /** Of the newest use that is known, to the minute. */
   readonly lastUsedAt: number | undefined
-  /** Until then the secret before the last rotation is taken, too. */
+  /** Until this time the previous secret is also valid. */
   readonly previousSecretUntil: number | undefined
 }
 
@@ -91,9 +91,9 @@ export interface CreateKeyOptions {
 }
 
 /**
- * Makes and manages API keys. `by` is the session of whoever asks; undefined: the server's own process, which may all.
- * Whoever asks needs `Alter` on the cluster, or `CreateTokens` on users for keys that it made itself. All reject with
- * `UnauthorizedError` CLUSTER_AUTHORIZATION_FAILED for who may not.
+ * Creates and manages API keys. `by` is the caller's session; undefined is the server's own process, which has all
+ * rights. Whoever asks needs `Alter` on the cluster, or `CreateTokens` on users for keys that it made itself. All
+ * reject with `UnauthorizedError` CLUSTER_AUTHORIZATION_FAILED for who may not.
  */
 export interface KeyAdmin {
   /**
@@ -103,7 +103,10 @@ export interface KeyAdmin {
   create(options: CreateKeyOptions, by?: Session): Promise<CreatedKey>
   /** By id. Those that `by` made itself, or all for who may alter the cluster. */
   list(by?: Session): Promise<ApiKey[]>
-  /** Gives the key a new secret; the old one is taken for `overlapMs` more. Default: 0. Rejects as `create`; with `KafkaError` RESOURCE_NOT_FOUND for an unknown id. */
+  /**
+   * Gives the key a new secret; the old one stays valid for `overlapMs`. Default: 0. Rejects as `create`; with
+   * `KafkaError` RESOURCE_NOT_FOUND for an unknown id.
+   */
   rotate(id: string, options?: { readonly overlapMs?: number }, by?: Session): Promise<CreatedKey>
   /** Takes the key and its rights away and ends its sessions within a second. Rejects with `KafkaError` RESOURCE_NOT_FOUND. */
   revoke(id: string, by?: Session): Promise<void>

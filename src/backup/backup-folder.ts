@@ -37,9 +37,9 @@ import { type TarEntry, TarReader } from './tar-reader.ts'
 /** What is left free of a disk that a backup goes to, bytes: it may be that of the data folder. */
 const leftFreeBytes = 64 * 1024 * 1024
 
-/** How far a backup is. */
+/** Progress of a backup. */
 export interface BackupProgress {
-  /** Bytes that have come so far, and how many there are to come. */
+  /** Bytes copied so far, and in total. */
   readonly bytes: number
   readonly bytesInAll: number
 }
@@ -52,19 +52,19 @@ export interface WriteOptions {
   readonly onProgress?: ((progress: BackupProgress) => void) | undefined
 }
 
-/** What a backup has done. */
+/** Result of a backup. */
 export interface BackupResult {
   readonly clusterId: string
-  /** The moment that it shows, ISO 8601. */
+  /** The time of the snapshot, ISO 8601. */
   readonly takenAt: string
   readonly partitions: number
   /** All that it holds. */
   readonly files: number
   readonly bytes: number
-  /** What was not there from the backup before. */
+  /** What the previous backup did not contain. */
   readonly copiedFiles: number
   readonly copiedBytes: number
-  /** What is wrong with the data folder: it is in the backup as it is. */
+  /** Damage in the data folder, which is in the backup as it is. */
   readonly warnings: readonly string[]
 }
 

@@ -41,7 +41,7 @@ export interface Manifest {
   /** The version that made it. */
   readonly kafkaDo: string
   readonly clusterId: string
-  /** The moment that it shows, ISO 8601. */
+  /** The time of the snapshot, ISO 8601. */
   readonly takenAt: string
   readonly partitions: readonly ManifestPartition[]
   readonly files: readonly ManifestFile[]

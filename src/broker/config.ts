@@ -19,9 +19,7 @@ import {
 } from '../core/options.ts'
 import { openFilesMin } from '../storage/file-system.ts'
 
-/**
- * Settings of the broker, embedded or served. Durations are milliseconds or strings as `'30s'`.
- */
+/** Settings of the broker, embedded or served. Durations are milliseconds or strings such as `'30s'`. */
 export interface BrokerConfigInput {
   /** Id of this node in metadata. 0 to 2,147,483,647; default 1. */
   nodeId?: number | undefined

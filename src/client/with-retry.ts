@@ -56,8 +56,8 @@ export const withRetryOptions: OptionTable<
 } satisfies OptionsOf<RetryOptions>
 
 /**
- * Calls `fn` until it succeeds, fails in a way that will not pass, or `attempts` are used up; then rejects with the last
- * error. Throws `ConfigError` for options it cannot use.
+ * Calls `fn` until it succeeds, fails with an error that is not retried, or `attempts` are used up; then rejects with
+ * the last error. Throws `ConfigError` for options it cannot use.
  * @example
  * await withRetry(() => kafka.admin.createTopic('orders'), { attempts: 3, baseDelay: '1s' })
  */

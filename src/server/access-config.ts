@@ -16,7 +16,7 @@ import {
   text,
 } from '../core/options.ts'
 
-/** Who is let in: everybody, or whoever shows who it is. */
+/** Access control: none, or by authentication. */
 export type AccessMode = 'none' | 'keys'
 
 /** An issuer whose tokens are taken: over HTTP as bearer, on the Kafka port by SASL OAUTHBEARER. */

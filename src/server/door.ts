@@ -22,7 +22,7 @@ export interface Door {
   ended(): Promise<void>
 }
 
-/** What `Server.listeners` tells of a door. */
+/** A listener as returned by `Server.listeners`. */
 export type ListenerStatus = Pick<Door, 'kind' | 'name' | 'host' | 'port' | 'url' | 'connections'>
 
 export function statusOf({ kind, name, host, port, url, connections }: Door): ListenerStatus {

@@ -58,7 +58,7 @@ export interface HttpHandler {
   readonly fetch: (request: Request, origin?: RequestOrigin) => Promise<Response>
   /** For Express and for `node:http`, which it costs less. Never rejects. */
   readonly node: (message: IncomingMessage, response: ServerResponse) => Promise<void>
-  /** Ends what is streamed, finishes what is in flight, and lets go of everything. Idempotent. */
+  /** Ends live streams, finishes requests in flight, and releases all resources. Idempotent. */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }

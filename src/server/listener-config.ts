@@ -30,7 +30,7 @@ export interface TlsConfig {
   principalMappingRules?: string | undefined
 }
 
-/** Where clients are told to connect to. */
+/** The address clients are told to connect to. */
 export interface AdvertisedConfig {
   /** Host name. Default: the listener's `host`, or this machine's name if that is a wildcard. */
   host?: string | undefined
@@ -94,7 +94,7 @@ export interface HttpListenerConfig {
   tls?: TlsConfig | undefined
 }
 
-/** A listener for health checks and metrics: `/livez`, `/readyz` and `/metrics`. It asks nobody who they are. */
+/** A listener for health checks and metrics: `/livez`, `/readyz` and `/metrics`. It requires no authentication. */
 export interface ManagementListenerConfig {
   /** Protocol of the listener. */
   kind: 'management'

@@ -58,7 +58,7 @@ export interface Server {
   /** What has been counted since the start, and how the server stands, for an exporter such as prom-client. */
   metrics(): Metric[]
   /**
-   * Copies all that is stored at this moment, while everything goes on; `kafka-do restore` makes a data folder of it. When it
+   * Takes a snapshot of the stored data while the server runs; `kafka-do restore` restores it to a data folder. When it
    * rejects, the backup before is whole. Throws `ConfigError`, also where the data is another cluster's (`upstream`),
    * `DataFolderLockedError` while another backup is written there, and `StorageError`.
    * @example
@@ -71,14 +71,17 @@ export interface Server {
    * @example server.reload({ ...config, tls: { cert: renewed, key } }).needRestart // []
    */
   reload(config: ServerConfig): Reloaded
-  /** Goes on for `drainDelay`, finishes what is in flight, then lets go of everything. Idempotent. Throws `StorageError` when the logs could not be synced. */
+  /**
+   * Keeps serving for `drainDelay`, finishes requests in flight, then releases all resources. Idempotent. Throws
+   * `StorageError` when the logs could not be synced.
+   */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
 
 /**
  * Opens the data folder and listens. Throws `ConfigError`, `DataFolderLockedError`, `CorruptDataError`, `StorageError`,
- * and `KafkaError` LISTEN_FAILED when a port cannot be had.
+ * and `KafkaError` LISTEN_FAILED when a port is not available.
  * @example
  * const server = await createServer({ data: './data', port: 9092 })
  * const kafka = new Client(server.url)

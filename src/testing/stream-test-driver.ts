@@ -152,7 +152,7 @@ export class StreamTestDriver {
     >
   }
 
-  /** Makes it later by `duration` (milliseconds or '5m'); what is due by the wall clock happens on the way, each at its time. */
+  /** Advances the clock by `duration` (milliseconds or '5m'); everything due by wall-clock time happens in order. */
   advance(duration: Duration): void {
     const byMs = parseDuration(duration, 'advance')
     this.#now('advance', () => this.#advance(byMs))
@@ -164,7 +164,7 @@ export class StreamTestDriver {
     return this.#later(() => this.#advance(byMs))
   }
 
-  /** What was done so far is kept by a `restart`. */
+  /** Commits, so that a `restart` keeps everything done so far. */
   commit(): void {
     this.#checkUsable()
     this.#engine.commit()

@@ -267,7 +267,7 @@ describe('with less free than diskReserve', () => {
     broker.runtime.advance(1000)
     expect(await produceTo(broker, 'orders', batch(big))).toMatchObject({ error: 'NONE' })
     expect(broker.lines).toEqual([
-      expect.stringMatching(/^warn: The disk has less space free/),
+      expect.stringMatching(/^warn: The disk has less free space/),
       expect.stringMatching(/^info: there is room/),
     ])
   })

@@ -229,7 +229,7 @@ describe.each(['kafka', 'http'] as const)('with access control, %s', (kind) => {
     writeFileSync(empty, '\n')
     expect(await withFile(empty)).toMatchObject({
       code: 1,
-      stderr: `kafka-do: the file ${empty} holds no API key\n`,
+      stderr: `kafka-do: the file ${empty} contains no API key\n`,
     })
   })
 })

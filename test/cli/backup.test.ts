@@ -139,7 +139,7 @@ test('to a file, whose owner alone may read it', async () => {
 test.each([
   [['backup'], 2, /--to is required/],
   [['backup', 'x', '--url', 'memory:', '--to', 'y'], 2, /given twice/],
-  [['backup', '/nowhere', '--to', 'y'], 4, /\/nowhere is no data folder/],
+  [['backup', '/nowhere', '--to', 'y'], 4, /\/nowhere is not a data folder/],
   [
     ['backup', 'http://127.0.0.1:1', '--to', join(scratch, 'none')],
     1,

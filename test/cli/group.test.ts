@@ -67,7 +67,7 @@ describe.each(['file', 'kafka'] as const)('kafka-do group, %s', (kind) => {
     expect(await target.run(['group', 'describe', 'biling'])).toMatchObject({
       code: 4,
       stderr:
-        "kafka-do: there is no group 'biling'\n  kafka-do group ls shows those that there are.\n",
+        "kafka-do: there is no group 'biling'\n  kafka-do group ls lists them.\n",
     })
   })
 

@@ -287,7 +287,7 @@ describe('what did not happen (outcome failed)', () => {
     }
     const error = await asked
     expect(error).toMatchObject({ retriable: true, outcome: 'failed' })
-    expect(error.message).toMatch(/did not say what it serves within 10000 ms; does it want TLS/)
+    expect(error.message).toMatch(/did not say what it serves within 10000 ms; does it require TLS/)
   })
 
   test('the broker hangs up before anything was agreed on', async () => {
@@ -299,7 +299,7 @@ describe('what did not happen (outcome failed)', () => {
     const error = await errorOf(connectTo(broker.url).exchange(metadata, anyMetadata))
     expect(error).toMatchObject({ retriable: true, outcome: 'failed' })
     expect(error.message).toMatch(
-      /was closed before anything was agreed on; does it want TLS \(kafka\+tls:\/\/\) or a user and password/,
+      /was closed before anything was agreed on; does it require TLS \(kafka\+tls:\/\/\) or a user and password/,
     )
   })
 

@@ -258,7 +258,7 @@ describeJava('kafka-do at Apache Kafka', () => {
     })
     expect(await cli(['doctor'])).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/and is there\n$/),
+      stdout: expect.stringMatching(/, which is reachable\n$/),
     })
     expect((await cli(['completion', '--words', '--', 'topic', 'describe', 'sh'])).stdout).toBe(
       'shop\ttopic\n',

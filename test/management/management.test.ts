@@ -353,7 +353,7 @@ describe('a disk that fails', () => {
       const response = await fetch(`${door.url}/readyz`)
       expect([response.status, await response.text()]).toEqual([
         200,
-        'log: the disk has failed 1 of 3 partitions, which are offline: look at the disk, then restart\n',
+        'log: the disk has failed for 1 of 3 partitions, which are offline: check the disk, then restart\n',
       ])
       // Not even asked how full it is does it answer.
       disk.space = () => {

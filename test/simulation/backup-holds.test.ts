@@ -159,5 +159,5 @@ test('only so many go at a time', async () => {
   await run(client.createTopic('orders', 1, settings))
   await fill('orders', 2)
   for (let i = 0; i < 4; i++) await backUp()
-  await expect(broker.backup({}).next()).rejects.toThrow(/4 backups are under way/)
+  await expect(broker.backup({}).next()).rejects.toThrow(/4 backups are already running/)
 })

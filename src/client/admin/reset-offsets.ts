@@ -25,7 +25,7 @@ import {
   withCoordinator,
 } from './group-requests.ts'
 
-/** Where `admin.resetOffsets` has put a partition. */
+/** New position of a partition after `admin.resetOffsets`. */
 export interface ResetOffset {
   readonly partition: number
   /** What was committed before; undefined when nothing was. */

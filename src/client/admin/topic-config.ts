@@ -23,7 +23,7 @@ export interface TopicConfig {
   configs?: { readonly [name: string]: string | number | boolean } | undefined
 }
 
-/** What may change about a topic; null: back to the broker's default. */
+/** Changes to a topic; null restores the broker's default. */
 export interface TopicChanges {
   /** How long records are kept; null restores the broker's default. 0 or more, or -1 for ever. */
   retention?: Duration | null | undefined

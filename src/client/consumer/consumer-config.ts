@@ -155,7 +155,7 @@ export interface ConsumerConfig {
   closeTimeout?: Duration | undefined
 }
 
-/** Is told of partitions, and waited for. */
+/** A callback for partitions, which is awaited. */
 export type PartitionsHook = (partitions: readonly TopicPartition[]) => unknown
 
 /** What happens when a handler throws, or a record cannot be read. */

@@ -31,7 +31,7 @@ interface TransactionParts {
   readonly defaultTopic: Topic<unknown, unknown>
 }
 
-/** A transaction under way: what `kafka.transaction` hands to its callback. It ends with the callback. */
+/** An open transaction, passed to the callback of `kafka.transaction`. It ends with the callback. */
 export class Transaction<V = unknown, K = string> {
   readonly #parts: TransactionParts
   readonly #producers = new Map<unknown, Producer<unknown, unknown>>()
@@ -78,10 +78,10 @@ export class Transaction<V = unknown, K = string> {
   }
 
   /**
-   * Marks consumed records, and all before them in their partitions, as done when the transaction commits, and not
-   * before: with the sends, each of them counts exactly once (KIP-447). Call it while the records are being handled, or
-   * read them with `autoCommit: false`. Need not be awaited. When it rejects, the transaction can only be aborted:
-   * `RebalanceInProgressError` when a partition has gone to another member of the group, which gets the records again;
+   * Commits consumed records, and all earlier ones in their partitions, together with the transaction, so that each
+   * record takes effect exactly once (KIP-447). Call it while the records are being handled, or read them with
+   * `autoCommit: false`. Need not be awaited. When it rejects, the transaction can only be aborted:
+   * `RebalanceInProgressError` if a partition has moved to another member of the group, which gets the records again;
    * `ConfigError` for records that were read without a group, or handled before.
    */
   commitOffsets(records: ConsumerRecord | readonly ConsumerRecord[]): Promise<void> {

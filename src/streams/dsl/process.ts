@@ -41,7 +41,7 @@ export interface StoreSerializers<V, K> {
   value?: Serializer<V>
 }
 
-/** A store with one value a key, for `process`. Throws `ConfigError`. */
+/** A store with one value per key, for `process`. Throws `ConfigError`. */
 export function keyValueStore<V, K = string>(
   options?: StoreSerializers<V, K>,
 ): StoreDefinition<ProcessStore<V, K>> {
@@ -54,8 +54,8 @@ export function keyValueStore<V, K = string>(
 }
 
 /**
- * A store with one value for a key and a time, for `process`. What is older than `retention`, by stream time, is forgotten.
- * Throws `ConfigError`.
+ * A store with one value for a key and a time, for `process`. Values older than `retention`, in stream time, are
+ * removed. Throws `ConfigError`.
  */
 export function windowStore<V, K = string>(
   options: StoreSerializers<V, K> & { retention: Duration },
@@ -84,7 +84,7 @@ export interface ForwardedRecord<R, K> {
   readonly headers?: Headers
 }
 
-/** What the callbacks of `process` work with. It is there while one of them runs, not afterwards. */
+/** The context of the callbacks of `process`. It can be used only while one of them runs. */
 export interface ProcessContext<S extends ProcessStores, R, K> {
   /** Hands a record on. */
   forward(record: ForwardedRecord<R, K>): void

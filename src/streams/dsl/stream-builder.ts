@@ -51,7 +51,7 @@ export interface TableOptions {
   onError?: StreamOnError | undefined
 }
 
-/** Where the chains of an application begin. */
+/** Builds the chains of an application. */
 export class StreamBuilder {
   readonly #draft: Draft
 
@@ -87,7 +87,10 @@ export class StreamBuilder {
     return openStream(this.#draft, topic, given.tombstones, given.onError)
   }
 
-  /** The last value of each key of a topic; null deletes it. The topic is where it is restored from: it should be compacted. */
+  /**
+   * The last value of each key of a topic; null deletes it. The table is restored from the topic, which should be
+   * compacted.
+   */
   table<V = unknown, K = string>(
     topic: string | Topic<V, K, never>,
     options?: TableOptions,
@@ -115,7 +118,7 @@ export class StreamBuilder {
     )
   }
 
-  /** As `table`, whole in every process: streams can be joined with it by any key. For small topics. */
+  /** Like `table`, but in full in every process, so that streams can be joined with it by any key. For small topics. */
   globalTable<V = unknown, K = string>(
     topic: string | Topic<V, K, never>,
     options?: Pick<TableOptions, 'store' | 'onError'>,

@@ -30,7 +30,7 @@ export interface Runner {
   locate(store: unknown, key: unknown): StoreLocation
 }
 
-/** Counters of a run since its start, and what it holds now. */
+/** Counters of a run since its start, and its current state. */
 export interface StreamMetrics {
   /** Records that were processed, also those that were handed over in memory, and that were processed again. */
   readonly recordsIn: number
@@ -38,9 +38,9 @@ export interface StreamMetrics {
   readonly commits: number
   /** What commits have taken, milliseconds: from the first byte to the answer that they count. */
   readonly commitMs: number
-  /** Records that came too late, by operator. */
+  /** Late records, by operator. */
   readonly late: { readonly [operator: string]: number }
-  /** Records that were passed over, by reason. */
+  /** Skipped records, by reason. */
   readonly skipped: { readonly [reason: string]: number }
   readonly deadLetters: number
   /** Changelog entries that were read to bring state up to date. */
@@ -66,9 +66,9 @@ export interface StreamMetrics {
   }
 }
 
-/** How a store is to be read. */
+/** Options of a store query. */
 export interface StoreReadOptions {
-  /** Also what is not committed yet, which a failure may still take back. Default: false. */
+  /** Includes uncommitted values, which a failure may undo. Default: false. */
   uncommitted?: boolean
   /** Also the copies (`standbys`) that this process keeps of what others run; they may be a little behind. Default: false. */
   stale?: boolean
@@ -117,8 +117,8 @@ export interface StoreReader<V = unknown, K = unknown> {
 }
 
 /**
- * A running application. `await` it to wait for its end; it rejects with what stopped it. Without an `await`, such an error is
- * an unhandled rejection, so it cannot go unseen.
+ * A running application. `await` it to wait for its end; it rejects with the error that stopped it. Without an `await`,
+ * such an error is an unhandled rejection.
  */
 export class StreamRun implements PromiseLike<void> {
   readonly #draft: () => Draft
@@ -150,7 +150,7 @@ export class StreamRun implements PromiseLike<void> {
     this.#settle.reject(error)
   }
 
-  /** Resolves when every task that this process was given first is restored and runs. */
+  /** Resolves when every task first assigned to this process is restored and running. */
   get ready(): Promise<void> {
     return this.#root.#started.then((runner) => runner.ready)
   }
@@ -175,7 +175,7 @@ export class StreamRun implements PromiseLike<void> {
   /** Of `done`. */
   readonly finally: Promise<void>['finally'] = (onfinally) => this.done.finally(onfinally)
 
-  /** Finishes the records in hand, commits, and leaves the group. Idempotent. */
+  /** Finishes the records in progress, commits, and leaves the group. Idempotent. */
   async close(): Promise<void> {
     const root = this.#root
     if (root.#failure) return

@@ -86,9 +86,9 @@ export interface JoinNeeds {
 }
 
 /**
- * Callbacks get the value and the record. `filter`, `map`, `flatMap`, `peek`, `rekey`, `mapRecord` and `forEach` may return a
- * promise: the partition waits for it. What a callback throws ends the stream unless `onError` says otherwise, and nothing that
- * the record did is kept.
+ * Callbacks get the value and the record. `filter`, `map`, `flatMap`, `peek`, `rekey`, `mapRecord` and `forEach` may
+ * return a promise: the partition waits for it. An error thrown by a callback ends the stream unless `onError` says
+ * otherwise, and everything the record did is undone.
  */
 export class Stream<V, K = string | null> {
   /** @internal */
@@ -108,8 +108,8 @@ export class Stream<V, K = string | null> {
   }
 
   /**
-   * Makes another value of each; the key stays. With `concurrency`, results still go on in the order of the records. Throws
-   * `ConfigError` when it is given below an operator with state, or below another with concurrency.
+   * Maps each value to another and keeps the key. With `concurrency`, results stay in the order of the records. Throws
+   * `ConfigError` below an operator with state, or below another `map` with concurrency.
    */
   map<R>(
     fn: (value: V, record: StreamRecord<V, K>) => MaybePromise<R>,
@@ -121,7 +121,7 @@ export class Stream<V, K = string | null> {
     return new Stream({ ...this.at, operator, value: undefined })
   }
 
-  /** Makes any number of values of each; the key stays. */
+  /** Maps each value to any number of values and keeps the key. */
   flatMap<R>(
     fn: (value: V, record: StreamRecord<V, K>) => MaybePromise<Iterable<R>>,
   ): Stream<R, K> {
@@ -130,13 +130,16 @@ export class Stream<V, K = string | null> {
     return new Stream({ ...this.at, operator, value: undefined })
   }
 
-  /** Looks at each record, and lets it pass. */
+  /** Calls a function with each record and passes the record on. */
   peek(fn: (value: V, record: StreamRecord<V, K>) => unknown): Stream<V, K> {
     checkCallback('peek', fn)
     return new Stream({ ...this.at, operator: stateless.peek(this.at.operator, fn) })
   }
 
-  /** Gives each record another key. Operators that need all records of a key together send them through a topic first. */
+  /**
+   * Changes the key of each record. Operators that need all records of a key together send them through an internal
+   * topic first.
+   */
   rekey<K2 extends NonNullable<unknown> | null>(
     fn: (value: V, record: StreamRecord<V, K>) => MaybePromise<K2>,
     options?: RekeyOptions<NonNullable<K2>>,
@@ -152,7 +155,7 @@ export class Stream<V, K = string | null> {
     })
   }
 
-  /** Makes another record of each: key, value, and where given timestamp and headers. */
+  /** Maps each record to another: key, value, and optionally timestamp and headers. */
   mapRecord<R, K2>(
     fn: (
       record: StreamRecord<V, K>,
@@ -189,7 +192,7 @@ export class Stream<V, K = string | null> {
     })
   }
 
-  /** Sends each record to the topic of the first predicate that takes it; one that none takes goes nowhere. */
+  /** Sends each record to the topic of the first predicate that matches; a record without a match is dropped. */
   branch(branches: readonly (readonly [Predicate<V, K>, string | Topic<V, K>])[]): StreamRun {
     const wrong = Array.isArray(branches)
       ? branches.find((one: unknown) => !Array.isArray(one) || one.length !== 2)
@@ -210,7 +213,7 @@ export class Stream<V, K = string | null> {
     return runs[0]!
   }
 
-  /** A stream for each predicate, of what it is the first to take; `rest` has what none takes. */
+  /** A stream per predicate, with the records it is the first to match; `rest` has the others. */
   split<const B extends { readonly [name: string]: Predicate<V, K> }>(
     branches: B,
   ): { [N in keyof B]: Stream<GuardOf<B[N], V>, K> } & { rest: Stream<V, K> } {
@@ -232,7 +235,10 @@ export class Stream<V, K = string | null> {
     }
   }
 
-  /** Gathers records by a key made of each; null leaves one out. A name keeps the topic's name when the program changes. */
+  /**
+   * Groups records by a key derived from each; null skips the record. A name keeps the topic's name when the program
+   * changes.
+   */
   groupBy<K2 extends NonNullable<unknown> | null>(
     key: (value: V, record: StreamRecord<V, K>) => K2,
     options?: GroupOptions<NonNullable<K2>>,
@@ -246,7 +252,7 @@ export class Stream<V, K = string | null> {
     return GroupedStream.by(this.at, args)
   }
 
-  /** Gathers records by the key they have; those without one are left out. */
+  /** Groups records by their key; records without a key are skipped. */
   groupByKey(): GroupedStream<V, NonNullable<K>> {
     return new GroupedStream(this.at, undefined)
   }
@@ -330,7 +336,7 @@ export class Stream<V, K = string | null> {
     return Table.stored({ ...kept, operator }, new OldValuesOfSource(isKept), historyMs)
   }
 
-  /** Writes to a topic and goes on with what is read from there. The topic is yours: it must exist. */
+  /** Writes to a topic and continues with the records read from it. The topic must exist. */
   through(topic: string | Topic<V, K>): Stream<V, K> {
     const { name, key, value } = this.#target(topic)
     return new Stream(repartitioned({ ...this.at, key, value }, { topic: name }))

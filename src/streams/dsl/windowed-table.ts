@@ -160,8 +160,8 @@ export class WindowedTable<V, K, N extends null = null> extends BaseTable<V, Win
   }
 
   /**
-   * The same with one result for each window, when it closes: when time has passed its end and grace. What is deleted is not told
-   * of. Of a join: as `suppress({ until: 'close' })`.
+   * One result per window, when it closes: when stream time has passed its end and grace. Deletions are not emitted.
+   * For a join: as `suppress({ until: 'close' })`.
    */
   final(): WindowedTable<V, K, never> {
     const { emit, isFixed } = this.#origin

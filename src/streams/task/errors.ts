@@ -6,8 +6,8 @@ import type { Origin } from '../stream-record.ts'
 export type FailedAt = 'decode' | 'process' | 'produce'
 
 /**
- * A record could not be processed, and the stream stopped. `cause` is what was thrown; nothing of what the record did is
- * kept, and it is not committed: the stream goes on with it when it is started again.
+ * A record could not be processed, and the stream stopped. `cause` is the error. Everything the record did is undone,
+ * and it is not committed: the next run starts with it.
  */
 export class StreamProcessingError extends KafkaError {
   readonly topic: string

@@ -12,7 +12,7 @@ import {
 import type { StoreKind } from '../stores/store-spec.ts'
 import type { SubTopology, Topology } from './topology.ts'
 
-/** What `describe('json')` gives. */
+/** Result of `describe('json')`. */
 export interface TopologyDescription {
   readonly application: string
   readonly subTopologies: readonly SubTopologyDescription[]

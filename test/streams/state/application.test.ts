@@ -138,7 +138,7 @@ test('a folder that is in use is refused', async () => {
   await first.ready
   await using other = new Client({ url: 'memory:' })
   await expect(totals({}, other).done).rejects.toThrow(
-    /^The state of 'totals' in .* is in use by another application of this process\. Each process of an application needs a folder of its own: state: \{ dir \}$/,
+    /^The state of 'totals' in .* is in use by another application of this process\. Each process of an application needs its own folder: state: \{ dir \}$/,
   )
   // Another application has a folder of its own.
   const second = totals({ app: 'other' }, other)
