@@ -157,7 +157,7 @@ describe('a key', () => {
     // Who else watches and lets go takes it from nobody.
     guard.watch(session)()
     aheadMs = 3_600_000
-    expect(await new Promise((resolve) => session.onEnd(resolve))).toMatch(/run out/)
+    expect(await new Promise((resolve) => session.onEnd(resolve))).toMatch(/have expired/)
   })
 })
 

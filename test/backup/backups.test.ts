@@ -402,7 +402,7 @@ describe('a restore', () => {
     writeFileSync(path, encodeManifest({ ...manifest, format: 2, kafkaDo: '9.0.0' }))
     await expect(restore()).rejects.toThrow(/has format 2, made by kafka-do 9.0.0/)
     writeFileSync(path, JSON.stringify(manifest).replace('orders', 'Orders'))
-    await expect(restore()).rejects.toThrow(/does not match its checksum/)
+    await expect(restore()).rejects.toThrow(/its checksum does not match/)
     await expect(restore(data)).rejects.toThrow(/is not a backup.*looks like a data folder/)
   })
 

@@ -175,7 +175,7 @@ describe('on a full disk', () => {
     broker.disk.capacityBytes = Number.POSITIVE_INFINITY
     broker.runtime.advance(1000)
     await runAll()
-    expect(broker.lines.slice(1)).toEqual([expect.stringMatching(/^info: there is room/)])
+    expect(broker.lines.slice(1)).toEqual([expect.stringMatching(/^info: the disk has space again/)])
     expect(await produceTo(broker, 'orders', batch(big))).toMatchObject({ error: 'NONE' })
   })
 
@@ -268,7 +268,7 @@ describe('with less free than diskReserve', () => {
     expect(await produceTo(broker, 'orders', batch(big))).toMatchObject({ error: 'NONE' })
     expect(broker.lines).toEqual([
       expect.stringMatching(/^warn: The disk has less free space/),
-      expect.stringMatching(/^info: there is room/),
+      expect.stringMatching(/^info: the disk has space again/),
     ])
   })
 

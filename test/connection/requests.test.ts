@@ -309,7 +309,7 @@ describe('what did not happen (outcome failed)', () => {
       connectTo(broker.url).exchange(metadata, anyMetadata, { nodeId: 77 }),
     )
     expect(error).toMatchObject({ retriable: true, outcome: 'failed' })
-    expect(error.message).toBe('The cluster has no node 77 at present')
+    expect(error.message).toBe('The cluster currently has no node 77')
   })
 
   test('a look for the node that got no answer', async () => {

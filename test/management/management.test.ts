@@ -297,7 +297,7 @@ describe('low disk', () => {
         checks: [{}, {}, { name: 'disk', status: 'degraded', more: { reserveBytes: 2 ** 50 } }],
       })
       expect(await (await fetch(`${server.managementUrl}/readyz`)).text()).toMatch(
-        /^disk: there is less space free than diskReserve/,
+        /^disk: there is less free space than diskReserve/,
       )
       const kafka = clientOf(server)
       await using producer = kafka.producer('orders', { retries: 0 })
