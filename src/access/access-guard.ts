@@ -1,8 +1,8 @@
 /**
- * Access control of one server: the guard that its doors and halls ask. It follows the topic of keys, rights, SCRAM users
+ * Access control of one server: the guard that its listeners and halls ask. It follows the topic of keys, rights, SCRAM users
  * and quotas; decides; ends the sessions of what is revoked or has run out; and writes down what was attempted.
  *
- *   new AccessGuard ─ (Broker.open, with the guard) ─ open(connection) ─ doors ─ … ─ close
+ *   new AccessGuard ─ (Broker.open, with the guard) ─ open(connection) ─ listeners ─ … ─ close
  *
  * Before it is open it lets in nobody but the server itself.
  */
@@ -259,7 +259,7 @@ export class AccessGuard implements Guard {
     return this.#identityOfKey(id, generation, endOf(record, generation))
   }
 
-  /** One and the same for as long as nothing of it changes: doors without connections find their session by it. */
+  /** One and the same for as long as nothing of it changes: listeners without connections find their session by it. */
   #identityOfKey(id: string, generation: number, expiresAt: number | undefined): Identity {
     const credential = credentialOfKey(id, generation)
     const known = this.#identities.get(credential)

@@ -1,8 +1,8 @@
 /**
- * Access control as doors and the hall know it: who somebody is, what they may do, and how fast. It is one for all doors
+ * Access control as listeners and the hall know it: who somebody is, what they may do, and how fast. It is one for all listeners
  * of a server; `access/` implements it.
  *
- * A door makes a `Session`, gives it the identity that `authenticate` tells, and hands requests to its backend with it. All
+ * A listener makes a `Session`, gives it the identity that `authenticate` tells, and hands requests to its backend with it. All
  * else (rights, quotas, audit) happens in the hall of that backend.
  */
 import type { HallGuard } from './hall.ts'
@@ -35,7 +35,7 @@ export interface Guard extends HallGuard {
   watch(session: Session): () => void
   /**
    * How long the caller is to be silent before its next request, by the quotas that the Kafka port shares, milliseconds; 0:
-   * it may go on. For doors that refuse (429, Retry-After) where others mute the connection.
+   * it may go on. For listeners that refuse (429, Retry-After) where others mute the connection.
    */
   waitMs(session: Session): number
   /** Writes down what somebody did that passes no backend. Never waits. */

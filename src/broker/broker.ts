@@ -1,5 +1,5 @@
 /**
- * One broker on one data folder. It takes typed requests and gives typed responses; doors (the embedded connection, the
+ * One broker on one data folder. It takes typed requests and gives typed responses; listeners (the embedded connection, the
  * Kafka listener, HTTP) stand before it.
  *
  * Opening: the lock; the metadata log; the topics' partitions, recovered where needed; the groups. Closing: long polls

@@ -1,5 +1,5 @@
 /**
- * The connection of a door that speaks another language than Kafka's to the backend behind it: requests are handed over as
+ * The connection of a listener that speaks another language than Kafka's to the backend behind it: requests are handed over as
  * objects, for the caller whose session it is. A cluster may have several nodes.
  */
 import type { AnswerMemory } from '../backend/answer-memory.ts'

@@ -10,7 +10,7 @@ import type { ResolvedHttpConfig } from '../http/http-config.ts'
 import { answerNode, type HeldAnswer, type NodeAdapterOptions } from '../http/node-adapter.ts'
 import { HttpError, problemReply, titleOf } from '../http/problem.ts'
 import { StallClock } from '../http/stall-clock.ts'
-import type { Door } from './door.ts'
+import type { Listener } from './listener.ts'
 import type { TlsConfig } from './listener-config.ts'
 import { listenAt, urlAt } from './listening.ts'
 import type { MemoryBudget } from './memory-budget.ts'
@@ -45,7 +45,7 @@ const timeoutMsMax = 2_147_483_647
 /** Longest headers of a request, bytes. */
 const headerBytesMax = 32_768
 
-export class HttpListener implements Door {
+export class HttpListener implements Listener {
   readonly kind = 'http'
   readonly #options: HttpListenerOptions
   readonly #server: Server

@@ -9,9 +9,9 @@ import type { Guard } from '../backend/guard.ts'
 import { Session } from '../backend/session.ts'
 import type { Runtime } from '../core/runtime.ts'
 import { identityOf } from './client-certificate.ts'
-import type { Door } from './door.ts'
 import { FileShortage } from './file-shortage.ts'
 import { KafkaConnection } from './kafka-connection.ts'
+import type { Listener } from './listener.ts'
 import type { TlsConfig } from './listener-config.ts'
 import { listenAt, urlAt } from './listening.ts'
 import type { MemoryBudget } from './memory-budget.ts'
@@ -37,7 +37,7 @@ export interface ListenerOptions {
   readonly advertised: (port: number) => Endpoint
 }
 
-export class KafkaListener implements Door {
+export class KafkaListener implements Listener {
   readonly kind = 'kafka'
   readonly #options: ListenerOptions
   #tls: TlsConfig | undefined

@@ -1,4 +1,4 @@
-/** Configuration of a server's doors: one for each way in. */
+/** Configuration of a server's listeners: one for each way in. */
 import {
   integer,
   invalid,

@@ -1,4 +1,4 @@
-/** What every door does to be there: it listens, says why it cannot, and has a URL. */
+/** What every listener does to be there: it listens, says why it cannot, and has a URL. */
 import type { Server } from 'node:net'
 import type { Endpoint } from '../backend/endpoint.ts'
 import { KafkaError } from '../core/errors.ts'

@@ -1,4 +1,4 @@
-/** What a server counts at its doors: connections, bytes and limits that were reached, by listener; and the memory they hold. */
+/** What a server counts at its listeners: connections, bytes and limits that were reached, by listener; and the memory they hold. */
 import { Counter, gauge, type Metric, type MetricValue, type Series } from '../core/metrics.ts'
 import { HttpMetrics } from '../http/http-metrics.ts'
 import type { MemoryBudget } from './memory-budget.ts'

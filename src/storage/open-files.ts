@@ -24,7 +24,7 @@ export interface OpenFile {
   /** Nobody calls it any more, though calls may wait for their turn. */
   readonly isClosed: boolean
   /** Closes it until it is needed. */
-  letGo(): void
+  release(): void
   sync(): Promise<void>
   /** As `sync`, blocking. A failure is told to whoever syncs the file next. */
   settle(): void
@@ -263,7 +263,7 @@ export class OpenFiles {
     for (const file of this.#clean) {
       if (looks-- === 0) break
       if (file.isIdle && !file.wasUsed) {
-        file.letGo()
+        file.release()
         return true
       }
       file.wasUsed = false
@@ -273,7 +273,7 @@ export class OpenFiles {
     for (const file of this.#written) {
       if (!file.isIdle) continue
       file.settle()
-      file.letGo()
+      file.release()
       return true
     }
     return false

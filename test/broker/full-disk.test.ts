@@ -175,7 +175,9 @@ describe('on a full disk', () => {
     broker.disk.capacityBytes = Number.POSITIVE_INFINITY
     broker.runtime.advance(1000)
     await runAll()
-    expect(broker.lines.slice(1)).toEqual([expect.stringMatching(/^info: the disk has space again/)])
+    expect(broker.lines.slice(1)).toEqual([
+      expect.stringMatching(/^info: the disk has space again/),
+    ])
     expect(await produceTo(broker, 'orders', batch(big))).toMatchObject({ error: 'NONE' })
   })
 

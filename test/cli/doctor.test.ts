@@ -63,7 +63,9 @@ describe('kafka-do doctor', () => {
     writeFileSync(log(), content)
     const found = await doctor(data)
     expect(found.status).toBe(1)
-    expect(found.stdout).toMatch(/orders-0\/0{20}\.log contains damaged data.*\n {2}lost {4}offset 3\n/)
+    expect(found.stdout).toMatch(
+      /orders-0\/0{20}\.log contains damaged data.*\n {2}lost {4}offset 3\n/,
+    )
     expect(await doctor(data, '--repair', '--dry-run')).toMatchObject({ status: 1 })
     expect(readFileSync(log()).equals(content)).toBe(true)
 

@@ -66,8 +66,7 @@ describe.each(['file', 'kafka'] as const)('kafka-do group, %s', (kind) => {
     ])
     expect(await target.run(['group', 'describe', 'biling'])).toMatchObject({
       code: 4,
-      stderr:
-        "kafka-do: there is no group 'biling'\n  kafka-do group ls lists them.\n",
+      stderr: "kafka-do: there is no group 'biling'\n  kafka-do group ls lists them.\n",
     })
   })
 

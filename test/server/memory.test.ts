@@ -138,7 +138,11 @@ describe('the first request of a connection', () => {
 
 test.each([
   ['more than the shared half of the memory', {}, 'half of queuedMaxRequestBytes'],
-  ['more than the limit of one', { socketRequestMaxBytes: mebibyte }, 'at most 1048576 are allowed'],
+  [
+    'more than the limit of one',
+    { socketRequestMaxBytes: mebibyte },
+    'at most 1048576 are allowed',
+  ],
 ])('a request of %s is refused by name, before it has come', async (_, config, reason) => {
   const client = await serve(config)
   begin(client, 4 * mebibyte + 1, 60)

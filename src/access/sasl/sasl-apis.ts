@@ -1,6 +1,6 @@
 /**
  * SaslHandshake and SaslAuthenticate: a session shows who it is, for the first time or again (KIP-368). Steps of one session
- * come one after the other; its door sees to that.
+ * come one after the other; its listener sees to that.
  *
  *   handshake ─ names a mechanism ─ authenticate … ─ identity, or the end of the session
  */

@@ -3,7 +3,7 @@ import { readTime } from '../records/place.ts'
 import { argument, defineCommand, listOption, valueOption } from '../shell/command.ts'
 import { UsageError } from '../shell/command-error.ts'
 import { durationMs } from '../shell/readers.ts'
-import { keyFileOption, tellKey } from './key-file.ts'
+import { keyFileOption, printKey } from './key-file.ts'
 
 export const keyCreate = defineCommand({
   args: { name: argument({ doc: 'descriptive name' }) },
@@ -29,7 +29,7 @@ export const keyCreate = defineCommand({
     const expiresAt =
       flags.expires === undefined ? undefined : readExpiry(flags.expires, io.runtime.now())
     const { admin } = await connect()
-    await tellKey(flags.keyFile, out, () =>
+    await printKey(flags.keyFile, out, () =>
       admin.createKey({ name: args.name, scopes: flags.scope, expiresAt }),
     )
   },

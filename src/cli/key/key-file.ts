@@ -50,7 +50,7 @@ export class KeyFile {
 }
 
 /** Makes a key by `make` and tells it: in a file, or on standard output. */
-export async function tellKey(
+export async function printKey(
   path: string | undefined,
   out: Output,
   make: () => Promise<CreatedApiKey>,

@@ -1,7 +1,7 @@
 /** `kafka-do key rotate` */
 import { argument, defineCommand, valueOption } from '../shell/command.ts'
 import { durationMs } from '../shell/readers.ts'
-import { keyFileOption, tellKey } from './key-file.ts'
+import { keyFileOption, printKey } from './key-file.ts'
 
 export const keyRotate = defineCommand({
   args: { id: argument({ doc: 'the id of the key' }) },
@@ -17,6 +17,6 @@ export const keyRotate = defineCommand({
   examples: ['kafka-do key rotate ID --overlap 1h --key-file new.key'],
   async run({ args, flags, connect, out }) {
     const { admin } = await connect()
-    await tellKey(flags.keyFile, out, () => admin.rotateKey(args.id, { overlap: flags.overlap }))
+    await printKey(flags.keyFile, out, () => admin.rotateKey(args.id, { overlap: flags.overlap }))
   },
 })

@@ -16,7 +16,7 @@ import { createGzip } from 'node:zlib'
 import { isLoopback } from '../../core/loopback.ts'
 import type { Runtime } from '../../core/runtime.ts'
 import { nextTurn } from '../../core/turn.ts'
-import type { Door } from '../door.ts'
+import type { Listener } from '../listener.ts'
 import type { TlsConfig } from '../listener-config.ts'
 import { listenAt, urlAt } from '../listening.ts'
 import type { ListenerMetrics } from '../server-metrics.ts'
@@ -51,7 +51,7 @@ interface Reply {
   readonly headers?: { readonly [name: string]: string }
 }
 
-export class ManagementListener implements Door {
+export class ManagementListener implements Listener {
   readonly kind = 'management'
   readonly #options: ManagementListenerOptions
   readonly #server: Server | TlsServer

@@ -4,7 +4,7 @@ import type { TlsConfig } from './listener-config.ts'
  * A way in: something that listens, takes what comes and hands it to a backend. It is open from the moment it is there,
  * says where it is, stops accepting when it is told to, and drains.
  */
-export interface Door {
+export interface Listener {
   readonly kind: 'kafka' | 'http' | 'management'
   readonly name: string
   /** The address that is listened at. */
@@ -14,7 +14,7 @@ export interface Door {
   readonly url: string
   /** Open connections now. */
   readonly connections: number
-  /** Shows another certificate from now on, to clients that connect anew. For a door with TLS. */
+  /** Shows another certificate from now on, to clients that connect anew. For a listener with TLS. */
   renewCertificate(tls: TlsConfig): void
   /** Takes no further connection and no further request. Idempotent. */
   stopAccepting(): void
@@ -23,8 +23,11 @@ export interface Door {
 }
 
 /** A listener as returned by `Server.listeners`. */
-export type ListenerStatus = Pick<Door, 'kind' | 'name' | 'host' | 'port' | 'url' | 'connections'>
+export type ListenerStatus = Pick<
+  Listener,
+  'kind' | 'name' | 'host' | 'port' | 'url' | 'connections'
+>
 
-export function statusOf({ kind, name, host, port, url, connections }: Door): ListenerStatus {
+export function statusOf({ kind, name, host, port, url, connections }: Listener): ListenerStatus {
   return { kind, name, host, port, url, connections }
 }
