@@ -301,7 +301,7 @@ describe('low disk', () => {
       )
       const kafka = clientOf(server)
       await using producer = kafka.producer('orders', { retries: 0 })
-      await expect(producer.send(2)).rejects.toThrow(/diskReserve.*reads.*go on/)
+      await expect(producer.send(2)).rejects.toThrow(/diskReserve.*reads.*continue/)
       expect(await kafka.consumer('orders').take(1).toArray()).toHaveLength(1)
       const text = await scrape(server)
       expect(sample(text, 'kafkado_disk_shortage_state{state="low"}')).toBe(1)
