@@ -61,7 +61,7 @@ export interface ApiKey {
   /** Also the name in its principal (`User:<id>`) and the SASL user name. It may be logged. */
   readonly id: string
   readonly name: string
-  /** As they were given when the key was made: `produce:orders.*`, `consume:orders.*@billing`, `admin`. */
+  /** As given when the key was created: `produce:orders.*`, `consume:orders.*@billing`, `admin`. */
   readonly scopes: readonly string[]
   /** The id of the key that created it; undefined for the server itself. */
   readonly createdBy: string | undefined
@@ -92,8 +92,8 @@ export interface CreateKeyOptions {
 
 /**
  * Creates and manages API keys. `by` is the caller's session; undefined is the server's own process, which has all
- * rights. Whoever asks needs `Alter` on the cluster, or `CreateTokens` on users for keys that it made itself. All
- * reject with `UnauthorizedError` CLUSTER_AUTHORIZATION_FAILED for who may not.
+ * rights. The caller needs `Alter` on the cluster, or `CreateTokens` on users for keys it created itself. All reject
+ * with `UnauthorizedError` CLUSTER_AUTHORIZATION_FAILED for who may not.
  */
 export interface KeyAdmin {
   /**

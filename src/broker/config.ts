@@ -46,7 +46,7 @@ export interface BrokerConfigInput {
   segmentBytes?: number | undefined
   /** Age at which a segment file is closed. 1 ms or more; default 7 days. */
   maxSegmentAge?: Duration | undefined
-  /** How long records are kept. 0 or more, or -1 for ever; default 7 days. */
+  /** How long records are kept. 0 or more, or -1 for no limit; default 7 days. */
   retention?: Duration | undefined
   /** Size above which a partition's oldest records are deleted, bytes; -1: no limit. Default -1. */
   retentionBytes?: number | undefined
@@ -73,7 +73,7 @@ export interface BrokerConfigInput {
   logCleanerMinCompactionLag?: Duration | undefined
   /**
    * Longest time a superseded record may wait for compaction; a topic's `max.compaction.lag.ms`
-   * overrides it. 1 ms or more, or -1 for ever; default -1.
+   * overrides it. 1 ms or more, or -1 for no limit; default -1.
    */
   logCleanerMaxCompactionLag?: Duration | undefined
   /**

@@ -10,8 +10,8 @@ import { type SchemaInput, type SchemaOutput, type StandardSchema, withSchema } 
 import { json, type Serializer, string } from './serializer.ts'
 
 /**
- * Keys of records are strings unless a key serialiser says otherwise. `V` is what is read; `Input` what may be written,
- * where a schema makes something else of it.
+ * Keys of records are strings unless a key serialiser says otherwise. `V` is the type read; `Input` the type that may
+ * be written, if a schema transforms it.
  */
 export interface Topic<V = unknown, K = string, Input = V> {
   readonly name: string

@@ -30,7 +30,7 @@ export class KafkaError extends Error {
     this.outcome = options.outcome ?? 'failed'
   }
 
-  /** What JSON would leave out: an Error's message. Without the stack, which is nobody else's business. */
+  /** Includes an Error's message, which JSON would leave out, but not the stack. */
   toJSON(): object {
     const { name, code, message, retriable, outcome } = this
     return { name, code, message, retriable, outcome }

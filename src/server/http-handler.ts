@@ -105,7 +105,7 @@ export function resolveHttpHandlerConfig(input: HttpHandlerConfig | undefined) {
 }
 
 /**
- * Opens the data folder, or stands before another cluster. There is no access control of its own: what is in front of it
+ * Opens the data folder, or acts as a gateway to another cluster. It has no access control: the code in front of it
  * decides who gets here. Throws as `createServer` does.
  * @example
  * const handler = await createHttpHandler({ upstream: 'kafka://broker:9092' })

@@ -7,8 +7,9 @@ export interface WindowOptions {
   /** How long after the window's end, in stream time, a record is still accepted. Default: 0. */
   grace?: Duration
   /**
-   * When nothing at all has come to the task for so long, by the wall clock, time moves on by as much, and again whenever it has
-   * been silent for as long once more, until every window is closed. Default: never, and only records move time.
+   * When the task has received no record for this long, by the wall clock, stream time advances by as much, and again
+   * whenever it has been silent for as long once more, until every window is closed. Default: never, and only records
+   * move time.
    */
   idle?: Duration
 }

@@ -171,8 +171,8 @@ export class StreamTestDriver {
   }
 
   /**
-   * As after a crash: everything is as it was at the last commit, restored from the changelogs alone, and what was sent since
-   * then is processed again. What had been read is not given by `read` again.
+   * As after a crash: everything is as it was at the last commit, restored from the changelogs alone, and what was sent
+   * since then is processed again. Records already returned by `read` are not returned again.
    */
   restart(): void {
     this.#stopped = undefined

@@ -30,7 +30,7 @@ export interface ResetOffset {
   readonly partition: number
   /** What was committed before; undefined when nothing was. */
   readonly before: bigint | undefined
-  /** What is committed now. */
+  /** The committed offset now. */
   readonly offset: bigint
 }
 

@@ -17,7 +17,7 @@ export interface TopicConfig {
   partitions?: number | undefined
   /** Copies of each partition; an embedded broker keeps one. 1 to 32,767; default: the broker's. */
   replicationFactor?: number | undefined
-  /** How long records are kept. 0 or more, or -1 for ever; default: the broker's. */
+  /** How long records are kept. 0 or more, or -1 for no limit; default: the broker's. */
   retention?: Duration | undefined
   /** Other Kafka topic configs by name, such as `{ 'cleanup.policy': 'compact' }`. */
   configs?: { readonly [name: string]: string | number | boolean } | undefined
@@ -25,7 +25,7 @@ export interface TopicConfig {
 
 /** Changes to a topic; null restores the broker's default. */
 export interface TopicChanges {
-  /** How long records are kept; null restores the broker's default. 0 or more, or -1 for ever. */
+  /** How long records are kept; null restores the broker's default. 0 or more, or -1 for no limit. */
   retention?: Duration | null | undefined
   /** Other Kafka topic configs by name; null restores the broker's default. */
   configs?: { readonly [name: string]: string | number | boolean | null } | undefined

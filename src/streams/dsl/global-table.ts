@@ -1,4 +1,4 @@
-/** A table that every process has whole, so that it can be joined by any key. */
+/** A table that every process has in full, so that it can be joined by any key. */
 import type { Operator } from '../operator.ts'
 import { storeView, type View } from '../operators/table.ts'
 import type { Draft } from './draft.ts'

@@ -25,7 +25,7 @@ export interface ForeignKeyJoinOptions<V, K, K2, T extends 'inner' | 'left'> {
   foreignKey: (value: V, key: K) => K2 | null
   /** `inner` (default): rows whose other row is there. `left`: all, with null where it is not. */
   type?: T
-  /** Name of the result's store. Default: by the operator and its place. */
+  /** Name of the result's store. Default: from the operator and its position. */
   store?: string
 }
 

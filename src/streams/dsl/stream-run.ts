@@ -36,7 +36,7 @@ export interface StreamMetrics {
   readonly recordsIn: number
   readonly recordsOut: number
   readonly commits: number
-  /** What commits have taken, milliseconds: from the first byte to the answer that they count. */
+  /** Time taken by commits, milliseconds, from the first byte to their confirmation. */
   readonly commitMs: number
   /** Late records, by operator. */
   readonly late: { readonly [operator: string]: number }
@@ -47,7 +47,7 @@ export interface StreamMetrics {
   readonly restored: number
   /** Changelog entries that are still to be read. */
   readonly restoreRemaining: number
-  /** Changelog entries that this process's copies of other processes' state lack. */
+  /** Changelog entries that this process's standby copies are behind. */
   readonly standbyLag: number
   /** Tasks that run in this process. */
   readonly tasks: number
@@ -55,13 +55,13 @@ export interface StreamMetrics {
     readonly running: number
     /** Their state is being read. */
     readonly restoring: number
-    /** Copies of what others run. */
+    /** Standby copies of other processes' tasks. */
     readonly standby: number
   }
   /** Pairs that joins by predicate have compared, by operator. */
   readonly joinComparisons: { readonly [operator: string]: number }
   readonly stores: {
-    /** On disk: as of the last look. */
+    /** On disk: as of the last measurement. */
     readonly [name: string]: { readonly entries: number; readonly sizeInBytes: number }
   }
 }
@@ -88,10 +88,10 @@ export interface StoreLocation {
 }
 
 /**
- * Reads a store, as of the last commit. A process has the entries of the tasks that it runs. `get`, `window` and `windows` throw
- * `StoreMovedError` (retriable) when they find nothing and the key's partition is not here; `range` and `entries` give what is
- * here. All throw `ConfigError` for a key that the store's serialiser cannot write, and for a question that such a store has no
- * answer to.
+ * Reads a store, as of the last commit. A process has the entries of its own tasks. `get`, `window` and `windows` throw
+ * `StoreMovedError` (retriable) if they find nothing and the key's partition is in another process; `range` and
+ * `entries` return the local entries. All throw `ConfigError` for a key that the store's serialiser cannot serialise,
+ * and for a query the store does not support.
  */
 export interface StoreReader<V = unknown, K = unknown> {
   /** Undefined when there is none. */

@@ -67,9 +67,8 @@ export interface RekeyOptions<K> {
 /** Options of `map`. */
 export interface MapOptions {
   /**
-   * How many calls of one task may be under way at once, 1 to 1,000. Default: 1. Callbacks of records behind are called before
-   * their turn, and again when a record before them makes the task go back to its last commit. What is above must return its
-   * results at once.
+   * Concurrent calls per task, 1 to 1,000. Default: 1. Callbacks of later records are called before their turn, and
+   * again if an earlier record makes the task return to its last commit. Callbacks upstream must be synchronous.
    */
   concurrency?: number
 }
@@ -99,7 +98,7 @@ export class Stream<V, K = string | null> {
     this.at = at
   }
 
-  /** Keeps records for which `keep` gives true. */
+  /** Keeps records for which `keep` returns true. */
   filter<S extends V>(is: (value: V, record: StreamRecord<V, K>) => value is S): Stream<S, K>
   filter(keep: (value: V, record: StreamRecord<V, K>) => MaybePromise<boolean>): Stream<V, K>
   filter(keep: (value: V, record: StreamRecord<V, K>) => MaybePromise<boolean>): Stream<V, K> {
@@ -268,9 +267,9 @@ export class Stream<V, K = string | null> {
   }
 
   /**
-   * An operator written by hand: `record` is called with each record, and has stores, `forward` and, from `init`, timers. With
-   * stores, the records of a key are brought together first. Types of what is forwarded are those of `value` and `key`, else the
-   * stream's own. Throws `ConfigError`.
+   * An operator written by hand: `record` is called with each record, and has stores, `forward` and, from `init`,
+   * timers. With stores, the records of a key are first brought together. Forwarded records have the types of `value`
+   * and `key`, or the stream's own. Throws `ConfigError`.
    */
   process<S extends ProcessStores = Record<never, never>, R = V, K2 = K>(
     options: ProcessOptions<V, K, S, R, K2>,
@@ -279,10 +278,11 @@ export class Stream<V, K = string | null> {
   }
 
   /**
-   * Joins with another stream, by the keys of their records, within a window of time. With `key: [left => …, right => …]` by a key
-   * that the values have; with `on` and no `key` by any predicate, which compares each left record with each right one of the
-   * window and does not scale. Or with a table: each record with what the table has for its key. Or with a global table, by the
-   * key that `key` gives. See the options' types. Throws `ConfigError` for options that do not fit what is joined.
+   * Joins with another stream, by the keys of their records, within a window of time. With `key: [left => …, right =>
+   * …]` by a key that the values have; with `on` and no `key` by any predicate, which compares each left record with
+   * each right one of the window and does not scale. Or with a table: each record with what the table has for its key.
+   * Or with a global table, by the key that `key` gives. See the options' types. Throws `ConfigError` for options that
+   * do not match the kind of join.
    */
   join<R, T extends JoinType = 'inner'>(
     other: Stream<R, K>,
@@ -314,8 +314,8 @@ export class Stream<V, K = string | null> {
   }
 
   /**
-   * The last value of each key; null deletes it. `history`: earlier values too, for so long by stream time. Records without a key
-   * are passed over.
+   * The last value of each key; null deletes it. `history` keeps earlier values as well, for that long in stream time.
+   * Records without a key are skipped.
    */
   toTable(
     options?: StoreOptions<NonNullable<V>> & { history?: Duration },
@@ -343,8 +343,8 @@ export class Stream<V, K = string | null> {
   }
 
   /**
-   * Sends records through a topic of the application's, so that those of one key come together. Records without a key are passed
-   * over, as in Kafka Streams, but where a left or outer join behind it has results for them.
+   * Sends records through an internal topic, so that those of one key come together. Records without a key are skipped,
+   * as in Kafka Streams, unless a left or outer join downstream has results for them.
    */
   repartition(options?: { partitions?: number; name?: string }): Stream<V, K> {
     const { partitions, name } = checkOptions('repartition', options, ['partitions', 'name'])

@@ -20,9 +20,9 @@ export interface SuppressOptions {
   maxRecords?: number
   /** As `maxRecords`, for the size of keys and values as they are written, bytes. It costs writing each change. */
   maxBytes?: number
-  /** As `idle` of a window: when nothing has come for so long, time moves on by as much. Default: never. */
+  /** Like `idle` of a window: when no record arrives for this long, time advances by as much. Default: never. */
   idle?: Duration
-  /** Name of the store, by which its changelog is called. Default: by its place. */
+  /** Name of the store and its changelog. Default: from its position. */
   store?: string
 }
 

@@ -56,7 +56,7 @@ export class Table<V, K, N extends null = null> extends BaseTable<V, K> {
     return new Table(filtered(this, keep), this.historyMs)
   }
 
-  /** Makes another value of each. */
+  /** Maps each value to another. */
   map<R>(fn: (value: V, key: K) => R): Table<R, K, N> {
     checkCallback('map', fn)
     return new Table(mapped(this, fn), this.historyMs)

@@ -2,7 +2,7 @@
 import { KafkaError, type KafkaErrorOptions } from '../../core/errors.ts'
 import type { Origin } from '../stream-record.ts'
 
-/** Where a record failed: while it was read, in an operator's callback, or when its result was to be written. */
+/** Where a record failed: when it was read, in an operator's callback, or when its result was written. */
 export type FailedAt = 'decode' | 'process' | 'produce'
 
 /**

@@ -16,7 +16,7 @@ import type { SubTopology, Topology } from './topology.ts'
 export interface TopologyDescription {
   readonly application: string
   readonly subTopologies: readonly SubTopologyDescription[]
-  /** Topics that every process reads whole. */
+  /** Topics that every process reads in full. */
   readonly globals: readonly OperatorDescription[]
 }
 
