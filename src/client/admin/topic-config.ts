@@ -25,7 +25,9 @@ export interface TopicConfig {
 
 /** Changes to a topic; null restores the broker's default. */
 export interface TopicChanges {
-  /** How long records are kept; null restores the broker's default. 0 or more, or -1 for no limit. */
+  /**
+   * How long records are kept; null restores the broker's default. 0 or more, or -1 for no limit.
+   */
   retention?: Duration | null | undefined
   /** Other Kafka topic configs by name; null restores the broker's default. */
   configs?: { readonly [name: string]: string | number | boolean | null } | undefined
