@@ -30,6 +30,7 @@ import type {
   StreamMetrics,
   StreamState,
 } from '../dsl/stream-run.ts'
+import type { Output } from '../operator.ts'
 import type { StateDir } from '../state-dir/state-dir.ts'
 import type { TaskFiles } from '../state-dir/task-files.ts'
 import type { ResolvedStreamsConfig } from '../streams-config.ts'
@@ -118,7 +119,7 @@ export class StreamApplication implements Runner {
   readonly #handOver: HandOver
   readonly #globals: GlobalStores
   readonly #purge: RepartitionPurge
-  readonly #refused = new RefusedRecords()
+  readonly #refused = new RefusedRecords((task, outputs) => this.#writePart(task, outputs))
   #state: StreamState = 'starting'
   readonly #turns = new Turns()
   /** Partitions that are to be given up wait for their turn: no commit may wait for the next generation, which waits for them. */
@@ -407,6 +408,8 @@ export class StreamApplication implements Runner {
     const { runtime } = this.#cluster
     const startedAt = runtime.monotonicNow()
     const offsets = tasks.flatMap((task) => offsetsOf(task, this.#shapes))
+    const { verdict } = this.#refused
+    if (verdict) return this.#recover(tasks, offsets, verdict.error)
     try {
       await this.#traced(tasks, async () => {
         for (const running of tasks) {
@@ -424,6 +427,12 @@ export class StreamApplication implements Runner {
     this.#committed(tasks, offsets)
     this.#purge.committed(this.#tasks)
     await this.#writer.begin()
+  }
+
+  async #writePart(task: RunningTask, outputs: readonly Output[]): Promise<void> {
+    for (const output of outputs) if (!this.#handOver.takes(output)) this.#writer.write(output)
+    writeChangelogs(this.topology, this.#writer, task)
+    await this.#writer.flush()
   }
 
   #traced(tasks: readonly RunningTask[], commit: () => Promise<void>): Promise<void> {
@@ -574,7 +583,8 @@ export class StreamApplication implements Runner {
       partition,
       onError: config.onError,
       events: this.#counters.eventsOf(this.#cluster.runtime, (output) => {
-        if (!this.#handOver.take(output)) this.#writer.write(output)
+        // What is examined was written part by part.
+        if (!this.#handOver.take(output) && !this.#refused.verdict) this.#writer.write(output)
       }),
       globalStores: this.#globals.stores,
       closing: this.#closing.signal,
