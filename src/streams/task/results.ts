@@ -66,11 +66,12 @@ export class Results {
 
   /** Returns a promise only where `run` does, or where a pause takes time. Throws what ends the record. */
   apart(result: DueResult, run: Run): void | Promise<void> {
-    const refusal = this.#host.refusalOf(result)
-    // Tried again, it would be refused again.
-    if (refusal) return this.#decide(result, new OperatorFailure('', 'produce', refusal))
-    const checking = this.#host.check(this.#current)
-    return inTurn(checking, () => this.#attempt(result, run))
+    return inTurn(this.#host.check(this.#current), () => {
+      const refusal = this.#host.refusalOf(result)
+      if (!refusal) return this.#attempt(result, run)
+      // Tried again, it would be refused again.
+      return this.#fail(result, new OperatorFailure('', 'produce', refusal))
+    })
   }
 
   #attempt(result: DueResult, run: Run): void | Promise<void> {
@@ -78,7 +79,7 @@ export class Results {
     const mark = this.#mark(result)
     const failed = (thrown: unknown) => {
       this.#takeBack(mark, outer)
-      return this.#decide(result, thrown, run)
+      return this.#fail(result, thrown, run)
     }
     try {
       const waiting = inTurn(run(), () => this.#host.check(result))
@@ -87,6 +88,11 @@ export class Results {
     } catch (error) {
       return failed(error)
     }
+  }
+
+  /** What is put in its place is its own, too. */
+  #fail(result: DueResult, thrown: unknown, run?: Run): void | Promise<void> {
+    return inTurn(this.#decide(result, thrown, run), () => this.#host.check(result))
   }
 
   #decide(result: DueResult, thrown: unknown, run?: Run): void | Promise<void> {
