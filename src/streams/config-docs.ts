@@ -19,7 +19,7 @@ export const streamsDocs: DocsOf<StreamsConfig> = {
     doc: 'How often what was done is committed, and so becomes visible.',
   },
   onError: {
-    doc: "What becomes of a record that cannot be read or whose callback throws; nothing that it did is kept. `'stop'` ends the application with the error; `'skip'` logs it and goes on. An object: first `retry`, with growing pauses, then what `otherwise` says, or to the topic `deadLetter`, with where it came from and why in headers. A function `(error, record, where)` says one of these for each record that fails, or `'retry'`; `where` is `'decode'`, `'process'` or `'produce'`.",
+    doc: "What becomes of a record that cannot be read or whose callback throws; nothing that it did is kept. `'stop'` ends the application with the error; `'skip'` logs it and goes on. An object: first `retry`, with growing pauses, then what `otherwise` says, or to the topic `deadLetter`, with where it came from and why in headers. A function `(error, record, where)` says one of these for each record that fails, or `'retry'`; `where` is `'decode'`, `'process'` or `'produce'`. A result that is only due when a record comes, as of a window that it closes, fails by itself: `error.result` says which.",
     byDefault: onError.byDefault!,
     options: onError.options!,
   },

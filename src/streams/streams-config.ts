@@ -46,8 +46,8 @@ export interface StreamsConfig {
    * first `retry`, with growing pauses, then what `otherwise` says, or to the topic `deadLetter`,
    * with where it came from and why in headers. A function `(error, record, where)` says one of
    * these for each record that fails, or `'retry'`; `where` is `'decode'`, `'process'` or
-   * `'produce'`. A result that is only due when a record comes, as of a window that it closes, fails
-   * by itself: `error.result` says which. Default: `'stop'`.
+   * `'produce'`. A result that is only due when a record comes, as of a window that it closes,
+   * fails by itself: `error.result` says which. Default: `'stop'`.
    */
   onError?: StreamOnError | undefined
   /**
