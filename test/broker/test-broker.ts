@@ -12,6 +12,11 @@ import {
   createTopics,
 } from '../../src/protocol/messages/generated/create-topics.ts'
 import {
+  createDeleteTopicsRequest,
+  createDeleteTopicsRequestDeleteTopicState,
+  deleteTopics,
+} from '../../src/protocol/messages/generated/delete-topics.ts'
+import {
   createFetchRequest,
   createFetchRequestFetchPartition,
   createFetchRequestFetchTopic,
@@ -138,6 +143,12 @@ export async function createTopic(
   if (topic!.errorCode !== 0)
     throw new Error(`${errorName(topic!.errorCode)}: ${topic!.errorMessage}`)
   return topic!.topicId
+}
+
+export async function deleteTopic({ ask }: TestBroker, name: string): Promise<string> {
+  const topics = [createDeleteTopicsRequestDeleteTopicState({ name })]
+  const { responses } = await ask(deleteTopics, createDeleteTopicsRequest({ topics }))
+  return errorName(responses[0]!.errorCode)
 }
 
 export function batch(...values: string[]): Uint8Array {
