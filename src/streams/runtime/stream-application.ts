@@ -301,11 +301,14 @@ export class StreamApplication implements Runner {
       maxLag: config.maxLag,
       newTask,
       local: this.#local,
+      patiently: (work) => this.#patiently(work),
       caughtUp: (id) => {
         // It was made in order to run the task.
         if (this.#warmups.has(id)) this.#member.resubscribe()
       },
-      failed: (error) => this.#fail(error),
+      failed: (error) => {
+        if (!this.#isOfClosing(error)) this.#fail(error)
+      },
     })
     this.#opener = new TaskOpener({
       cluster: this.#cluster,
