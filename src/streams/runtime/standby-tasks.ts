@@ -40,6 +40,8 @@ export interface StandbyParts {
   newTask(planned: PlannedTask): Task
   /** Undefined: state is in memory. */
   readonly local: LocalState | undefined
+  /** Tries again what passes by itself. */
+  patiently<T>(work: () => Promise<T>): Promise<T>
   /** A copy that was behind is up to date. */
   caughtUp(id: string): void
   failed(error: unknown): void
@@ -122,11 +124,15 @@ export class StandbyTasks {
   async #open(planned: PlannedTask, local: LocalState): Promise<void> {
     const opening = {}
     this.#opening.set(planned.id, opening)
-    const { task, files } = await local.open(planned, undefined)
-    if (this.#opening.get(planned.id) === opening && !this.#isClosed) {
+    const isWanted = () => this.#opening.get(planned.id) === opening && !this.#isClosed
+    const opened = await this.#parts.patiently(async () =>
+      isWanted() ? local.open(planned, undefined) : undefined,
+    )
+    if (!opened) return
+    if (isWanted()) {
       this.#opening.delete(planned.id)
-      this.#follow(planned, task)
-    } else await local.close(planned.id, files)
+      this.#follow(planned, opened.task)
+    } else await local.close(planned.id, opened.files)
   }
 
   #follow(planned: PlannedTask, task: Task): void {

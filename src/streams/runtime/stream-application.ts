@@ -309,11 +309,14 @@ export class StreamApplication implements Runner {
       maxLag: config.maxLag,
       newTask,
       local: this.#local,
+      patiently: (work) => this.#patiently(work),
       caughtUp: (id) => {
         // It was made in order to run the task.
         if (this.#warmups.has(id)) this.#member.resubscribe()
       },
-      failed: (error) => this.#fail(error),
+      failed: (error) => {
+        if (!this.#isOfClosing(error)) this.#fail(error)
+      },
     })
     this.#opener = new TaskOpener({
       cluster: this.#cluster,
@@ -561,12 +564,14 @@ export class StreamApplication implements Runner {
     try {
       // What it was here before must have come to its end.
       if (this.#local) await this.#turns.take(() => Promise.resolve())
-      const task = await this.#patiently(() => this.#opener!.open(planned))
-      // It may have been taken away meanwhile.
-      if (this.#opening.has(opening)) {
+      // It may be taken away meanwhile.
+      const task = await this.#patiently(async () =>
+        this.#opening.has(opening) ? this.#opener!.open(planned) : undefined,
+      )
+      if (task && this.#opening.has(opening)) {
         this.#tasks = [...this.#tasks, task]
         this.#handOver.tasksCame()
-      } else this.#forget([task])
+      } else if (task) this.#forget([task])
     } catch (error) {
       if (this.#opening.has(opening) && !this.#closing.signal.aborted) this.#fail(error)
     }
