@@ -22,7 +22,7 @@ import { inTurn } from './in-turn.ts'
 import { asWritten, type DueResult } from './part.ts'
 import type { Pile } from './pile.ts'
 import type { FailedRecord } from './stream-error-policy.ts'
-import type { TaskEvents } from './task.ts'
+import type { TaskEvents } from './task-events.ts'
 import { tryAgain } from './try-again.ts'
 import type { Savepoint, Undo } from './undo.ts'
 

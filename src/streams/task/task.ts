@@ -8,7 +8,7 @@
 import type { ResolvedOnError } from '../../client/consumer/consumer-config.ts'
 import { noHeaders } from '../../client/consumer/record-headers.ts'
 import { createRuntime, type Runtime } from '../../core/runtime.ts'
-import type { DropReason, Output, Receive, SourceOperator } from '../operator.ts'
+import type { Output, Receive, SourceOperator } from '../operator.ts'
 import { RepartitionOperator } from '../operator.ts'
 import type { TaskFiles } from '../state-dir/task-files.ts'
 import { openStore } from '../stores/open-store.ts'
@@ -35,22 +35,10 @@ import { Results } from './results.ts'
 import { sourcePolicy } from './source-policy.ts'
 import type { FailedRecord, StreamErrorPolicy } from './stream-error-policy.ts'
 import type { StreamTime } from './stream-time.ts'
+import type { TaskEvents } from './task-events.ts'
 import { tryAgain } from './try-again.ts'
 import { Undo } from './undo.ts'
 import { WallTimers } from './wall-timers.ts'
-
-/** What a task is told of and told by. */
-export interface TaskEvents {
-  /** A record has succeeded, and this is part of what came of it. */
-  emit(output: Output): void
-  dropped(operator: string, reason: DropReason, record: StreamRecord): void
-  /** A join by predicate has compared so many pairs. */
-  compared?(operator: string, pairs: number): void
-  /** A record failed, and this is what becomes of it. */
-  failed(error: StreamProcessingError, action: 'stop' | 'retry' | 'skip' | 'deadLetter'): void
-  /** Epoch milliseconds of the wall clock. */
-  now(): number
-}
 
 export interface TaskOptions {
   readonly topology: Topology
