@@ -32,6 +32,8 @@ type Run = () => void | Promise<void>
 export interface ResultHost {
   readonly undo: Undo
   readonly outputs: Pile<Output>
+  /** Lets go of the outputs from `size` on. */
+  cutOutputs(size: number): void
   readonly events: TaskEvents
   readonly runtime: Runtime
   readonly closing: AbortSignal | undefined
@@ -168,6 +170,6 @@ export class Results {
   #takeBack({ savepoint, outputs }: Mark, outer: DueResult | undefined): void {
     this.#current = outer
     this.#host.undo.takeBack(savepoint)
-    this.#host.outputs.cutTo(outputs)
+    this.#host.cutOutputs(outputs)
   }
 }

@@ -333,6 +333,10 @@ export class Task {
     return new Results({
       undo: this.#undo,
       outputs: this.#outputs,
+      cutOutputs: (size) => {
+        this.#outputs.cutTo(size)
+        this.#checked = Math.min(this.#checked, size)
+      },
       events: this.#events,
       runtime: this.#runtime,
       closing: this.#closing,
