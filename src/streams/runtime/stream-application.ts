@@ -112,6 +112,8 @@ export class StreamApplication implements Runner {
   #tasks: RunningTask[] = []
   /** Tasks whose state is being restored; one that is assigned anew meanwhile is another. */
   readonly #opening = new Set<{ readonly planned: PlannedTask }>()
+  /** Told when tasks were given up or lost. */
+  readonly #dropListeners: (() => void)[] = []
   /** The group has given this process what it gives it. */
   #isSettled = false
   readonly #handOver: HandOver
@@ -267,7 +269,7 @@ export class StreamApplication implements Runner {
       this.#equip()
       const grown = (topic: string) => void this.#broadcastGrown(topic)
       watchBroadcasts(this.#cluster, this.#plan, this.#closing.signal, grown)
-      await this.#globals.start()
+      await this.#patiently(() => this.#globals.start())
       if (!this.#closing.signal.aborted) {
         this.#member.start()
         await this.#run()
@@ -301,6 +303,7 @@ export class StreamApplication implements Runner {
       maxLag: config.maxLag,
       newTask,
       local: this.#local,
+      whenFree: (id) => this.#whenFree(id),
       patiently: (work) => this.#patiently(work),
       caughtUp: (id) => {
         // It was made in order to run the task.
@@ -539,13 +542,12 @@ export class StreamApplication implements Runner {
       // What it was here before must have come to its end.
       if (this.#local) await this.#turns.take(() => Promise.resolve())
       // It may be taken away meanwhile.
-      const task = await this.#patiently(async () =>
-        this.#opening.has(opening) ? this.#opener!.open(planned) : undefined,
-      )
-      if (task && this.#opening.has(opening)) {
+      const isWanted = () => this.#opening.has(opening)
+      const task = await this.#patiently(() => this.#opener!.open(planned, isWanted))
+      if (isWanted()) {
         this.#tasks = [...this.#tasks, task]
         this.#handOver.tasksCame()
-      } else if (task) this.#forget([task])
+      } else this.#forget([task])
     } catch (error) {
       if (this.#opening.has(opening) && !this.#closing.signal.aborted) this.#fail(error)
     }
@@ -627,12 +629,21 @@ export class StreamApplication implements Runner {
     this.#handOver.end()
     for (const task of gone) task.isGone = true
     this.#forget(gone)
+    for (const listener of this.#dropListeners.splice(0)) listener()
     for (const opening of this.#opening) {
       const { inputs } = opening.planned
       if (inputs.some((one) => partitions.some((other) => isSame(one, other)))) {
         this.#opening.delete(opening)
       }
     }
+  }
+
+  async #whenFree(id: string): Promise<void> {
+    while (this.#tasks.some(({ task }) => task.id === id)) {
+      await new Promise<void>((resolve) => this.#dropListeners.push(resolve))
+    }
+    // Files are closed in a turn.
+    await this.#turns.take(() => Promise.resolve())
   }
 
   #forget(tasks: readonly RunningTask[]): void {
