@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import {
+  copyFileSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -68,7 +69,8 @@ async function partitions(n) {
     const batches = records / recordsInBatch
     for (let batch = 0; batch < batches; ) {
       const sends = []
-      for (let i = 0; i < 250 && batch < batches; i++, batch++)
+      // Each partition gets a batch at a time, so that none is larger than the others.
+      for (let i = 0; i < Math.min(n, 250) && batch < batches; i++, batch++)
         for (let j = 0; j < recordsInBatch; j++)
           sends.push(producer.send('x'.repeat(100), { partition: batch % n }))
       await Promise.all(sends)
@@ -242,6 +244,7 @@ async function stored(n) {
   }
   // The one that is written to comes last, with what the checkpoint says of its end.
   writeFileSync(join(partition, `${nameOf(n)}.log`), '')
+  copyFileSync(join(partition, `${nameOf(1)}.snapshot`), join(partition, `${nameOf(n)}.snapshot`))
   const points = join(folder, 'recovery-point-offset-checkpoint')
   writeFileSync(points, readFileSync(points, 'utf8').replace('large 0 1', `large 0 ${n}`))
   const start = await cost(n, async () => {

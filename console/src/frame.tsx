@@ -14,6 +14,7 @@ const places = [
   { path: [''], title: 'Overview' },
   { path: ['topics'], title: 'Topics' },
   { path: ['groups'], title: 'Groups' },
+  { path: ['streams'], title: 'Streams' },
   { path: ['access'], title: 'Access' },
 ]
 

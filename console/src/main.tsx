@@ -10,11 +10,13 @@ import { signInNeeded } from './api/key.ts'
 import { Frame } from './frame.tsx'
 import { listenToKeys } from './ui/keys.ts'
 import { Access } from './views/access.tsx'
+import { Application } from './views/application.tsx'
 import { Group } from './views/group.tsx'
 import { Groups } from './views/groups.tsx'
 import { NotFound } from './views/not-found.tsx'
 import { Overview } from './views/overview.tsx'
 import { SignIn } from './views/sign-in.tsx'
+import { Streams } from './views/streams.tsx'
 import { Topic } from './views/topic.tsx'
 import { Topics } from './views/topics.tsx'
 
@@ -31,6 +33,8 @@ function App() {
             <Route path={`${base}/topics/:topic`} component={Topic} />
             <Route path={`${base}/groups`} component={Groups} />
             <Route path={`${base}/groups/:group`} component={Group} />
+            <Route path={`${base}/streams`} component={Streams} />
+            <Route path={`${base}/streams/:app`} component={Application} />
             <Route path={`${base}/access`} component={Access} />
             <Route default component={NotFound} />
           </Router>

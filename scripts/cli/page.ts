@@ -5,8 +5,11 @@ import type { CommandSpec, OptionTable } from '../../src/cli/shell/command.ts'
 import { argumentText, signature } from '../../src/cli/shell/parser.ts'
 import { type CommandTree, leavesOf } from '../../src/cli/shell/tree.ts'
 
+/** Its options are the settings of a server, which have a page of their own. */
+const elsewhere = 'serve'
+
 export async function commandLinePage(): Promise<string> {
-  const leaves = await leavesOf(commands)
+  const leaves = (await leavesOf(commands)).filter(({ path: [first] }) => first !== elsewhere)
   return [
     '# Commands\n',
     'Every command of `kafka-do`, made from the tables that its parser, `--help` and completion are made from; `npm run generate:cli` makes it anew. The guide is [guide/command-line.md](guide/command-line.md); `kafka-do serve` has its options in [configuration.md](configuration.md).\n',
@@ -23,7 +26,7 @@ function contents(tree: CommandTree, above: readonly string[] = []): string[] {
     const path = [...above, word]
     if ('commands' in node) return contents(node.commands, path)
     const name = `kafka-do ${path.join(' ')}`
-    const link = 'parser' in node ? 'configuration.md' : `#${name.replaceAll(' ', '-')}`
+    const link = word === elsewhere ? 'configuration.md' : `#${name.replaceAll(' ', '-')}`
     return [`- [\`${name}\`](${link}): ${node.summary}`]
   })
 }

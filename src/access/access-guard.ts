@@ -273,6 +273,8 @@ export class AccessGuard implements Guard {
 
   /** Several may watch one session: each lets go for itself. */
   watch(session: Session): () => void {
+    const reason = this.#lapse(session, this.#options.runtime.now())
+    if (reason !== undefined) session.end(reason)
     this.#sessions.set(session, (this.#sessions.get(session) ?? 0) + 1)
     let isWatched = true
     return () => {

@@ -29,7 +29,7 @@ export interface Guard extends HallGuard {
    */
   authenticate(bearer: string, origin: Origin): Promise<Identity>
   /**
-   * From now on the session ends (`Session.onEnd`) when its key is revoked or expires; also for sessions that show a new
+   * From now on the session ends (`Session.onEnd`) when its key is revoked or expires, at once where it has; also for sessions that show a new
    * identity later. Returns what lets go of it. For one that lives no longer than a request it is not needed.
    */
   watch(session: Session): () => void

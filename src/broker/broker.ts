@@ -428,6 +428,7 @@ async function openGroups(
       maxSize: config.groupMaxSize,
     },
     append: (records) => log.append(records),
+    whenDurable: () => log.whenSynced(),
     appendInTransaction: (records, producer) => {
       const baseOffset = log.appendInTransaction(records, producer)
       return { baseOffset, durable: log.whenSynced() }

@@ -1,10 +1,11 @@
 /** `kafka-do bench` */
+
 import type { Admin } from '../client/admin.ts'
 import { Bench, type Measured } from './bench/phases.ts'
 import type { ConnectionFlags } from './connection/connection-options.ts'
 import { openClient } from './connection/open-client.ts'
-import { compressions } from './produce/compressions.ts'
 import { ensureTopic } from './produce/producing.ts'
+import { compressionOption } from './records/record-options.ts'
 import {
   defaultedOption,
   defineCommand,
@@ -12,7 +13,6 @@ import {
   listOption,
   valueOption,
 } from './shell/command.ts'
-import type { Io } from './shell/io.ts'
 import type { Column } from './shell/output.ts'
 import { durationMs, oneOf, positiveNumber, sizeBytes, wholeNumber } from './shell/readers.ts'
 import { untilTopicIsThere } from './topic/whole-topic.ts'
@@ -65,14 +65,7 @@ export const bench = defineCommand({
       fallback: '100',
       read: positiveNumber,
     }),
-    compression: valueOption({
-      short: 'z',
-      placeholder: 'name',
-      doc: 'how batches are compressed',
-      byDefault: 'none',
-      choices: compressions,
-      read: oneOf(compressions),
-    }),
+    compression: compressionOption,
     acks: defaultedOption({
       placeholder: acksAllowed.join('|'),
       doc: 'how safe a record must be before it counts as stored',
@@ -91,8 +84,8 @@ rate, from when a record was to be sent until it was read. Percentiles are at mo
     const { flags, io, out, connect } = invocation
     const client = await connect({ create: true })
     const topic = flags.topic ?? `kafka-do-bench-${io.runtime.uuid().slice(0, 8)}`
-    if (flags.topic === undefined) await makeTopic(client.admin, topic, flags.partitions, io)
-    else await ensureTopic(client.admin, topic, io, undefined)
+    if (flags.topic === undefined) await makeTopic(client.admin, topic, flags.partitions)
+    else await ensureTopic(client.admin, topic, undefined)
     const measured: Measured[] = []
     try {
       for (const phase of phases) {
@@ -117,9 +110,9 @@ rate, from when a record was to be sent until it was read. Percentiles are at mo
   },
 })
 
-async function makeTopic(admin: Admin, topic: string, partitions: number, io: Io): Promise<void> {
+async function makeTopic(admin: Admin, topic: string, partitions: number): Promise<void> {
   await admin.createTopic(topic, { partitions, retention: '1h' })
-  await untilTopicIsThere(admin, topic, io)
+  await untilTopicIsThere(admin, topic)
 }
 
 /** Also after Ctrl-C, which has closed the client. */

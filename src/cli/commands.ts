@@ -4,7 +4,7 @@ import type { CommandTree } from './shell/tree.ts'
 export const commands: CommandTree = {
   serve: {
     summary: 'serve the events of a data folder to every Kafka client',
-    parser: async () => (await import('./serve.ts')).serveCommand(),
+    load: async () => (await import('./serve.ts')).serve,
   },
   topic: {
     summary: 'topics: what there is, and changing it',
@@ -187,6 +187,11 @@ export const commands: CommandTree = {
   streams: {
     summary: 'stream applications: how they stand, and taking them back to their beginning',
     commands: {
+      ls: {
+        summary: 'list applications',
+        aliases: ['list'],
+        load: async () => (await import('./streams/ls.ts')).streamsLs,
+      },
       describe: {
         summary: "an application's members, how far it is in each partition, and its own topics",
         load: async () => (await import('./streams/describe.ts')).streamsDescribe,

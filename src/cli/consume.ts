@@ -1,4 +1,5 @@
 /** `kafka-do consume` */
+
 import type { Offset } from '../client/consumer/offset.ts'
 import type { Runtime } from '../core/runtime.ts'
 import { readFilter } from '../http/filter/filter.ts'
@@ -6,14 +7,9 @@ import { boundsOf, totalOf } from './consume/bounds.ts'
 import { readAll } from './consume/reading.ts'
 import { RecordPrinter } from './consume/record-printer.ts'
 import { asOffset, type Place, type Range, readPlace, readRange } from './records/place.ts'
+import { partitionsOption } from './records/record-options.ts'
 import { readTemplate } from './records/template.ts'
-import {
-  defineCommand,
-  listOption,
-  restArgument,
-  switchOption,
-  valueOption,
-} from './shell/command.ts'
+import { defineCommand, restArgument, switchOption, valueOption } from './shell/command.ts'
 import { UsageError } from './shell/command-error.ts'
 import { wholeNumber } from './shell/readers.ts'
 
@@ -33,13 +29,7 @@ export const consume = defineCommand({
       byDefault: 'the end as it is now',
       read: readPlace,
     }),
-    partition: listOption({
-      short: 'p',
-      placeholder: 'number',
-      doc: 'only this partition; may be given more than once',
-      byDefault: 'all',
-      read: wholeNumber(),
-    }),
+    partition: partitionsOption,
     follow: switchOption({ short: 'F', doc: 'go on with what comes, until Ctrl-C' }),
     limit: valueOption({
       short: 'n',
@@ -139,6 +129,10 @@ function rangeOf(flags: {
   const { from, to, follow } = flags
   if (from?.to !== undefined && to !== undefined)
     throw new UsageError('--from has an end already, so --to must go')
+  const ends = [from?.from, from?.to ?? to]
+  const [first, last] = ends.map((one) => (one?.kind === 'at' ? one.offset : undefined))
+  if (first !== undefined && last !== undefined && last < first)
+    throw new UsageError(`the end, @${last}, is before the beginning, @${first}`)
   const start: Place = from?.from ?? { kind: follow ? 'latest' : 'earliest' }
   return { from: start, to: from?.to ?? to }
 }

@@ -1,4 +1,5 @@
 /** `kafka-do export` */
+
 import { existsSync } from 'node:fs'
 import { Offset } from '../client/consumer/offset.ts'
 import { boundsOf, totalOf } from './consume/bounds.ts'
@@ -6,19 +7,18 @@ import { readAll } from './consume/reading.ts'
 import { RecordPrinter } from './consume/record-printer.ts'
 import { NewFile } from './records/new-file.ts'
 import { readPlace } from './records/place.ts'
+import { partitionsOption } from './records/record-options.ts'
 import { exactJson } from './records/record-text.ts'
 import {
   argument,
   defaultedOption,
   defineCommand,
-  listOption,
   optionalArgument,
   switchOption,
   valueOption,
 } from './shell/command.ts'
 import { CommandError } from './shell/command-error.ts'
 import { counted } from './shell/numbers.ts'
-import { wholeNumber } from './shell/readers.ts'
 
 export const exportTopic = defineCommand({
   formats: [],
@@ -42,13 +42,7 @@ export const exportTopic = defineCommand({
       byDefault: 'the end as it is now',
       read: readPlace,
     }),
-    partition: listOption({
-      short: 'p',
-      placeholder: 'number',
-      doc: 'only this partition; may be given more than once',
-      byDefault: 'all',
-      read: wholeNumber(),
-    }),
+    partition: partitionsOption,
     force: switchOption({ doc: 'in place of a file that is there' }),
   },
   more: `One record a line, in the form that kafka-do import and produce --format records read: keys, values, headers and

@@ -1,8 +1,9 @@
 /** `kafka-do import` */
-import { compressions } from './produce/compressions.ts'
+
 import { type Outgoing, placeEntries } from './produce/input.ts'
 import { ensureTopic, produceAll } from './produce/producing.ts'
 import { sourceOf } from './produce/sources.ts'
+import { compressionOption, rateOption } from './records/record-options.ts'
 import {
   anyArguments,
   argument,
@@ -11,7 +12,7 @@ import {
   valueOption,
 } from './shell/command.ts'
 import { UsageError } from './shell/command-error.ts'
-import { oneOf, positiveNumber, wholeNumber } from './shell/readers.ts'
+import { wholeNumber } from './shell/readers.ts'
 
 export const importTopic = defineCommand({
   args: {
@@ -32,19 +33,8 @@ export const importTopic = defineCommand({
       byDefault: "the broker's",
       read: wholeNumber({ min: 1, max: 100_000 }),
     }),
-    compression: valueOption({
-      short: 'z',
-      placeholder: 'name',
-      doc: 'how batches are compressed',
-      byDefault: 'none',
-      choices: compressions,
-      read: oneOf(compressions),
-    }),
-    rate: valueOption({
-      placeholder: 'records',
-      doc: 'no more than so many a second',
-      read: positiveNumber,
-    }),
+    compression: compressionOption,
+    rate: rateOption,
   },
   more: `Records keep keys, values, headers, times and partitions; offsets are new. It stops when a record cannot be read
 or stored, and says how many were stored.`,
@@ -59,7 +49,7 @@ or stored, and says how many were stored.`,
     if (partitions !== undefined && !create)
       throw new UsageError('--partitions is for a new topic: give --create, too')
     const client = await connect({ create })
-    await ensureTopic(client.admin, topic, io, create ? { partitions } : undefined)
+    await ensureTopic(client.admin, topic, create ? { partitions } : undefined)
     const plan = {
       topic,
       sources: (files.length === 0 ? ['-'] : files).map((file) => sourceOf(file, io)),

@@ -1,12 +1,13 @@
 /** `kafka-do produce` */
+
 import type { SendOptions } from '../client/producer/send-options.ts'
 import { encodeUtf8 } from '../core/bytes.ts'
 import { readPointer } from '../http/json-pointer.ts'
-import { compressions } from './produce/compressions.ts'
 import { inputFormats, type Outgoing, placeEntries, type Source } from './produce/input.ts'
 import { ensureTopic, produceAll } from './produce/producing.ts'
 import { sourceOf, textSource } from './produce/sources.ts'
 import { readTime } from './records/place.ts'
+import { compressionOption, rateOption } from './records/record-options.ts'
 import {
   anyArguments,
   argument,
@@ -18,7 +19,7 @@ import {
 } from './shell/command.ts'
 import { UsageError } from './shell/command-error.ts'
 import type { Io } from './shell/io.ts'
-import { oneOf, pair, positiveNumber, wholeNumber } from './shell/readers.ts'
+import { oneOf, pair, wholeNumber } from './shell/readers.ts'
 
 export const produce = defineCommand({
   args: {
@@ -73,14 +74,7 @@ export const produce = defineCommand({
       read: readTime,
     }),
     emptyIsNull: switchOption({ doc: 'with lines: an empty value is a tombstone' }),
-    compression: valueOption({
-      short: 'z',
-      placeholder: 'name',
-      doc: 'how batches are compressed',
-      byDefault: 'none',
-      choices: compressions,
-      read: oneOf(compressions),
-    }),
+    compression: compressionOption,
     acks: valueOption({
       placeholder: 'all|1|0',
       doc: 'how safe a record must be before it counts as stored',
@@ -88,11 +82,7 @@ export const produce = defineCommand({
       choices: ['all', '1', '0'],
       read: readAcks,
     }),
-    rate: valueOption({
-      placeholder: 'records',
-      doc: 'no more than so many a second',
-      read: positiveNumber,
-    }),
+    rate: rateOption,
     create: switchOption({ doc: 'make the topic if it is not there' }),
   },
   more: `It stops when a record cannot be read or stored, and says how many were stored. Ctrl-C
@@ -109,7 +99,7 @@ stops reading, and waits for what is under way.`,
     const { format, keySeparator, keyPointer, emptyIsNull, compression, acks } = flags
     checkTogether(flags, args.files)
     const client = await connect({ create: flags.create })
-    await ensureTopic(client.admin, topic, io, flags.create ? {} : undefined)
+    await ensureTopic(client.admin, topic, flags.create ? {} : undefined)
     const plan = {
       topic,
       sources: sourcesOf(args.files, flags.value, io),

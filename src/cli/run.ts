@@ -12,7 +12,7 @@ import { type Failure, failureJson, failureOf, failureText } from './shell/failu
 import { type Io, OutputClosed } from './shell/io.ts'
 import { Output, type OutputFormat } from './shell/output.ts'
 import { type Progress, startProgress } from './shell/progress.ts'
-import { type CommandTree, find, namesIn, type OwnParser } from './shell/tree.ts'
+import { type CommandTree, find, namesIn } from './shell/tree.ts'
 
 const about =
   'Event streaming with zero ops: a durable Kafka-compatible broker, and the tools for it'
@@ -59,12 +59,9 @@ async function run(words: readonly string[], io: Io): Promise<number> {
   if (first === 'help') return run([...words.slice(1), '--help'], io)
   const { path, node, rest } = find(commands, words)
   if ('commands' in node) return group(path, node.summary || about, node.commands, rest, io)
-  if ('parser' in node) return runOwnParser(node, words)
   const [spec, { parse }] = await Promise.all([node.load(), import('./shell/parser.ts')])
   const name = path.join(' ')
-  const { args, flags } = parse(spec, { name, summary: node.summary }, rest, (text) => {
-    io.stdout.write(text)
-  })
+  const { args, flags } = parse(spec, { name, summary: node.summary }, rest, io.stdout)
   return runCommand(spec, { name, args, flags }, io)
 }
 
@@ -76,16 +73,16 @@ async function group(
   rest: readonly string[],
   io: Io,
 ): Promise<number> {
-  const { helpOf } = await import('./shell/parser.ts')
+  const { helpOf, widthOf } = await import('./shell/parser.ts')
   const [word] = rest
   const more = path.length === 0 ? rootHelp : ''
   if (word !== undefined && helpWords.has(word)) {
-    io.stdout.write(helpOf(path, summary, tree, more))
+    io.stdout.write(helpOf(path, summary, tree, { more, width: widthOf(io.stdout) }))
     return exitCode.done
   }
   const name = ['kafka-do', ...path].join(' ')
   if (word === undefined) {
-    io.stderr.write(helpOf(path, summary, tree, more))
+    io.stderr.write(helpOf(path, summary, tree, { more, width: widthOf(io.stderr) }))
     return exitCode.usage
   }
   const what = word.startsWith('-') ? 'option' : 'command'
@@ -99,24 +96,15 @@ async function group(
 const rootHelp = `
 kafka-do <command> --help tells more, docs/guide/command-line.md all of it.
 
-Where the events are: --url, --context, KAFKA_DO_CONTEXT, KAFKA_DO_URL, the context in use, or else
-file:./.kafka-do. Keys come from --api-key-file or KAFKA_DO_API_KEY, never from arguments.
+Where the events are: --url, --context, KAFKA_DO_CONTEXT, KAFKA_DO_URL, the
+context in use, or else file:./.kafka-do. Keys come from --api-key-file or
+KAFKA_DO_API_KEY, never from arguments.
 
 Examples:
   $ kafka-do serve --data ./data
   $ kafka-do topic ls --url kafka://localhost:9092
   $ kafka-do consume orders --from -1h
 `
-
-async function runOwnParser(node: OwnParser, words: readonly string[]): Promise<number> {
-  const { Command } = await import('commander')
-  const program = new Command('kafka-do')
-    .addCommand(await node.parser())
-    .showHelpAfterError('(kafka-do --help shows what is possible)')
-    .exitOverride()
-  await program.parseAsync([...words], { from: 'user' })
-  return Number(process.exitCode ?? exitCode.done)
-}
 
 interface Given {
   readonly name: string

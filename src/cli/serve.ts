@@ -1,5 +1,4 @@
 /** `kafka-do serve`: a broker on a data folder, until SIGINT or SIGTERM; on SIGHUP it reads its settings anew. */
-import { Command, Option } from 'commander'
 import { describeOption } from '../core/option-text.ts'
 import type { Logger } from '../core/runtime.ts'
 import type { Server } from '../server/server.ts'
@@ -16,62 +15,77 @@ import {
   serveOptions,
   serveSettings,
 } from './serve-options.ts'
+import {
+  attributeOf,
+  defineCommand,
+  type FlagsOf,
+  type OptionSpec,
+  type OptionTable,
+  switchOption,
+  toggleOption,
+  valueOption,
+} from './shell/command.ts'
+import { exitCode } from './shell/exit-code.ts'
+import type { Environment, Io } from './shell/io.ts'
+
+const section = 'Settings:'
 
 /** Of the command alone: they say where settings are, and what to do with them. */
-interface OwnFlags {
-  readonly config?: string
-  readonly printConfig?: boolean
+const ownOptions = {
+  config: valueOption({
+    placeholder: 'file',
+    doc: 'JSON file with settings, by the names of options',
+    byDefault: 'KAFKA_DO_CONFIG',
+    completes: 'file',
+    section,
+  }),
+  printConfig: switchOption({
+    doc: 'show each setting and where it comes from; serve nothing',
+    section,
+  }),
+} as const
+
+type Flags = FlagsOf<typeof ownOptions> & { readonly [attribute: string]: unknown }
+
+export const serve = defineCommand({
+  connects: false,
+  formats: [],
+  options: { ...ownOptions, ...settingOptions() } as typeof ownOptions,
+  more: `A flag counts for more than the environment, that for more than the config file. Each flag has a
+variable: ${serveSettings[2]!.variable} for --${serveSettings[2]!.flag}. docs/configuration.md has the entries of the config file.`,
+  examples: [
+    'kafka-do serve --data ./data',
+    'kafka-do serve --data ./data --host 0.0.0.0 --advertised-host events.example.com',
+    'kafka-do serve --data ./data --http-port 8080 --management-port 9308',
+    'kafka-do serve --upstream kafka://broker:9092 --http-port 8080',
+    'kafka-do serve --config kafka-do.json --log-level debug',
+  ],
+  run: ({ flags, io }) => runServer(flags, io),
+})
+
+function settingOptions(): OptionTable {
+  return Object.fromEntries(
+    serveSettings
+      .filter(({ isOnlyInFile }) => !isOnlyInFile)
+      .map(({ flag, option }) => [attributeOf(flag), settingOption(option)]),
+  )
 }
 
-type Flags = OwnFlags & { readonly [attribute: string]: string | boolean | undefined }
-
-export function serveCommand(): Command {
-  const command = new Command('serve')
-    .description('serve the events of a data folder to every Kafka client')
-    .addOption(
-      new Option('--config <file>', 'JSON file with settings, by the names of options')
-        .env('KAFKA_DO_CONFIG')
-        .helpGroup('Settings:'),
-    )
-    .addOption(
-      new Option(
-        '--print-config',
-        'show each setting and where it comes from; serve nothing',
-      ).helpGroup('Settings:'),
-    )
-    .helpOption('-h, --help', 'show this')
-    .addHelpText(
-      'after',
-      `
-A flag counts for more than the environment, that for more than the config file. Each flag has a
-variable: ${serveSettings[2]!.variable} for --${serveSettings[2]!.flag}. docs/configuration.md has the entries of the config file.
-
-Examples:
-  $ kafka-do serve --data ./data
-  $ kafka-do serve --data ./data --host 0.0.0.0 --advertised-host events.example.com
-  $ kafka-do serve --data ./data --http-port 8080 --management-port 9308
-  $ kafka-do serve --upstream kafka://broker:9092 --http-port 8080
-  $ kafka-do serve --config kafka-do.json --log-level debug
-  $ KAFKA_DO_URL=kafka://localhost:9092 node my-app.js`,
-    )
-    .action(serve)
-  for (const setting of serveSettings) {
-    if (setting.isOnlyInFile) continue
-    for (const option of flagsOf(setting)) command.addOption(option)
+/** The value is read with those of the environment and of the config file. */
+function settingOption(option: Setting['option']): OptionSpec {
+  const { type, fallback } = option
+  const about = {
+    doc: describeOption(option).replaceAll('`', ''),
+    section: `${option.section ?? 'Settings'}:`,
   }
-  return command
-}
-
-/** What switches has a flag for each way; the help shows the one that changes something. */
-function flagsOf({ flag, option }: Setting): Option[] {
-  const text = describeOption(option).replaceAll('`', '')
-  const group = `${option.section ?? 'Settings'}:`
-  if (option.type.kind !== 'boolean') {
-    return [new Option(`--${flag} <${placeholderOf(option)}>`, text).helpGroup(group)]
-  }
-  const on = new Option(`--${flag}`, text).hideHelp(option.fallback === true)
-  const off = new Option(`--no-${flag}`, text).hideHelp(option.fallback !== true)
-  return [on.helpGroup(group), off.helpGroup(group)]
+  if (type.kind === 'boolean') return toggleOption({ ...about, isOn: fallback === true })
+  const placeholder = placeholderOf(option)
+  return valueOption({
+    ...about,
+    placeholder,
+    ...(type.kind === 'choice' && { choices: type.allowed.map(String) }),
+    ...((placeholder === 'file' || placeholder === 'folder') && { completes: placeholder }),
+  })
 }
 
 function placeholderOf({ type, placeholder }: Setting['option']): string {
@@ -81,13 +95,12 @@ function placeholderOf({ type, placeholder }: Setting['option']): string {
 }
 
 /** What the sources say now: the config file and the files of certificates are read each time. */
-async function readSettings(given: Flags) {
-  const file =
-    given.config === undefined ? undefined : await readConfigFile(given.config, serveOptions)
+async function readSettings(given: Flags, environment: Environment) {
+  const name = given.config ?? (environment.KAFKA_DO_CONFIG || undefined)
+  const file = name === undefined ? undefined : await readConfigFile(name, serveOptions)
   const flags = Object.fromEntries(
-    serveSettings.map(({ flag }) => [flag, given[new Option(`--${flag}`).attributeName()]]),
+    serveSettings.map(({ flag }) => [flag, given[attributeOf(flag)] as string | boolean]),
   )
-  const environment = process.env
   const effective = effectiveSettings(serveSettings, { flags, environment, file })
   const {
     logLevel = logOptions.logLevel.fallback,
@@ -98,10 +111,10 @@ async function readSettings(given: Flags) {
   return { logLevel, logFormat, config: { ...config, data }, effective }
 }
 
-async function serve(given: Flags): Promise<void> {
-  let settings = await readSettings(given)
+async function runServer(given: Flags, { stdout, environment }: Io): Promise<void> {
+  let settings = await readSettings(given, environment)
   if (given.printConfig) {
-    process.stdout.write(printed(settings.effective))
+    stdout.write(printed(settings.effective))
     return
   }
   const { config } = settings
@@ -115,23 +128,23 @@ async function serve(given: Flags): Promise<void> {
     error: (fields, message) => log.error(fields, message),
   }
   const reloading = new Reloading(logger)
-  for (const mistake of unknownVariables(serveSettings, process.env)) logger.warn({}, mistake)
+  for (const mistake of unknownVariables(serveSettings, environment)) logger.warn({}, mistake)
   const telemetry = await registeredTelemetry(logger)
   // Whoever reads that it serves may stop it at once.
   const signal = stopSignal()
   let isOpen = false
   // As process 1 of a container it would not end by itself. What it recovers is recovered again by the next start.
-  void signal.then(() => {
+  void signal.then((name) => {
     if (isOpen) return
-    process.stdout.write('Stopped while it was being opened.\n')
-    process.exit(1)
+    stdout.write('Stopped while it was being opened.\n')
+    process.exit(codeOf(name))
   })
   // Help and --print-config need no broker.
   const { createServer } = await import('../server/server.ts')
   const server = await createServer({ ...config, logger, telemetry })
   isOpen = true
   reloading.begin(async () => {
-    const wanted = await readSettings(given)
+    const wanted = await readSettings(given, environment)
     const { changed, needRestart } = server.reload({ ...wanted.config, logger })
     const ofLog = (['logLevel', 'logFormat'] as const).filter(
       (key) => wanted[key] !== settings[key],
@@ -146,13 +159,11 @@ async function serve(given: Flags): Promise<void> {
   const urls = server.listeners.filter(({ kind }) => kind !== 'management').map(({ url }) => url)
   const { managementUrl } = server
   const health = managementUrl === undefined ? '' : `, health and metrics at ${managementUrl}`
-  process.stdout.write(
-    `kafka-do serves ${served} at ${urls.join(' and ')}${health} (Ctrl-C stops it)\n`,
-  )
-  if (server.firstKey) process.stdout.write(firstKeyText(server.firstKey))
+  stdout.write(`kafka-do serves ${served} at ${urls.join(' and ')}${health} (Ctrl-C stops it)\n`)
+  if (server.firstKey) stdout.write(firstKeyText(server.firstKey))
   await signal
   reloading.end()
-  await stop(server)
+  await stop(server, stdout)
 }
 
 async function withoutPassword(url: string): Promise<string> {
@@ -168,19 +179,24 @@ function firstKeyText({ key, path }: NonNullable<Server['firstKey']>): string {
 }
 
 const endingSignals = ['SIGINT', 'SIGTERM'] as const
+type EndingSignal = (typeof endingSignals)[number]
 
-function stopSignal(): Promise<void> {
+function codeOf(signal: EndingSignal): number {
+  return signal === 'SIGINT' ? exitCode.interrupted : exitCode.terminated
+}
+
+function stopSignal(): Promise<EndingSignal> {
   return new Promise((resolve) => {
-    for (const signal of endingSignals) process.once(signal, () => resolve())
+    for (const signal of endingSignals) process.once(signal, () => resolve(signal))
   })
 }
 
 /** A second signal does not wait. */
-async function stop(server: Server): Promise<void> {
-  process.stdout.write('Finishing what is in flight ...\n')
+async function stop(server: Server, stdout: Io['stdout']): Promise<void> {
+  stdout.write('Finishing what is in flight ...\n')
   for (const signal of endingSignals) {
-    process.once(signal, () => process.exit(1))
+    process.once(signal, () => process.exit(codeOf(signal)))
   }
   await server.close()
-  process.stdout.write('Closed; everything acknowledged is stored.\n')
+  stdout.write('Closed; everything acknowledged is stored.\n')
 }

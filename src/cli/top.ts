@@ -1,8 +1,10 @@
 /** `kafka-do top` */
+import type { NodeDisk } from '../client/admin/disks.ts'
 import { delay } from '../core/backoff.ts'
+import { knownDisks, roomText } from './connection/disks.ts'
 import { defaultedOption, defineCommand, valueOption } from './shell/command.ts'
 import { Interruption, type Io } from './shell/io.ts'
-import { formatCount, formatDuration } from './shell/numbers.ts'
+import { formatBytes, formatCount, formatDuration } from './shell/numbers.ts'
 import { type Column, jsonLine, section, tableText } from './shell/output.ts'
 import { durationMs, wholeNumber } from './shell/readers.ts'
 import { type GroupRate, groupRates, type TopicRate, takeSample, topicRates } from './top/sample.ts'
@@ -45,15 +47,18 @@ export const top = defineCommand({
       let before = await takeSample(admin, io.runtime)
       for (let looks = 0; looks < (count ?? Number.POSITIVE_INFINITY); looks++) {
         await delay(io.runtime, interval, signal)
-        const now = await takeSample(admin, io.runtime)
+        const [now, disks] = await Promise.all([takeSample(admin, io.runtime), knownDisks(admin)])
         const all = topicRates(before, now)
         const rate = all.reduce((sum, one) => sum + one.rate, 0)
         const topics = all.slice(0, limit)
         const groups = groupRates(before, now).slice(0, limit)
         before = now
         const time = new Date(io.runtime.now()).toISOString()
-        if (!out.isForPeople) await out.write(jsonLine({ time, rate, topics, groups }))
-        else await out.write(`${isLive ? clear : ''}${screen(time, rate, topics, groups)}`)
+        if (!out.isForPeople)
+          await out.write(
+            jsonLine({ time, rate, topics, groups, disks: disks?.map(shownDisk) ?? null }),
+          )
+        else await out.write(`${isLive ? clear : ''}${screen(time, rate, disks, topics, groups)}`)
       }
     } catch (error) {
       // `q` is how it is meant to end.
@@ -87,17 +92,41 @@ const groupColumns: readonly Column<GroupRate>[] = [
 ]
 
 function caughtUpIn({ secondsBehind }: GroupRate): string {
-  return secondsBehind === undefined ? 'never, so' : formatDuration(secondsBehind * 1000)
+  return secondsBehind === undefined ? 'not at this rate' : formatDuration(secondsBehind * 1000)
+}
+
+function shownDisk({ node, folder, totalBytes, freeBytes, partitions }: NodeDisk) {
+  return { node, folder, recordBytes: recordBytes(partitions), totalBytes, freeBytes }
+}
+
+/** What is stored in all, and the room of the node that has least. */
+function diskText(disks: readonly NodeDisk[] | undefined): string {
+  if (!disks || disks.length === 0) return ''
+  const stored = recordBytes(disks.flatMap(({ partitions }) => partitions))
+  const fullest = disks
+    .filter(({ freeBytes }) => freeBytes !== undefined)
+    .reduce<NodeDisk | undefined>(
+      (least, one) => (least && least.freeBytes! <= one.freeBytes! ? least : one),
+      undefined,
+    )
+  const room = fullest === undefined ? '' : `, ${roomText(fullest)}`
+  const where = room !== '' && disks.length > 1 ? ` at node ${fullest!.node}` : ''
+  return `  ${formatBytes(Number(stored))} stored${room}${where}`
+}
+
+function recordBytes(partitions: NodeDisk['partitions']): bigint {
+  return partitions.reduce((sum, { bytes }) => sum + bytes, 0n)
 }
 
 function screen(
   time: string,
   rate: number,
+  disks: readonly NodeDisk[] | undefined,
   topics: readonly TopicRate[],
   groups: readonly GroupRate[],
 ): string {
   return [
-    `${time}  ${formatCount(Math.round(rate))} records/s\n`,
+    `${time}  ${formatCount(Math.round(rate))} records/s${diskText(disks)}\n`,
     tableText(section(topicColumns, topics)),
     tableText(section(groupColumns, groups)),
   ].join('\n')

@@ -1,6 +1,7 @@
 /** Administration: topics, records, groups, rights, quotas, transactions and the cluster. What each call does is in `admin/`. */
 import type { Acl, AclFilter, NewAcl } from './admin/acls.ts'
 import { type ClusterDescription, describeCluster } from './admin/cluster-description.ts'
+import type { NodeDisk } from './admin/disks.ts'
 import {
   deleteGroup,
   describeGroup,
@@ -233,5 +234,17 @@ export class Admin {
 
   async describeCluster(): Promise<ClusterDescription> {
     return describeCluster(this.#cluster)
+  }
+
+  /**
+   * The folders in which nodes store records: what each partition takes there, and how much room there is. Takes the right to
+   * describe the cluster.
+   *
+   * @throws {UnauthorizedError} for a caller without that right.
+   * @example const [disk] = await kafka.admin.describeDisks()
+   */
+  async describeDisks(): Promise<NodeDisk[]> {
+    const { describeDisks } = await import('./admin/disks.ts')
+    return describeDisks(this.#cluster)
   }
 }

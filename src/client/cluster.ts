@@ -205,7 +205,7 @@ export class Cluster {
       if (this.closed.aborted) throw closedClient()
       const leftMs = deadline - this.runtime.monotonicNow()
       try {
-        return await attempt({ signal: options.signal, timeoutMs: Math.max(1, leftMs) })
+        return await attempt({ signal: options.signal, timeoutMs: Math.max(1, Math.ceil(leftMs)) })
       } catch (error) {
         if (!(error instanceof KafkaError) || !error.retriable || options.isFinal?.(error))
           throw error

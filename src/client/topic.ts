@@ -113,12 +113,17 @@ export function toTopic<V, K, Input = V>(named: string | Topic<V, K, Input>): To
   return named
 }
 
-/** Kafka's rule: 1 to 249 of letters, digits, '.', '_' and '-', and neither '.' nor '..'. */
+/** Kafka's rule. */
+export const topicNameRule = "1 to 249 letters, digits, '.', '_' or '-', and not '.' or '..'"
+
+export function isTopicName(name: string): boolean {
+  return /^[a-zA-Z0-9._-]{1,249}$/.test(name) && name !== '.' && name !== '..'
+}
+
+/** Throws `ConfigError` for what is no topic's name. */
 export function checkTopicName(name: unknown): asserts name is string {
-  const rule = "1 to 249 letters, digits, '.', '_' or '-', and not '.' or '..'"
   if (typeof name !== 'string')
-    throw invalid(`A topic's name must be a string (${rule}); got ${typeof name}`)
-  if (!/^[a-zA-Z0-9._-]{1,249}$/.test(name) || name === '.' || name === '..') {
-    throw invalid(`'${name.slice(0, 260)}' is not a valid topic name: use ${rule}`)
-  }
+    throw invalid(`A topic's name must be a string (${topicNameRule}); got ${typeof name}`)
+  if (!isTopicName(name))
+    throw invalid(`'${name.slice(0, 260)}' is not a valid topic name: use ${topicNameRule}`)
 }

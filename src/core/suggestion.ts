@@ -5,7 +5,8 @@ export function suggestion(given: string, names: readonly string[]): string | un
   const wanted = given.toLowerCase()
   const same = names.find((name) => name.toLowerCase() === wanted)
   if (same !== undefined) return same
-  const allowed = given.length <= 3 ? 1 : 2
+  // Of one letter a slip leaves nothing.
+  const allowed = given.length === 1 ? 0 : given.length <= 3 ? 1 : 2
   let best: string | undefined
   let bestDistance = allowed + 1
   for (const name of names) {

@@ -3,15 +3,15 @@ import { BaseClient } from '../client/client.ts'
 import type { ClientConfig } from '../client/config.ts'
 import { refuseMore } from '../core/options.ts'
 import { openOverHttp } from './open-over-http.ts'
-import { loadPostWithTls, openOverTcp } from './open-over-tcp.ts'
+import { loadPost, openOverTcp } from './open-over-tcp.ts'
 import { composeRemote, type Openers } from './remote-client.ts'
 
 export type { ClientConfig } from '../client/config.ts'
 export * from './client-parts.ts'
 
 const openers: Openers = {
-  https: (config) => openOverHttp(config, loadPostWithTls),
-  http: (config) => openOverHttp(config, loadPostWithTls),
+  https: (config) => openOverHttp(config, loadPost),
+  http: (config) => openOverHttp(config, loadPost),
   'kafka+tls': openOverTcp,
   kafka: openOverTcp,
 }

@@ -9,6 +9,7 @@ export type {
   NewAcl,
 } from '../client/admin/acls.ts'
 export type { ClusterDescription, ClusterNode } from '../client/admin/cluster-description.ts'
+export type { NodeDisk, StoredPartition } from '../client/admin/disks.ts'
 export type {
   GroupDescription,
   GroupMember,

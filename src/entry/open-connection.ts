@@ -10,7 +10,7 @@ import { EmbeddedConnection } from '../connection/embedded.ts'
 import { folderOfUrl } from '../core/folder-url.ts'
 import { isPlainObject, type OptionTable, shaped } from '../core/options.ts'
 import { openOverHttp } from './open-over-http.ts'
-import { loadPostWithTls, openOverTcp } from './open-over-tcp.ts'
+import { loadPost, openOverTcp } from './open-over-tcp.ts'
 import { openInMemory, openOnFolder } from './shared-brokers.ts'
 
 /**
@@ -48,6 +48,6 @@ const openers: { readonly [name in SchemeName]: Opener } = {
   },
   kafka: openOverTcp,
   'kafka+tls': openOverTcp,
-  http: (config) => openOverHttp(config, loadPostWithTls),
-  https: (config) => openOverHttp(config, loadPostWithTls),
+  http: (config) => openOverHttp(config, loadPost),
+  https: (config) => openOverHttp(config, loadPost),
 }

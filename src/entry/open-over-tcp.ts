@@ -7,10 +7,17 @@ import type { SaslCredentials } from '../connection/sasl/mechanism.ts'
 import { maskPassword, parseKafkaUrl } from '../connection/tcp/address.ts'
 import { isLoopback } from '../core/loopback.ts'
 import { invalid } from '../core/options.ts'
-import type { LoadPostWithTls } from './open-over-http.ts'
+import { environment } from './environment.ts'
+import type { LoadPost } from './open-over-http.ts'
 
-export const loadPostWithTls: LoadPostWithTls = async () =>
-  (await import('../connection/http/node-post.ts')).postWithTls
+/** Bun and Deno have these modules, too, but their own `fetch` is the faster way; a proxy of Node's only `fetch` knows. */
+export const loadPost: LoadPost = async (hasTls, tls, runtime) => {
+  const isFetchBetter =
+    'Bun' in globalThis || 'Deno' in globalThis || environment().NODE_USE_ENV_PROXY !== undefined
+  if (!tls && isFetchBetter) return undefined
+  const { postByNode } = await import('../connection/http/node-post.ts')
+  return postByNode(hasTls, tls, runtime)
+}
 
 /** Throws `ConfigError`. */
 export function openOverTcp(config: ResolvedClientConfig): Connection {

@@ -43,9 +43,18 @@ export class Authentication {
   sessionOf(request: HttpRequest, asked: Asked, requestId: string): Session | Promise<Session> {
     if (!this.#options.guard && asked.ticket === undefined)
       return this.#sessionWith(nobody, request)
-    return this.#identityOf(request, asked, requestId).then((identity) =>
-      this.#sessionWith(identity, request),
-    )
+    return this.#identityOf(request, asked, requestId).then((identity) => {
+      const session = this.#sessionWith(identity, request)
+      if (asked.ticket !== undefined) this.#checkStillGood(session)
+      return session
+    })
+  }
+
+  /** A ticket is of no more use than the key that it was given for. */
+  #checkStillGood(session: Session): void {
+    this.watch(session, () => undefined)()
+    if (session.endReason !== undefined)
+      throw unauthenticated(`The ticket is of no use any more: ${session.endReason}`)
   }
 
   #sessionWith(identity: Identity, request: HttpRequest): Session {

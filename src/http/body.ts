@@ -1,7 +1,8 @@
 /** Bodies as routes want them: of a media type that they take, inflated, and of no more than a limit. */
+import { onAbort } from '../core/abort.ts'
 import { concatBytes } from '../core/bytes.ts'
 import type { HttpRequest } from './http-exchange.ts'
-import { HttpError } from './problem.ts'
+import { HttpError, serviceClosing } from './problem.ts'
 
 export interface BodyLimits {
   /** Longest body as it is sent, bytes. */
@@ -51,6 +52,31 @@ export function mediaTypeOf(request: HttpRequest, allowed: readonly string[]): s
       headers: { 'accept-post': allowed.join(', ') },
     },
   )
+}
+
+/** Ends with an error once the service closes: what came before then has its answer. */
+export async function* whileOpen(
+  chunks: AsyncIterable<Uint8Array>,
+  closed: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const iterator = chunks[Symbol.asyncIterator]()
+  let giveUp: (error: Error) => void = () => undefined
+  const stopListening = onAbort(closed, () => giveUp(serviceClosing()))
+  try {
+    while (!closed.aborted) {
+      const next = await new Promise<IteratorResult<Uint8Array>>((resolve, reject) => {
+        giveUp = reject
+        iterator.next().then(resolve, reject)
+      })
+      if (next.done) return
+      yield next.value
+    }
+    throw serviceClosing()
+  } finally {
+    stopListening()
+    // It may wait for what never comes.
+    void iterator.return?.().catch(() => undefined)
+  }
 }
 
 type Encoding = 'gzip' | 'br' | 'deflate'

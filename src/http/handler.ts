@@ -14,6 +14,7 @@ import type { Nodes } from '../backend/nodes.ts'
 import { notServed } from '../backend/not-served.ts'
 import type { RequestContext } from '../backend/request-context.ts'
 import { principalName, Session } from '../backend/session.ts'
+import { isTopicName, topicNameRule } from '../client/topic.ts'
 import { KafkaError, UnauthorizedError } from '../core/errors.ts'
 import type { Runtime } from '../core/runtime.ts'
 import {
@@ -39,7 +40,7 @@ import {
 } from './http-exchange.ts'
 import type { HttpMetrics } from './http-metrics.ts'
 import { openApiDocument } from './openapi.ts'
-import { HttpError, problemReply } from './problem.ts'
+import { HttpError, problemReply, serviceClosing } from './problem.ts'
 import { type Call, type Route, readQuery } from './route.ts'
 import { Router } from './router.ts'
 import { backupRoutes } from './routes/backup.ts'
@@ -61,7 +62,10 @@ import { answerPrefix, isAnswerExpired, WriteOnce } from './write-once.ts'
 export interface HandlerOptions {
   readonly nodes: Nodes
   readonly runtime: Runtime
+  /** Limits may change while it works: what is live in `src/server/reload.ts` is asked for each time. */
   readonly config: ResolvedHttpConfig
+  /** In the place of those of `config`. */
+  readonly allowedHosts?: readonly string[] | undefined
   /** Longest body of frames, bytes. */
   readonly maxFrameBytes: number
   /** Undefined: there is no access control. */
@@ -105,7 +109,11 @@ export class HttpApi {
     const { nodes, runtime, config, maxFrameBytes, openAnswerMemory, guard } = options
     this.#options = options
     this.#requestIds = runtime.uuid()
-    this.#admission = new Admission(config)
+    const { corsOrigins, allowedHosts } = config
+    this.#admission = new Admission({
+      corsOrigins,
+      allowedHosts: options.allowedHosts ?? allowedHosts,
+    })
     const onThrottled = (session: Session, throttleMs: number) => this.#mute(session, throttleMs)
     this.#callers = new Callers({
       nodes,
@@ -257,6 +265,7 @@ export class HttpApi {
     const found = this.#authentication.sessionOf(request, asked, requestId)
     const session = found instanceof Promise ? await found : found
     this.#checkNotMuted(session)
+    if (params.topic !== undefined) checkTopic(params.topic)
     const query = readQuery(route, search)
     const life = this.#lifeOf(request, session, requestId)
     const call = new CallOnItsWay(params, query, session, request, requestId, life)
@@ -266,16 +275,23 @@ export class HttpApi {
       return isStream(reply.body) ? { ...reply, body: until(reply.body, () => life.end()) } : reply
     } catch (error) {
       life.end()
-      throw error
+      throw isAborted(error) ? this.#whyAborted(error, session) : error
     }
   }
 
-  /** Over when the caller is gone, when its key is no longer good, and when the service closes. */
+  #whyAborted(error: KafkaError, session: Session): KafkaError {
+    const { outcome } = error
+    if (session.endReason !== undefined) {
+      return new HttpError(401, `The session has ended: ${session.endReason}`, {
+        ...{ code: 'SASL_AUTHENTICATION_FAILED', outcome },
+      })
+    }
+    return this.#closing.signal.aborted ? serviceClosing(outcome) : error
+  }
+
+  /** Over when the caller is gone, and when its key is no longer good. */
   #lifeOf(request: HttpRequest, session: Session, requestId: string): Life {
-    const { guard } = this.#options
-    return new Life(request, session, requestId, (onEnd) =>
-      guard ? this.#authentication.watch(session, onEnd) : undefined,
-    )
+    return new Life(request, session, requestId, this.#options.guard && this.#authentication)
   }
 
   /** The service itself, which keeps what it must remember in a topic of its own. */
@@ -396,7 +412,8 @@ class Life {
   readonly #request: HttpRequest
   readonly #session: Session
   readonly #requestId: string
-  readonly #watch: (onEnd: () => void) => (() => void) | undefined
+  /** Where there are keys: their rights end, and somebody writes down what was done for which request. */
+  readonly #authentication: Authentication | undefined
   #signal: AbortSignal | undefined
   #letGo: (() => void) | undefined
 
@@ -404,29 +421,41 @@ class Life {
     request: HttpRequest,
     session: Session,
     requestId: string,
-    watch: (onEnd: () => void) => (() => void) | undefined,
+    authentication: Authentication | undefined,
   ) {
     this.#request = request
     this.#session = session
     this.#requestId = requestId
-    this.#watch = watch
-    session.began(requestId)
+    this.#authentication = authentication
+    if (authentication) session.began(requestId)
   }
 
   get signal(): AbortSignal {
+    if (!this.#authentication) return this.#request.signal
     if (!this.#signal) {
       const revoked = new AbortController()
-      this.#letGo = this.#watch(() => revoked.abort())
-      const { signal } = this.#request
-      this.#signal = this.#letGo ? AbortSignal.any([signal, revoked.signal]) : signal
+      this.#letGo = this.#authentication.watch(this.#session, () => revoked.abort())
+      this.#signal = AbortSignal.any([this.#request.signal, revoked.signal])
     }
     return this.#signal
   }
 
   end(): void {
-    this.#session.done(this.#requestId)
+    if (this.#authentication) this.#session.done(this.#requestId)
     this.#letGo?.()
   }
+}
+
+/** As the cluster would, before anything is done with it. */
+function checkTopic(name: string): void {
+  if (isTopicName(name)) return
+  throw new HttpError(400, `'${name.slice(0, 260)}' is no topic's name: use ${topicNameRule}`, {
+    code: 'INVALID_TOPIC_EXCEPTION',
+  })
+}
+
+function isAborted(error: unknown): error is KafkaError {
+  return error instanceof KafkaError && error.code === 'ABORTED'
 }
 
 function contextOf(session: Session): RequestContext {

@@ -11,7 +11,7 @@ import {
   isStream,
   type RequestBody,
 } from './http-exchange.ts'
-import { HttpError } from './problem.ts'
+import { bodyTaken, HttpError } from './problem.ts'
 import type { StallClock } from './stall-clock.ts'
 
 export interface NodeAdapterOptions {
@@ -155,6 +155,7 @@ class NodeBody implements RequestBody {
     const { declaredBytes } = this
     if (declaredBytes === 0) return Promise.resolve(emptyBytes)
     if (declaredBytes === undefined && !this.#isOnlyChunked) return Promise.reject(encoded())
+    if (this.#message.readableDidRead) return Promise.reject(bodyTaken())
     if ((declaredBytes ?? 0) > maxBytes) return Promise.reject(tooLong(maxBytes))
     const { claimMemory } = this.#options
     if (claimMemory && (declaredBytes ?? claimFromBytes) >= claimFromBytes)
@@ -179,6 +180,7 @@ class NodeBody implements RequestBody {
   async *chunks(): AsyncGenerator<Uint8Array> {
     if (this.declaredBytes === 0) return
     if (this.declaredBytes === undefined && !this.#isOnlyChunked) throw encoded()
+    if (this.#message.readableDidRead) throw bodyTaken()
     this.#begin()
     const message = this.#message
     while (!message.readableEnded) {

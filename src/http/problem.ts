@@ -27,6 +27,22 @@ export class HttpError extends KafkaError {
   }
 }
 
+/** For what waits while the service ends; another replica, or the next start, answers it. */
+export function serviceClosing(outcome: Outcome = 'failed'): HttpError {
+  return new HttpError(503, 'The service is closing', {
+    ...{ code: 'CLIENT_CLOSED', retriable: true, outcome },
+  })
+}
+
+/** Something that stands before the API in the same program has read the body, as `express.json()` does. */
+export function bodyTaken(): HttpError {
+  return new HttpError(
+    500,
+    'The body of the request was read before it came here: the handler has to stand before what reads bodies, such as express.json()',
+    { code: 'BODY_ALREADY_READ' },
+  )
+}
+
 /** The answer to a request that failed. What is not an error of this package is not told. */
 export function problemReply(error: unknown, requestId: string): HttpReply {
   const known = error instanceof KafkaError ? error : undefined
@@ -36,7 +52,7 @@ export function problemReply(error: unknown, requestId: string): HttpReply {
     known?.message ?? 'The request failed in a way that was not expected; the log says more'
   const problem = {
     type: 'about:blank',
-    title: titles[status] ?? 'Error',
+    title: titleOf(status),
     status,
     detail,
     code,
@@ -58,6 +74,11 @@ export function problemReply(error: unknown, requestId: string): HttpReply {
       typeof one === 'bigint' ? String(one) : one,
     ),
   }
+}
+
+/** The phrase of a status. */
+export function titleOf(status: number): string {
+  return titles[status] ?? 'Error'
 }
 
 /** What an error says about one record of several. */
@@ -147,9 +168,11 @@ const titles: { readonly [status: number]: string } = {
   414: 'URI Too Long',
   415: 'Unsupported Media Type',
   416: 'Range Not Satisfiable',
+  417: 'Expectation Failed',
   421: 'Misdirected Request',
   422: 'Unprocessable Content',
   429: 'Too Many Requests',
+  431: 'Request Header Fields Too Large',
   500: 'Internal Server Error',
   501: 'Not Implemented',
   502: 'Bad Gateway',

@@ -60,6 +60,7 @@ const none = {}
 /** Throws `HttpError` 400 for a parameter that is not known, is there twice, or is not what it must be. */
 export function readQuery(route: Route, search: string): Call['query'] {
   if (search === '') return none
+  checkEncoding(search)
   const known = route.query ?? {}
   const read: { [name: string]: string | number | boolean } = {}
   for (const [name, value] of new URLSearchParams(search)) {
@@ -70,6 +71,19 @@ export function readQuery(route: Route, search: string): Call['query'] {
     read[name] = readParameter(name, value, parameter.schema)
   }
   return read
+}
+
+/** What is not UTF-8 would be read as something else, without a word. */
+function checkEncoding(search: string): void {
+  if (!search.includes('%')) return
+  try {
+    decodeURIComponent(search)
+  } catch (cause) {
+    throw new HttpError(400, `The query is not percent-encoded UTF-8: ${search.slice(0, 100)}`, {
+      code: 'INVALID_REQUEST',
+      cause,
+    })
+  }
 }
 
 function readParameter(name: string, value: string, schema: Schema): string | number | boolean {

@@ -17,6 +17,7 @@ export interface Schema {
   readonly description?: string
   readonly properties?: { readonly [name: string]: Schema }
   readonly required?: readonly string[]
+  readonly minProperties?: number
   readonly additionalProperties?: boolean | Schema
   readonly items?: Schema
   readonly minItems?: number
@@ -58,10 +59,14 @@ function mistake(schema: Schema, value: unknown, place: string): HttpError | und
 }
 
 function mistakeInObject(schema: Schema, value: object, place: string): HttpError | undefined {
-  const { properties = {}, required = [], additionalProperties = false } = schema
+  const { properties = {}, required = [], minProperties = 0, additionalProperties = false } = schema
   const given = value as { readonly [name: string]: unknown }
   for (const name of required)
     if (!Object.hasOwn(given, name)) return at(place, `must have '${name}'`)
+  if (Object.keys(given).length < minProperties) {
+    const known = Object.keys(properties).join(', ')
+    return at(place, `must have ${minProperties} or more of ${known}`)
+  }
   for (const [name, one] of Object.entries(given)) {
     const inside = `${place}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
     const known = Object.hasOwn(properties, name) ? properties[name] : undefined

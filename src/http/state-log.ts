@@ -33,6 +33,7 @@ import {
   createTopics,
 } from '../protocol/messages/generated/create-topics.ts'
 import type { Caller } from './callers.ts'
+import { serviceClosing } from './problem.ts'
 import { RecordReader } from './records/record-reader.ts'
 import { startingPlace } from './records/starting-place.ts'
 
@@ -138,10 +139,7 @@ export class StateLog {
   }
 
   #open(): Promise<void> {
-    if (this.#isClosed)
-      return Promise.reject(
-        new KafkaError('The service is closing', { code: 'CLIENT_CLOSED', retriable: true }),
-      )
+    if (this.#isClosed) return Promise.reject(serviceClosing())
     if (!this.#ready) {
       const opening = this.#openTopic()
       this.#ready = opening

@@ -7,7 +7,7 @@ import {
   isStream,
   type RequestBody,
 } from './http-exchange.ts'
-import { HttpError } from './problem.ts'
+import { bodyTaken, HttpError } from './problem.ts'
 
 /** What the platform does not tell. */
 export interface RequestOrigin {
@@ -59,12 +59,12 @@ function whole(body: string | Uint8Array | readonly Uint8Array[]): string | Uint
 
 class WebBody implements RequestBody {
   readonly declaredBytes: number | undefined
-  readonly #stream: ReadableStream<Uint8Array> | null
+  readonly #request: Request
 
-  constructor({ headers, body }: Request) {
-    const length = headers.get('content-length')
-    this.#stream = body
-    this.declaredBytes = body === null ? 0 : length === null ? undefined : Number(length)
+  constructor(request: Request) {
+    const length = request.headers.get('content-length')
+    this.#request = request
+    this.declaredBytes = request.body === null ? 0 : length === null ? undefined : Number(length)
   }
 
   async whole(maxBytes: number): Promise<Uint8Array> {
@@ -80,8 +80,10 @@ class WebBody implements RequestBody {
   }
 
   async *chunks(): AsyncGenerator<Uint8Array> {
-    if (!this.#stream) return
-    const reader = this.#stream.getReader()
+    const { body, bodyUsed } = this.#request
+    if (!body) return
+    if (bodyUsed || body.locked) throw bodyTaken()
+    const reader = body.getReader()
     try {
       for (;;) {
         const { value, done } = await reader.read()

@@ -1,5 +1,5 @@
 /** The console and the API before a cluster that is reached over a connection, on this machine: `kafka-do console`. */
-import { createServer, type Server } from 'node:http'
+import { createServer } from 'node:http'
 import { OpenGuard } from '../access/open-guard.ts'
 import type { Connection } from '../connection/connection.ts'
 import { resolveOptions } from '../core/options.ts'
@@ -10,7 +10,7 @@ import { answerNode } from '../http/node-adapter.ts'
 import { StallClock } from '../http/stall-clock.ts'
 import { ConnectedNodes } from './connected-nodes.ts'
 import { consolePages } from './console-pages.ts'
-import { cannotListen } from './kafka-listener.ts'
+import { listenAt } from './listening.ts'
 
 export interface ConsoleServerOptions {
   /** To the cluster; closed with the server. What it may do, everybody may who reaches the port. */
@@ -49,15 +49,14 @@ export async function openConsoleServer(options: ConsoleServerOptions): Promise<
     const handle = (request: Parameters<HttpApi['handle']>[0]) => api.handle(request)
     void answerNode(message, response, handle, { runtime, stalls, bodyTimeout, sendTimeout })
   })
-  try {
-    await listening(server, options.port)
-  } catch (error) {
+  const place = { name: 'console', host, port: options.port }
+  const port = await listenAt(server, place, (error) =>
+    runtime.logger.error({ err: error }, 'the console failed to accept a connection'),
+  ).catch(async (error: unknown) => {
     await api.close()
     await nodes.close()
-    throw cannotListen('console', host, options.port, error as Error)
-  }
-  const address = server.address()
-  const port = typeof address === 'object' && address ? address.port : options.port
+    throw error
+  })
   let closing: Promise<void> | undefined
   return {
     url: `http://${host}:${port}/`,
@@ -72,14 +71,4 @@ export async function openConsoleServer(options: ConsoleServerOptions): Promise<
       return closing
     },
   }
-}
-
-function listening(server: Server, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen({ host, port }, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
 }

@@ -3,6 +3,7 @@ import type { AccessGuard } from '../access/access-guard.ts'
 import type { HallGuard } from '../backend/hall.ts'
 import { isLoopback } from '../core/loopback.ts'
 import { HttpApi } from '../http/handler.ts'
+import type { ResolvedHttpConfig } from '../http/http-config.ts'
 import type { HttpMetrics } from '../http/http-metrics.ts'
 import { consolePages } from './console-pages.ts'
 import { FetchMemory } from './fetch-memory.ts'
@@ -18,16 +19,24 @@ export interface DoorParts extends Omit<HttpListenerOptions, 'api' | 'config' | 
 }
 
 export function createHttpApi(
-  { http, runtime, socketRequestMaxBytes, allowAnonymous }: ResolvedServerConfig,
+  { runtime, socketRequestMaxBytes, allowAnonymous }: ResolvedServerConfig,
+  http: ResolvedHttpConfig,
   { nodes }: Served,
   guards: { readonly guard: AccessGuard | undefined; readonly hall: HallGuard },
-  { name, host, metrics, httpMetrics, budget }: DoorParts,
+  { name, host, tls, metrics, httpMetrics, budget }: DoorParts,
 ): HttpApi {
+  if (guards.guard && !tls && !isLoopback(host)) {
+    runtime.logger.warn(
+      { listener: name, host },
+      'API keys cross the network for everybody to read, unless something before this server does TLS (--tls-cert, --tls-key)',
+    )
+  }
   const allowedHosts =
     http.allowedHosts ?? (isLoopback(host) ? [...loopbackNames, host] : undefined)
   return new HttpApi({
     ...{ ...guards, nodes, runtime, allowAnonymous },
-    config: { ...http, allowedHosts },
+    config: http,
+    allowedHosts,
     maxFrameBytes: Math.min(socketRequestMaxBytes, budget.requestBytesMax),
     listener: name,
     metrics: httpMetrics,
@@ -44,7 +53,7 @@ export function createHttpApi(
 
 /** Listens. Throws `KafkaError` LISTEN_FAILED. */
 export function openHttpDoor(
-  { http }: ResolvedServerConfig,
+  http: ResolvedHttpConfig,
   api: HttpApi,
   parts: DoorParts,
 ): Promise<HttpListener> {

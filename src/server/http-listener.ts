@@ -8,11 +8,11 @@ import type { Runtime, Timer } from '../core/runtime.ts'
 import type { HttpApi } from '../http/handler.ts'
 import type { ResolvedHttpConfig } from '../http/http-config.ts'
 import { answerNode, type HeldAnswer, type NodeAdapterOptions } from '../http/node-adapter.ts'
-import { problemReply } from '../http/problem.ts'
+import { HttpError, problemReply, titleOf } from '../http/problem.ts'
 import { StallClock } from '../http/stall-clock.ts'
 import type { Door } from './door.ts'
-import { cannotListen } from './kafka-listener.ts'
 import type { TlsConfig } from './listener-config.ts'
+import { listenAt, urlAt } from './listening.ts'
 import type { MemoryBudget } from './memory-budget.ts'
 import type { ConnectionLimits } from './server-config.ts'
 import type { ListenerMetrics } from './server-metrics.ts'
@@ -36,7 +36,7 @@ export interface HttpListenerOptions {
 
 interface Unanswered {
   count: number
-  newest: IncomingMessage
+  newest: IncomingMessage | undefined
 }
 
 /** Requests that one connection may send before the first is answered. */
@@ -49,10 +49,9 @@ export class HttpListener implements Door {
   readonly kind = 'http'
   readonly #options: HttpListenerOptions
   readonly #server: Server
-  readonly #sockets = new Set<Socket>()
+  /** What each has not been answered yet. Requests change what is kept of a socket, never the map itself: see `StallClock`. */
+  readonly #sockets = new Map<Socket, Unanswered>()
   readonly #bytes: SocketBytes
-  /** Those with requests that are not answered yet. */
-  readonly #busy = new Map<Socket, Unanswered>()
   /** Nothing that still comes of them can be read. */
   readonly #broken = new WeakSet<Socket>()
   #port: number
@@ -90,9 +89,7 @@ export class HttpListener implements Door {
   }
 
   get url(): string {
-    const { host, port } = this.advertised
-    const address = host.includes(':') ? `[${host}]` : host
-    return `${this.#options.tls ? 'https' : 'http'}://${address}:${port}`
+    return urlAt(this.#options.tls ? 'https' : 'http', this.advertised)
   }
 
   get connections(): number {
@@ -124,7 +121,7 @@ export class HttpListener implements Door {
 
   /** Also those that never asked anything, which Node does not count as idle. */
   #closeIdle(): void {
-    for (const socket of this.#sockets) if (!this.#busy.has(socket)) socket.destroy()
+    for (const [socket, { count }] of this.#sockets) if (count === 0) socket.destroy()
   }
 
   #createServer(): Server {
@@ -142,6 +139,8 @@ export class HttpListener implements Door {
       // A header that is there twice is seen to be: two hosts are none of ours, two keys are no key.
       joinDuplicateHeaders: true,
       insecureHTTPParser: false,
+      // We tell of it ourselves, as of every other mistake.
+      requireHostHeader: false,
     }
     const answer = this.#answerer()
     const server = tls
@@ -152,6 +151,13 @@ export class HttpListener implements Door {
       : createServer(options, answer)
     // A route asks for the body when it wants it; until then nobody is told to send.
     server.on('checkContinue', answer)
+    server.on('checkExpectation', (_message, response: ServerResponse) =>
+      this.#refuseRequest(
+        response,
+        417,
+        "The only expectation that is known here is '100-continue'",
+      ),
+    )
     server.on(tls ? 'secureConnection' : 'connection', (socket: Socket) => this.#accepted(socket))
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) =>
       this.#refuse(error, socket),
@@ -169,26 +175,30 @@ export class HttpListener implements Door {
     const options: NodeAdapterOptions = {
       runtime,
       stalls: new StallClock(runtime),
-      bodyTimeout: config.bodyTimeout,
-      sendTimeout: config.sendTimeout,
+      // They may change.
+      get bodyTimeout() {
+        return config.bodyTimeout
+      },
+      get sendTimeout() {
+        return config.sendTimeout
+      },
       claimMemory: (bytes, drop) => claimMemory(budget, metrics, bytes, drop),
       holdAnswer: (socket) => holdAnswer(budget, socket),
     }
     const handle = (request: Parameters<HttpApi['handle']>[0]) => api.handle(request)
     return (message, response) => {
+      if (message.httpVersion === '1.1' && message.headers.host === undefined)
+        return this.#refuseRequest(response, 400, 'The request names no host')
       if (this.#isFinishing) response.setHeader('connection', 'close')
       const { socket } = message
-      const unanswered = this.#busy.get(socket)
-      if (!unanswered) this.#busy.set(socket, { count: 1, newest: message })
-      else {
-        unanswered.newest = message
-        if (++unanswered.count > unansweredMax) return void socket.destroy()
-      }
+      const unanswered = this.#sockets.get(socket)
+      // One that was turned away, or is gone.
+      if (!unanswered) return void socket.destroy()
+      unanswered.newest = message
+      if (++unanswered.count > unansweredMax) return void socket.destroy()
       response.on('close', () => {
-        const { count } = this.#busy.get(socket) ?? { count: 0 }
-        if (count > 1) this.#busy.get(socket)!.count--
-        if (count !== 1) return
-        this.#busy.delete(socket)
+        if (--unanswered.count > 0) return
+        unanswered.newest = undefined
         this.#bytes.count(socket)
         // A connection that was kept for more is of no use once it has its answer.
         if (this.#isFinishing || this.#broken.has(socket)) socket.destroySoon()
@@ -210,11 +220,10 @@ export class HttpListener implements Door {
       return
     }
     metrics.accepted.value++
-    this.#sockets.add(socket)
+    this.#sockets.set(socket, { count: 0, newest: undefined })
     socket.on('close', () => {
       this.#bytes.count(socket)
       this.#sockets.delete(socket)
-      this.#busy.delete(socket)
     })
   }
 
@@ -230,58 +239,39 @@ export class HttpListener implements Door {
       return
     }
     // What stands behind a whole request is no reason to say of that that it could not be read: it has its answer first.
-    if (this.#busy.get(socket)?.newest.complete) {
+    if (this.#sockets.get(socket)?.newest?.complete) {
       this.#broken.add(socket)
       return
     }
-    const refused = refusals[error.code ?? ''] ?? {
-      status: 400,
-      reason: 'Bad Request',
-      detail: 'This is no HTTP/1.1 request',
-    }
-    const problem = new KafkaError(refused.detail, { code: 'INVALID_REQUEST' })
-    const { body } = problemReply(problem, runtime.uuid())
-    const said = String(body).replace('"status":400', `"status":${refused.status}`)
+    const [status, detail] = refusals[error.code ?? ''] ?? [400, 'This is no HTTP/1.1 request']
+    const body = this.#problem(status, detail)
     socket.end(
-      `HTTP/1.1 ${refused.status} ${refused.reason}\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(said)}\r\nConnection: close\r\n\r\n${said}`,
+      `HTTP/1.1 ${status} ${titleOf(status)}\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
     )
   }
 
-  #listen(): Promise<void> {
-    const { name, host, port, runtime } = this.#options
-    return new Promise((resolve, reject) => {
-      const onError = (error: Error) => reject(cannotListen(name, host, port, error))
-      this.#server.once('error', onError)
-      this.#server.listen({ host, port }, () => {
-        this.#server.off('error', onError)
-        this.#server.on('error', (error) =>
-          runtime.logger.error({ err: error }, 'the HTTP listener failed to accept a connection'),
-        )
-        const address = this.#server.address()
-        if (typeof address === 'object' && address) this.#port = address.port
-        resolve()
-      })
-    })
+  /** A request that the API does not see. */
+  #refuseRequest(response: ServerResponse, status: number, detail: string): void {
+    const headers = { 'content-type': 'application/problem+json', connection: 'close' }
+    response.writeHead(status, headers).end(this.#problem(status, detail))
+  }
+
+  #problem(status: number, detail: string): string {
+    const problem = new HttpError(status, detail, { code: 'INVALID_REQUEST' })
+    return String(problemReply(problem, this.#options.runtime.uuid()).body)
+  }
+
+  async #listen(): Promise<void> {
+    const { runtime } = this.#options
+    this.#port = await listenAt(this.#server, this.#options, (error) =>
+      runtime.logger.error({ err: error }, 'the HTTP listener failed to accept a connection'),
+    )
   }
 }
 
-const refusals: {
-  readonly [code: string]: {
-    readonly status: number
-    readonly reason: string
-    readonly detail: string
-  }
-} = {
-  HPE_HEADER_OVERFLOW: {
-    status: 431,
-    reason: 'Request Header Fields Too Large',
-    detail: `The headers are longer than ${headerBytesMax} bytes`,
-  },
-  ERR_HTTP_REQUEST_TIMEOUT: {
-    status: 408,
-    reason: 'Request Timeout',
-    detail: 'The headers of the request took too long',
-  },
+const refusals: { readonly [code: string]: readonly [status: number, detail: string] } = {
+  HPE_HEADER_OVERFLOW: [431, `The headers are longer than ${headerBytesMax} bytes`],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'The headers of the request took too long'],
 }
 
 /** What is sent is counted, never waited for: it is there already. */

@@ -7,13 +7,13 @@ import type { Backend } from '../backend/backend.ts'
 import type { Endpoint } from '../backend/endpoint.ts'
 import type { Guard } from '../backend/guard.ts'
 import { Session } from '../backend/session.ts'
-import { KafkaError } from '../core/errors.ts'
 import type { Runtime } from '../core/runtime.ts'
 import { identityOf } from './client-certificate.ts'
 import type { Door } from './door.ts'
 import { FileShortage } from './file-shortage.ts'
 import { KafkaConnection } from './kafka-connection.ts'
 import type { TlsConfig } from './listener-config.ts'
+import { listenAt, urlAt } from './listening.ts'
 import type { MemoryBudget } from './memory-budget.ts'
 import type { ConnectionLimits } from './server-config.ts'
 import type { ListenerMetrics } from './server-metrics.ts'
@@ -82,9 +82,7 @@ export class KafkaListener implements Door {
   }
 
   get url(): string {
-    const { host, port } = this.#advertised
-    const address = host.includes(':') ? `[${host}]` : host
-    return `${this.#options.tls ? 'kafka+tls' : 'kafka'}://${address}:${port}`
+    return urlAt(this.#options.tls ? 'kafka+tls' : 'kafka', this.#advertised)
   }
 
   get name(): string {
@@ -135,23 +133,13 @@ export class KafkaListener implements Door {
     return server
   }
 
-  #listen(): Promise<void> {
-    const { name, host, port, advertised, runtime } = this.#options
-    return new Promise((resolve, reject) => {
-      const onError = (error: Error) => reject(cannotListen(name, host, port, error))
-      this.#server.once('error', onError)
-      this.#server.listen({ host, port }, () => {
-        this.#server.off('error', onError)
-        this.#server.on('error', (error) => {
-          if (!this.#fileShortage.failed(error))
-            runtime.logger.error({ err: error }, 'the listener failed to accept a connection')
-        })
-        const address = this.#server.address()
-        if (typeof address === 'object' && address) this.#port = address.port
-        this.#advertised = advertised(this.#port)
-        resolve()
-      })
+  async #listen(): Promise<void> {
+    const { advertised, runtime } = this.#options
+    this.#port = await listenAt(this.#server, this.#options, (error) => {
+      if (!this.#fileShortage.failed(error))
+        runtime.logger.error({ err: error }, 'the listener failed to accept a connection')
     })
+    this.#advertised = advertised(this.#port)
   }
 
   #accept(socket: Socket): void {
@@ -197,21 +185,4 @@ export class KafkaListener implements Door {
     })
     this.#connections.add(connection)
   }
-}
-
-export function cannotListen(name: string, host: string, port: number, cause: Error): KafkaError {
-  const code = (cause as NodeJS.ErrnoException).code
-  const reasons: { readonly [code: string]: string } = {
-    EADDRINUSE: 'another process listens there; choose another port, or 0 for a free one',
-    EACCES: 'ports below 1024 need special rights; choose a higher one',
-    EADDRNOTAVAIL: 'this machine has no such address; 0.0.0.0 stands for all it has',
-    ENOTFOUND: 'the host name is not known',
-  }
-  return new KafkaError(
-    `Cannot listen at ${host}:${port} (listener '${name}'): ${reasons[code ?? ''] ?? cause.message}`,
-    {
-      code: 'LISTEN_FAILED',
-      cause,
-    },
-  )
 }

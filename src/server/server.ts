@@ -86,7 +86,7 @@ export interface Server {
 export async function createServer(config?: ServerConfig): Promise<Server> {
   const resolved = resolveServerConfig(config)
   const { runtime, listeners } = resolved
-  const live: LiveConfig = { ...resolved }
+  const live: LiveConfig = { ...resolved, http: { ...resolved.http } }
   const guard = await createGuard(resolved, runtime)
   const hall = guard ?? new OpenGuard(resolved.gateways)
   const metrics = new ServerMetrics()
@@ -127,9 +127,9 @@ export async function createServer(config?: ServerConfig): Promise<Server> {
         )
       } else {
         const { createHttpApi, openHttpDoor } = await import('./http-door.ts')
-        const api = createHttpApi(resolved, served, { guard, hall }, shared)
+        const api = createHttpApi(resolved, live.http, served, { guard, hall }, shared)
         apis.push(api)
-        doors.push(await openHttpDoor(resolved, api, shared))
+        doors.push(await openHttpDoor(live.http, api, shared))
       }
     }
   } catch (error) {

@@ -171,18 +171,26 @@ export class LimitedFile implements File, OpenFile {
     try {
       if (wait) await wait
       const file = this.#begunAtOnce() ?? (await openFiles.patiently(() => this.#begun()))
-      this.#beginSync()
       try {
-        await file.sync()
-        this.#hasSynced = true
-      } catch (error) {
-        this.#syncError = error
-        throw error
+        // While this waited for its turn, others may have made room by syncing the file on the spot.
+        this.#checkSyncs()
+        this.#beginSync()
+        await this.#noted(file.sync())
       } finally {
         this.#finished()
       }
     } finally {
       openFiles.leave()
+    }
+  }
+
+  async #noted(sync: Promise<void>): Promise<void> {
+    try {
+      await sync
+      this.#hasSynced = true
+    } catch (error) {
+      this.#syncError = error
+      throw error
     }
   }
 

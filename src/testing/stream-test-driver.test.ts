@@ -71,6 +71,16 @@ describe('sending and reading', () => {
     expect(driver.metrics().skipped).toEqual({ tombstone: 1 })
   })
 
+  test('to a topic that is not read is refused, with those that are', () => {
+    const driver = new StreamTestDriver((app) => {
+      app.stream('orders').join(app.table('customers')).to('out')
+    })
+    expect(() => driver.send('order', 1)).toThrow(
+      "send: the topology does not read 'order'; it reads orders, customers",
+    )
+    expect(() => driver.send('out', 1)).toThrow(ConfigError)
+  })
+
   test('bytes are taken as they are, also such as cannot be read', () => {
     const build = (app: StreamBuilder) => void app.stream(orders).to('copies')
     const stopping = new StreamTestDriver(build)

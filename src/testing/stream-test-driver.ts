@@ -94,7 +94,7 @@ export class StreamTestDriver {
   /**
    * Processes a record and all that comes of it. The value is serialised as the topology reads the topic; bytes are taken as
    * they are, null is a tombstone. Throws what the stream stops with, then `ClosedError` until `restart()`; `ConfigError`
-   * where a callback returned a promise (`sendAsync` waits for it).
+   * for a topic that the topology does not read, and where a callback returned a promise (`sendAsync` waits for it).
    */
   send<V = unknown, K = string, Input = V>(
     topic: string | Topic<V, K, Input>,
@@ -222,6 +222,7 @@ export class StreamTestDriver {
 
   #append(topic: unknown, value: unknown, options: object | undefined): TestRecord {
     const { name, key, value: values } = this.#readAs(topic as string | Topic<unknown, unknown>)
+    this.#checkIsRead(name)
     const given = checkOptions('send', options, ['key', 'timestamp', 'headers', 'partition'])
     const partition = readPartition(given.partition as number | undefined)
     const count = this.#engine.partitionCount(name)
@@ -239,6 +240,15 @@ export class StreamTestDriver {
         given.key instanceof Uint8Array ? undefined : partitionKeyOf(key, given.key ?? null, name),
     }
     return this.#engine.append(name, partition, written)
+  }
+
+  /** A name that is written wrong would otherwise be a test that shows nothing. */
+  #checkIsRead(topic: string): void {
+    const { globals, subTopologies } = this.#topology
+    const sources = [...subTopologies.flatMap((one) => one.sources), ...globals]
+    if (sources.some((one) => one.topic === topic)) return
+    const names = new Set(sources.map((one) => one.topic))
+    throw invalid(`send: the topology does not read '${topic}'; it reads ${[...names].join(', ')}`)
   }
 
   #timestamp(given: unknown): number {

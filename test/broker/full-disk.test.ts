@@ -10,11 +10,6 @@ import {
   deleteRecords,
 } from '../../src/protocol/messages/generated/delete-records.ts'
 import {
-  createDeleteTopicsRequest,
-  createDeleteTopicsRequestDeleteTopicState,
-  deleteTopics,
-} from '../../src/protocol/messages/generated/delete-topics.ts'
-import {
   createIncrementalAlterConfigsRequest,
   createIncrementalAlterConfigsRequestAlterableConfig,
   createIncrementalAlterConfigsRequestAlterConfigsResource,
@@ -31,6 +26,7 @@ import {
   commitOffset,
   committedOffset,
   createTopic,
+  deleteTopic,
   fetchFrom,
   openTestBroker,
   produceTo,
@@ -69,12 +65,6 @@ async function filled(broker: OnDisk, name: string, batches = 6): Promise<void> 
 
 const segmentsOf = ({ disk }: OnDisk, name: string) =>
   disk.list(`${name}-0`).filter((file) => file.endsWith('.log'))
-
-async function deleteTopic({ ask }: TestBroker, name: string): Promise<string> {
-  const topics = [createDeleteTopicsRequestDeleteTopicState({ name })]
-  const { responses } = await ask(deleteTopics, createDeleteTopicsRequest({ topics }))
-  return errorName(responses[0]!.errorCode)
-}
 
 async function alter({ ask }: TestBroker, name: string, key: string, value: string) {
   const configs = [createIncrementalAlterConfigsRequestAlterableConfig({ name: key, value })]

@@ -12,6 +12,11 @@ import {
   createTopics,
 } from '../../src/protocol/messages/generated/create-topics.ts'
 import {
+  createDeleteTopicsRequest,
+  createDeleteTopicsRequestDeleteTopicState,
+  deleteTopics,
+} from '../../src/protocol/messages/generated/delete-topics.ts'
+import {
   createFetchRequest,
   createFetchRequestFetchPartition,
   createFetchRequestFetchTopic,
@@ -103,11 +108,15 @@ export async function openTestBroker(
   }
 }
 
-/** A broker on the same files that finds no mark of an orderly close: another leader epoch begins. */
+/**
+ * A broker on the same files that finds no mark of an orderly close, nor how far its logs are on stable storage: where there
+ * are records, another leader epoch begins.
+ */
 export async function afterUncleanStop(broker: TestBroker): Promise<TestBroker> {
   const { runtime, fileSystem } = broker
   await broker.broker.close()
   fileSystem.remove('.kafka_cleanshutdown')
+  fileSystem.remove('recovery-point-offset-checkpoint')
   return openTestBroker({ runtime, fileSystem })
 }
 
@@ -134,6 +143,12 @@ export async function createTopic(
   if (topic!.errorCode !== 0)
     throw new Error(`${errorName(topic!.errorCode)}: ${topic!.errorMessage}`)
   return topic!.topicId
+}
+
+export async function deleteTopic({ ask }: TestBroker, name: string): Promise<string> {
+  const topics = [createDeleteTopicsRequestDeleteTopicState({ name })]
+  const { responses } = await ask(deleteTopics, createDeleteTopicsRequest({ topics }))
+  return errorName(responses[0]!.errorCode)
 }
 
 export function batch(...values: string[]): Uint8Array {

@@ -22,6 +22,9 @@ export async function fill(url: string, headers: Record<string, string> = {}): P
     ['orders', 3],
     ['payments', 1],
     ['shipments', 2],
+    // As a stream application makes them: it is called as its group.
+    ['billing-by-customer-repartition', 2],
+    ['billing-totals-changelog', 2],
   ] as const)
     await post('/v1/topics', { name, partitions })
   await post('/v1/topics/orders/records:batch', {

@@ -52,6 +52,8 @@ describe.skipIf(missing)(`the console ${missing ? `(skipped: ${missing})` : ''}`
     ['groups', '/groups', 'role=row >> text=ledger'],
     ['group', '/groups/billing', 'role=columnheader[name="Committed"]'],
     ['reset', '/groups/billing?do=reset', 'role=dialog'],
+    ['streams', '/streams', 'role=row >> text=billing'],
+    ['application', '/streams/billing', 'role=link[name="totals"]'],
     ['keys', '/access', 'text=runs without access control'],
     ['nowhere', '/nowhere', 'text=There is nothing here'],
   ]
@@ -330,6 +332,7 @@ describe.skipIf(missing)(`the console ${missing ? `(skipped: ${missing})` : ''}`
     await page.emulateMedia({ colorScheme: 'light' })
     await shoot('overview', '/', '.chart canvas', '/v1/sizes/topics')
     await shoot('records', '/topics/orders?record=0:5', '.json >> text=status', '')
+    await shoot('streams', '/streams/billing', 'role=link[name="totals"]', '')
     await page.emulateMedia({ colorScheme: 'dark' })
     await shoot('group', '/groups/billing', '.chart canvas', '/v1/groups/billing/lag')
   })

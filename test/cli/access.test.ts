@@ -222,8 +222,8 @@ describe.each(['kafka', 'http'] as const)('with access control, %s', (kind) => {
     ])
     const withFile = (file: string) => run(['topic', 'ls', '--url', url, '--api-key-file', file])
     expect(await withFile(join(scratch, 'none'))).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining('cannot be read'),
+      code: 4,
+      stderr: `kafka-do: there is no file ${join(scratch, 'none')}\n`,
     })
     const empty = join(scratch, 'empty.key')
     writeFileSync(empty, '\n')

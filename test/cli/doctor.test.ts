@@ -117,6 +117,17 @@ describe('kafka-do doctor of a cluster', () => {
     ])
   })
 
+  test('tells how much room its nodes have', async () => {
+    await using server = await createServer({ data: join(scratch, 'roomy'), port: 0 })
+    const { status, stdout } = await doctor('--url', server.url)
+    expect([status, stdout]).toEqual([
+      0,
+      expect.stringMatching(
+        /\nok {7}disk {5}node 1: \d+\.\d \wiB of \d+\.\d \wiB are free in \S+roomy\n/,
+      ),
+    ])
+  })
+
   test('says that an address leads nowhere, and what to do', async () => {
     await using server = await createServer({ data: 'memory:', port: 0, advertisedPort: 1 })
     const { status, stdout } = await doctor('--url', server.url)

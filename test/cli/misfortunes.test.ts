@@ -38,6 +38,7 @@ const needed: { readonly [command: string]: readonly string[] } = {
   'quota ls': [],
   'quota set': ['--user', 'a', 'request_rate=5'],
   'quota rm': ['--user', 'a', '--execute'],
+  'streams ls': [],
   'streams describe': ['app'],
   'streams reset': ['app', '--execute'],
   doctor: [],
@@ -47,7 +48,14 @@ const needed: { readonly [command: string]: readonly string[] } = {
 /** They make a folder that is not there. */
 const makers: ReadonlySet<string> = new Set(['topic create', 'bench'])
 /** Those that may see nothing are told of nothing. */
-const lists: ReadonlySet<string> = new Set(['topic ls', 'group ls', 'tx ls', 'top', 'doctor'])
+const lists: ReadonlySet<string> = new Set([
+  'topic ls',
+  'group ls',
+  'tx ls',
+  'streams ls',
+  'top',
+  'doctor',
+])
 
 const names = Object.keys(needed)
 const wordsOf = (name: string) => [...name.split(' '), ...needed[name]!]

@@ -6,7 +6,8 @@ import { PassThrough } from 'node:stream'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { Interruption } from '../../src/cli/shell/io.ts'
 import { Client } from '../../src/index.ts'
-import { useTarget } from './command-line.ts'
+import { createServer } from '../../src/server/server.ts'
+import { run, useTarget } from './command-line.ts'
 
 let scratch = ''
 beforeAll(() => {
@@ -279,6 +280,29 @@ describe.each(['file', 'kafka'] as const)('%s', (kind) => {
       (await target.json<{ name: string }[]>(['topic', 'ls'])).map(({ name }) => name),
     ).not.toContain(`${topic}x`)
     expect((await target.run(['produce', `${topic}-new`, '--create', '-v', '1'])).code).toBe(0)
+  })
+})
+
+describe('kafka-do produce to a server that goes away', () => {
+  test('tells within --timeout how many were stored', { timeout: 20_000 }, async () => {
+    const server = await createServer({ data: 'memory:', port: 0 })
+    await using kafka = new Client(server.url)
+    await kafka.admin.createTopic(topic)
+    const typed = new PassThrough()
+    const words = ['produce', topic, '--url', server.url, '--timeout', '2s', '-o', 'json']
+    const running = run(words, { stdin: typed })
+    typed.write('1\n')
+    await kafka.consumer(topic).take(1).toArray()
+    await kafka.close()
+    await server.close()
+    typed.end('2\n')
+    const { code, stdout, stderr } = await running
+    expect([code, stdout, JSON.parse(stderr)]).toEqual([
+      5,
+      '',
+      { error: expect.objectContaining({ exitCode: 5, message: expect.any(String) }) },
+    ])
+    expect(stderr).toMatch(/ms\).*\(1 record was stored, 1 not\)/)
   })
 })
 

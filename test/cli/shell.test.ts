@@ -13,7 +13,7 @@ import { optionsOf, parse } from '../../src/cli/shell/parser.ts'
 import { find, leavesOf } from '../../src/cli/shell/tree.ts'
 import { suggestion } from '../../src/core/suggestion.ts'
 import { Client } from '../../src/index.ts'
-import { run, useTarget } from './command-line.ts'
+import { run, Sink, useTarget } from './command-line.ts'
 import { wordsOf } from './words.ts'
 
 const program = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
@@ -101,7 +101,71 @@ describe('usage', () => {
     expect(suggestion('paymnets', ['payments'])).toBe('payments')
     expect(suggestion('pay', ['payments', 'orders'])).toBe('payments')
     expect(suggestion('ab', ['xy'])).toBeUndefined()
+    expect(suggestion('a', ['b'])).toBeUndefined()
+    expect(suggestion('a', ['A'])).toBe('A')
     expect(suggestion('orders', ['customers'])).toBeUndefined()
+  })
+})
+
+describe('what cannot be', () => {
+  const target = useTarget('kafka')
+
+  test.each([
+    [['acl', 'ls', '--operation', 'reed'], 2, /got 'reed'\. Did you mean 'read'\?/],
+    [['tx', 'ls', '--state', 'Foo'], 2, /--state: it is one of Empty, Ongoing, .*; got 'Foo'/],
+    [['consume', 'x', '--from', '@5:3'], 2, /the end, @3, is before the beginning, @5/],
+    [['consume', 'x', '--from', '@5', '--to', '@3'], 2, /the end, @3, is before/],
+    [
+      ['context', 'add', 'x', '--url', 'ftp://x'],
+      2,
+      /--url 'ftp:\/\/x' cannot be used: give file:/,
+    ],
+    [['topic', 'ls', '--url', 'localhost:9092'], 2, /^kafka-do: --url .*mean 'kafka:\/\/localhost/],
+    [['topic', 'ls', '--api-key-file', '/no/key'], 4, /there is no file \/no\/key/],
+    [['topic', 'ls', '--tls-ca', '/no/ca'], 4, /there is no file \/no\/ca/],
+    [['topic', 'create', 'x', '-c', 'cleanup.polcy=compact'], 2, /mean 'cleanup\.policy'\? Known/],
+    [['topic', 'create', 'x', '--replication-factor', '3'], 2, /must be 1 or -1, got 3/],
+    [['acl', 'ls'], 1, /\n {2}Rights need a server that keeps them: kafka-do serve --access keys/],
+    [
+      ['quota', 'ls'],
+      1,
+      /\n {2}Quotas need a server that keeps them: kafka-do serve --access keys/,
+    ],
+  ])('%j is %i, and says what can', async (words, code, said) => {
+    const outcome = await target.run(words)
+    expect([outcome.code, outcome.stdout, outcome.stderr]).toEqual([
+      code,
+      '',
+      expect.stringMatching(said),
+    ])
+  })
+})
+
+describe('kafka-do serve', () => {
+  test('reads its command line as every other command does', async () => {
+    expect(await run(['serve', 'more'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^kafka-do: too many arguments/),
+    })
+    const { code, stdout, stderr } = await run(['serve', '--prt', '1', '--output=json'])
+    expect([code, stdout]).toEqual([2, ''])
+    expect(JSON.parse(stderr)).toEqual({
+      error: expect.objectContaining({ code: 'USAGE', exitCode: 2 }),
+    })
+  })
+
+  test('has a flag for each way of what switches, and completes values', async () => {
+    const shown = async (...words: string[]) =>
+      (await run(['serve', '--print-config', ...words])).stdout.match(/^http\.console +(\S+)/m)?.[1]
+    expect(
+      await Promise.all([shown(), shown('--no-http-console'), shown('--http-console')]),
+    ).toEqual(['true', 'false', 'true'])
+    const completed = async (...words: string[]) =>
+      (await run(['completion', '--words', '--', 'serve', ...words])).stdout.replaceAll(/\t.*/g, '')
+    expect(await completed('--log-format', '')).toBe('text\njson\n')
+    expect(await completed('--no-http')).toBe('--no-http-console\n')
+    expect(await completed('--config', '')).toBe(':file\n')
+    expect(await completed('--data', '')).toBe(':folder\n')
   })
 })
 
@@ -127,9 +191,15 @@ describe('the tables of commands', async () => {
       expect(node).toHaveProperty('load')
       const name = path.join(' ')
       expect(() =>
-        parse(spec as CommandSpec, { name, summary: '' }, rest, () => undefined),
+        parse(spec as CommandSpec, { name, summary: '' }, rest, new Sink()),
       ).not.toThrow()
     }
+  })
+
+  test.each(named)('$name: its help fits on a terminal of 80 columns', async ({ path }) => {
+    const { stdout } = await run([...path, '--help'])
+    const text = stdout.split('\n').filter((line) => !line.startsWith('  $ '))
+    expect(text.filter((line) => line.length > 80)).toEqual([])
   })
 
   test('starting loads neither client nor broker, nor the parser', () => {

@@ -79,6 +79,10 @@ describe('kafka-do streams', () => {
       const { status, stderr } = await streams(command, 'shop', '--url', url)
       expect([status, stderr]).toEqual([4, expect.stringContaining("no application 'shop'")])
     }
+    expect(await streams('ls', '--url', url)).toMatchObject({
+      status: 0,
+      stderr: 'There are no applications with topics of their own.\n',
+    })
   })
 
   test('an application that was reset in a folder processes everything again, from nothing', async () => {
@@ -136,6 +140,11 @@ describe('kafka-do streams', () => {
     await kafka.admin.createTopic('shop-eu-x-changelog')
     await kafka.admin.createTopic('elsewhere')
     await kafka.admin.resetOffsets('shop-eu', 'elsewhere', Offset.earliest)
+    const listed = await streams('ls', '--url', url, '-o', 'json')
+    expect(JSON.parse(listed.stdout)).toEqual([
+      expect.objectContaining({ app: 'shop', state: 'Empty', internalTopics: ownTopics }),
+      expect.objectContaining({ app: 'shop-eu', internalTopics: ['shop-eu-x-changelog'] }),
+    ])
     const done = await streams('reset', 'shop', '--url', url, '--execute', '-o', 'json')
     expect(done.status).toBe(0)
     expect(JSON.parse(done.stdout)).toMatchObject({

@@ -131,11 +131,17 @@ describe('kafka-do export and import', () => {
 
   test.skipIf(!existsSync('/dev/full'))('a full disk is said, and leaves no half', async () => {
     await target.run(['produce', 'large', '--create', '-v', 'x'.repeat(1000)])
-    const failed = await target.run(['export', 'large', '/dev/full', '--force'])
-    expect(failed).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining('/dev/full cannot be written: ENOSPC'),
-    })
+    // The file fails at its end, or while more is still to come.
+    const more = `${'x'.repeat(1000)}\n`.repeat(2000)
+    await target.run(['produce', 'larger', '--create'], { stdin: more })
+    for (const topic of ['large', 'larger']) {
+      const failed = await target.run(['export', topic, '/dev/full', '--force'])
+      expect([topic, failed.code, failed.stderr]).toEqual([
+        topic,
+        1,
+        expect.stringContaining('/dev/full cannot be written: ENOSPC'),
+      ])
+    }
     expect(statSync('/dev/full').isCharacterDevice()).toBe(true)
     const { code, stderr } = await run(['consume', 'large', '--url', target.url], {
       stdoutError: Object.assign(new Error('ENOSPC: no space left on device, write'), {
@@ -197,6 +203,7 @@ describe('kafka-do top', () => {
     const look = JSON.parse(stdout) as {
       topics: { topic: string; rate: number }[]
       groups: { group: string; lag: number; secondsBehind: number | null }[]
+      disks: { node: number; recordBytes: number; freeBytes: number | null }[]
     }
     expect(look.topics[0]!.topic).toBe('orders')
     expect(look.topics[0]!.rate).toBeGreaterThan(0)
@@ -207,8 +214,27 @@ describe('kafka-do top', () => {
       secondsBehind: null,
     })
     expect(look.groups[0]!.lag).toBeGreaterThan(0)
+    // In memory there is no room to tell of.
+    expect(look.disks).toEqual([
+      expect.objectContaining({ node: 1, folder: 'memory:', freeBytes: null, totalBytes: null }),
+    ])
+    expect(look.disks[0]!.recordBytes).toBeGreaterThan(0)
     const shown = await target.run(['top', '--interval', '100ms', '-n', '1'], { isTerminal: true })
-    expect(shown.stdout).toMatch(/records\/s\n\nTOPIC {3}PARTITIONS[\s\S]*GROUP[\s\S]*billing/)
+    expect(shown.stdout).toMatch(
+      /records\/s {2}[\d.]+ \w+ stored\n\nTOPIC {3}PARTITIONS[\s\S]*GROUP[\s\S]*billing/,
+    )
+  })
+})
+
+describe('kafka-do top of a folder', () => {
+  const target = useTarget('file')
+
+  test('shows what is stored, and how much room there is', async () => {
+    await target.run(['produce', 'orders', '--create', '-v', 'x'.repeat(3000)])
+    const { stdout } = await target.run(['top', '--interval', '100ms', '-n', '1'])
+    expect(stdout).toMatch(
+      /^\S+ {2}0 records\/s {2}\d\.\d KiB stored, \d+\.\d \wiB of \d+\.\d \wiB are free\n/,
+    )
   })
 })
 

@@ -25,6 +25,7 @@ import { createHttpHandler } from 'kafka-do/http'
 import { createServer } from 'kafka-do/server'
 import { MockClient, StreamTestDriver } from 'kafka-do/testing'
 interface Customer { id: string; name: string }
+interface Payment { customerId: string; amount: number }
 declare const kafka: Client
 declare const server: import('kafka-do/server').Server
 declare const producer: import('kafka-do').Producer<Order>

@@ -152,6 +152,20 @@ describe('a key that ends', () => {
     expect((await as(key, 'GET', '/v1/topics/orders/records')).status).toBe(401)
   })
 
+  test('ends what waits with it, and says why', async () => {
+    const { key, id } = await newKey('consume:orders')
+    const waits = as(key, 'GET', '/v1/topics/orders/records?from=latest&wait=30s')
+    // The topic's reader looks before it waits, which is counted.
+    await expect
+      .poll(() => http.server.metrics().find(({ name }) => name === 'kafkado_waiting_fetches'))
+      .toMatchObject({ values: [{ value: 1 }] })
+    expect((await as(admin, 'DELETE', `/v1/keys/${id}`)).status).toBe(204)
+    expect(await waits).toMatchObject({
+      status: 401,
+      body: { code: 'SASL_AUTHENTICATION_FAILED', detail: expect.stringContaining('was revoked') },
+    })
+  })
+
   test('is told of in the list, and rotated', async () => {
     const { key, id } = await newKey('consume:orders')
     const rotated = await as(admin, 'POST', `/v1/keys/${id}/rotate`, { overlap: '1h' })
@@ -165,6 +179,17 @@ describe('a key that ends', () => {
     expect(text).not.toContain(rotated.body.key)
     expect((await as(admin, 'DELETE', '/v1/keys/nobody')).status).toBe(404)
   })
+})
+
+test.each([
+  ['revoked', 'DELETE', ''],
+  ['rotated', 'POST', '/rotate'],
+])('a ticket is of no use once its key is %s', async (_, method, route) => {
+  const { key, id } = await newKey('consume:orders')
+  const { ticket } = (await as(key, 'POST', '/v1/tickets')).body
+  expect((await as(admin, method, `/v1/keys/${id}${route}`)).status).toBeLessThan(300)
+  const answer = await http.ask('GET', `/v1/topics/orders/records?ticket=${ticket}`)
+  expect(answer).toMatchObject({ status: 401, body: { code: 'SASL_AUTHENTICATION_FAILED' } })
 })
 
 test('a ticket stands in for the key once', async () => {
@@ -193,6 +218,7 @@ describe('rights and quotas', () => {
     const whole = { ...acl, host: '*', pattern: 'literal', permission: 'allow' }
     expect(seen.body).toEqual({ acls: [whole] })
     expect((await as(key, 'GET', '/v1/acls')).status).toBe(403)
+    expect((await as(admin, 'POST', '/v1/acls:delete', {})).status).toBe(400)
     expect((await as(admin, 'POST', '/v1/acls:delete', acl)).body).toEqual({ acls: [whole] })
     expect((await as(key, 'GET', '/v1/topics/orders/records')).status).toBe(403)
   })

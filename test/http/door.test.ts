@@ -1,6 +1,7 @@
 /** The door: routes, hosts, origins, bodies that stop, clients that leave, clusters that are down; and what is told of all that. */
 import { connect, createServer as createTcpServer } from 'node:net'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { Client as FetchClient } from '../../src/entry/client-over-http.ts'
 import { Client } from '../../src/index.ts'
 import { createHttpHandler } from '../../src/server/http.ts'
 import { createServer } from '../../src/server/server.ts'
@@ -41,7 +42,7 @@ describe('routes', () => {
     ['GET', '/v1/topics/', 404, { code: 'ROUTE_NOT_FOUND' }],
     ['GET', '/v1/topics/%zz', 400, { code: 'INVALID_REQUEST' }],
     ['PUT', '/v1/topics/a', 405, { code: 'METHOD_NOT_ALLOWED' }],
-    ['GET', '/v1/topics/a%20b', 400, { code: 'INVALID_CONFIG' }],
+    ['GET', '/v1/topics/a%20b', 400, { code: 'INVALID_TOPIC_EXCEPTION' }],
     ['GET', `/v1/topics/a?${'x'.repeat(9000)}`, 414, { code: 'INVALID_REQUEST' }],
     ['GET', '/v1/topics?x=1', 400, { detail: expect.stringContaining("no parameter 'x'") }],
     ['GET', '/v1/keys', 409, { code: 'SECURITY_DISABLED' }],
@@ -266,7 +267,10 @@ describe('frames', () => {
   })
 })
 
-describe('an HTTP client of Kafka', () => {
+describe.each([
+  ['by node:http', Client],
+  ['by fetch', FetchClient],
+] as const)('an HTTP client of Kafka, %s', (way, Client) => {
   test.each<[string, string, RegExp]>([
     ['a key in the URL', 'http://user:secret@localhost:1', /apiKey/],
     ['a query', 'http://localhost:1/?a', /without '\?'/],
@@ -289,8 +293,6 @@ describe('an HTTP client of Kafka', () => {
       retriable: expect.any(Boolean),
       message: expect.stringContaining('404'),
     })
-    await using web = await createHttpHandler({ data: 'memory:' })
-    expect((await web.fetch(new Request('http://x/v1/cluster'))).status).toBe(200)
   })
 
   test('a key goes with every request, and what refuses it is told', async () => {
@@ -324,6 +326,24 @@ describe('an HTTP client of Kafka', () => {
     server.close()
   })
 
+  test('that closes ends what waits, and lets go of its connections', async () => {
+    await using own = await openHttp()
+    const connections = () => own.server.listeners.find(({ kind }) => kind === 'http')!.connections
+    const clients = Array.from({ length: 20 }, () => new Client(own.server.httpUrl!))
+    await Promise.all(clients.map((kafka) => kafka.produce('closing', 1)))
+    const waiting = clients[0]!.consumer('closing').take(1000).toArray()
+    expect(connections()).toBeGreaterThan(0)
+    // Right behind an answer: its connection is nobody's for a moment.
+    await Promise.all(
+      clients.map(async (kafka) => {
+        await kafka.produce('closing', 2)
+        await kafka.close()
+      }),
+    )
+    await waiting
+    if (way === 'by node:http') await expect.poll(connections).toBe(0)
+  })
+
   test('a wait that is longer than the ping keeps its connection', async () => {
     await using patient = await openHttp({ http: { ping: 20 } })
     await using kafka = new Client(patient.server.httpUrl!)
@@ -333,6 +353,22 @@ describe('an HTTP client of Kafka', () => {
     await kafka.produce('late', 1)
     expect((await read).map(({ value }) => value)).toEqual([1])
   })
+})
+
+test('a client asks by fetch where Node is told to use a proxy, which fetch alone knows', async () => {
+  const asked = vi.spyOn(globalThis, 'fetch')
+  try {
+    await using direct = new Client(http.url)
+    await direct.admin.listTopics()
+    expect(asked).not.toHaveBeenCalled()
+    vi.stubEnv('NODE_USE_ENV_PROXY', '1')
+    await using proxied = new Client(http.url)
+    await proxied.admin.listTopics()
+    expect(asked).toHaveBeenCalled()
+  } finally {
+    vi.unstubAllEnvs()
+    asked.mockRestore()
+  }
 })
 
 describe('a gateway', () => {
@@ -419,6 +455,33 @@ describe('the handler in other servers', () => {
     server.close()
     server.closeAllConnections()
   })
+
+  test.each([
+    ['application/json', 'records'],
+    ['application/x-ndjson', 'records:batch'],
+  ])('behind something that has read the body (%s), which is told', async (type, route) => {
+    await using handler = await createHttpHandler({ data: 'memory:' })
+    const target = `/v1/topics/a/${route}`
+    const init = { method: 'POST', body: '{"value":1}', headers: { 'content-type': type } }
+    const told = {
+      status: 500,
+      code: 'BODY_ALREADY_READ',
+      detail: expect.stringContaining('express.json()'),
+    }
+    const { createServer: createHttp } = await import('node:http')
+    const server = createHttp((message, response) => {
+      message.resume().once('end', () => handler.node(message, response))
+    })
+    await new Promise<void>((resolve) => server.listen(0, resolve))
+    const { port } = server.address() as { port: number }
+    const answer = await fetch(`http://127.0.0.1:${port}${target}`, init)
+    expect(await answer.json()).toMatchObject(told)
+    server.close()
+    server.closeAllConnections()
+    const request = new Request(`http://x${target}`, init)
+    await request.text()
+    expect(await (await handler.fetch(request)).json()).toMatchObject(told)
+  })
 })
 
 test('a server that closes ends live streams and waits, and loses nothing', async () => {
@@ -427,12 +490,30 @@ test('a server that closes ends live streams and waits, and loses nothing', asyn
   const live = await fetch(`${closing.url}/v1/topics/a/records`, {
     headers: { accept: 'text/event-stream' },
   })
-  const waiting = closing
-    .ask('GET', '/v1/topics/a/records?from=latest&wait=60s')
-    .catch((error: unknown) => error)
+  const waiting = closing.ask('GET', '/v1/topics/a/records?from=latest&wait=60s')
+  // As many lines as are stored at once, and one more, of a body that does not end.
+  const lines = '{"value":1}\n'.repeat(1001)
+  const sending = fetch(`${closing.url}/v1/topics/lines/records:batch`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-ndjson' },
+    body: new ReadableStream({ start: (to) => to.enqueue(new TextEncoder().encode(lines)) }),
+    duplex: 'half',
+  } as RequestInit)
+  const stored = async () => {
+    const { body } = await closing.ask('GET', '/v1/topics/lines/records?limit=2000')
+    return body.records?.length
+  }
+  await expect.poll(stored).toBe(1000)
   const ended = live.text().catch(() => '')
   const startedAt = performance.now()
-  await closing[Symbol.asyncDispose]()
-  await Promise.all([ended, waiting])
+  const closed = closing[Symbol.asyncDispose]()
+  const told = { code: 'CLIENT_CLOSED', retriable: true }
+  expect(await waiting).toMatchObject({ status: 503, body: told })
+  const answer = await sending
+  expect([answer.status, await answer.json()]).toMatchObject([
+    207,
+    { stored: 1001, failed: 0, stopped: { index: 1001, status: 503, error: told } },
+  ])
+  await Promise.all([ended, closed])
   expect(performance.now() - startedAt).toBeLessThan(4000)
 })

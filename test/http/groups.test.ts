@@ -199,6 +199,20 @@ describe('mistakes', () => {
     })
     expect(await ack('g', { lease: 'x' })).toMatchObject({ status: 400 })
     expect(await ack('g', { lease: 'x', accept: 'some' })).toMatchObject({ status: 400 })
+    expect(await ack('g', { lease: 'x', accept: 'all', release: 'all' })).toMatchObject({
+      status: 400,
+      body: { detail: expect.stringContaining('Only one of accept, release and reject') },
+    })
+  })
+
+  test('a place to begin at that is none, also for a group that has begun', async () => {
+    const topic = await newTopic([1])
+    const group = newGroup()
+    expect(await pull(group, topic, 'p')).toMatchObject({ status: 200 })
+    expect(await pull(group, topic, 'q', { from: 'x' })).toMatchObject({
+      status: 400,
+      body: { detail: expect.stringContaining("'from' must be one of") },
+    })
   })
 
   test('topics that are not there', async () => {

@@ -61,7 +61,21 @@ describe('a request in a way that few write it', () => {
       request('GET /v1/topics', 'Host: evil\r\n'),
       /^HTTP\/1.1 400[\s\S]*several hosts/,
     ],
-    ['without a host', 'GET /v1/topics HTTP/1.1\r\nConnection: close\r\n\r\n', /^HTTP\/1.1 400/],
+    [
+      'without a host',
+      'GET /v1/topics HTTP/1.1\r\nConnection: close\r\n\r\n',
+      /^HTTP\/1.1 400[\s\S]*problem\+json[\s\S]*"status":400/,
+    ],
+    [
+      'that expects what is not known',
+      post('Expect: nothing\r\nContent-Length: 1\r\n'),
+      /^HTTP\/1.1 417[\s\S]*problem\+json[\s\S]*"status":417/,
+    ],
+    [
+      'with headers too long',
+      post(`X: ${'x'.repeat(40_000)}\r\nContent-Length: 1\r\n`),
+      /^HTTP\/1.1 431[\s\S]*problem\+json[\s\S]*Request Header Fields Too Large","status":431/,
+    ],
     ['of HTTP/1.0', 'GET /v1/topics HTTP/1.0\r\nHost: localhost\r\n\r\n', /^HTTP\/1.1 200/],
     ['about everything', request('OPTIONS *'), /^HTTP\/1.1 204[\s\S]*allow: GET/],
     ['with a slash at the end', request('GET /v1/topics/'), /^HTTP\/1.1 404/],
@@ -71,7 +85,7 @@ describe('a request in a way that few write it', () => {
     [
       'with a slash in a name',
       request('GET /v1/topics/a%2Fb'),
-      /^HTTP\/1.1 400[\s\S]*not a valid topic/,
+      /^HTTP\/1.1 400[\s\S]*is no topic's name/,
     ],
     [
       'with a parameter twice',

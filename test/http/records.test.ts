@@ -137,6 +137,33 @@ describe('one record', () => {
   })
 })
 
+test.each([
+  ['GET', ''],
+  ['PATCH', ''],
+  ['DELETE', ''],
+  ['GET', '/records'],
+  ['GET', '/partitions/0/records/0'],
+  ['POST', '/records'],
+  ['POST', '/records:batch'],
+  ['POST', '/records:delete'],
+])('%s …%s of a name that no topic can have', async (method, route) => {
+  for (const headers of [{}, { 'idempotency-key': 'one' }] as Record<string, string>[])
+    expect(await http.ask(method, `/v1/topics/%C3%BC${route}`, { headers })).toMatchObject({
+      status: 400,
+      body: problem('INVALID_TOPIC_EXCEPTION', { kafkaError: 'INVALID_TOPIC_EXCEPTION' }),
+    })
+})
+
+test('a key that is not UTF-8 is refused, and not made another one', async () => {
+  const topic = await newTopic()
+  for (const method of ['GET', 'POST'])
+    expect(await http.ask(method, `/v1/topics/${topic}/records?key=%FF`)).toMatchObject({
+      status: 400,
+      body: problem('INVALID_REQUEST', { detail: expect.stringContaining('%FF') }),
+    })
+  expect((await read(topic)).records).toEqual([])
+})
+
 describe('many records', () => {
   test('in JSON, each as it is written', async () => {
     const topic = await newTopic()
@@ -199,9 +226,15 @@ describe('many records', () => {
       },
     })
     const none = { records: [{ value: 2, partition: 9 }] }
-    expect(
-      (await http.ask('POST', `/v1/topics/${topic}/records:batch`, { body: none })).status,
-    ).toBe(404)
+    const refused = await http.ask('POST', `/v1/topics/${topic}/records:batch`, { body: none })
+    expect(refused).toMatchObject({
+      status: 404,
+      body: problem('UNKNOWN_TOPIC_OR_PARTITION', {
+        ...{ outcome: 'failed', stored: 0, failed: 1 },
+        records: [{ error: { status: 404, code: 'UNKNOWN_TOPIC_OR_PARTITION' } }],
+      }),
+    })
+    expect(refused.headers.get('content-type')).toBe('application/problem+json')
   })
 
   test('line by line, of any number', async () => {
@@ -341,10 +374,32 @@ describe('reading', () => {
     ['?wait=long', 400],
     ['?partition=0&partition=1', 400],
     ['?form=earliest', 400],
+    ['?to=nowhere', 400, "'to' must be one of earliest"],
     ['?partition=7', 404],
-  ])('%s is refused', async (query, status) => {
+  ])('%s is refused', async (query, status, told = '') => {
     const topic = await newTopic()
-    expect((await http.ask('GET', `/v1/topics/${topic}/records${query}`)).status).toBe(status)
+    expect(await http.ask('GET', `/v1/topics/${topic}/records${query}`)).toMatchObject({
+      status,
+      body: { detail: expect.stringContaining(told) },
+    })
+  })
+
+  test.each([
+    [undefined, 'application/json'],
+    ['*/*', 'application/json'],
+    ['text/html, application/*;q=0.8', 'application/json'],
+    ['text/event-stream;q=0.1, application/json', 'application/json'],
+    ['application/json;q=0.1, application/x-ndjson', 'application/x-ndjson'],
+    ['text/*', 'text/event-stream; charset=utf-8'],
+    ['text/event-stream, application/json', 'text/event-stream; charset=utf-8'],
+    ['text/event-stream;q=0', 'application/problem+json'],
+    ['image/png', 'application/problem+json'],
+  ])('Accept %s: %s', async (accept, type) => {
+    const topic = await newTopic()
+    const { headers } = await http.ask('HEAD', `/v1/topics/${topic}/records`, {
+      headers: accept === undefined ? {} : { accept },
+    })
+    expect(headers.get('content-type')).toBe(type)
   })
 
   test('of a topic that is not there, or was deleted and made anew', async () => {

@@ -15,6 +15,27 @@ beforeAll(async () => {
 })
 afterAll(() => server?.close())
 
+test.each([
+  ['keys, for others than this machine', { access: 'keys', host: '0.0.0.0' }, 1],
+  ['keys, for this machine', { access: 'keys', host: '127.0.0.1' }, 0],
+  [
+    'keys, with a certificate',
+    { access: 'keys', host: '0.0.0.0', tls: { cert: testCert, key: testKey } },
+    0,
+  ],
+  ['no keys', { allowAnonymous: true, host: '0.0.0.0' }, 0],
+] as const)('whoever could read keys on their way is warned of: %s', async (_, config, count) => {
+  const warned: string[] = []
+  const silent = () => undefined
+  const logger = {
+    ...{ debug: silent, info: silent, error: silent },
+    warn: (_: object, message: string) => void warned.push(message),
+  }
+  const own = await createServer({ data: 'memory:', port: 0, httpPort: 0, logger, ...config })
+  await own.close()
+  expect(warned.filter((one) => one.includes('cross the network'))).toHaveLength(count)
+})
+
 test('a client that trusts the certificate produces and consumes', async () => {
   expect(server.httpUrl).toMatch(/^https:/)
   await using kafka = new Client({
@@ -29,7 +50,7 @@ test('a client that trusts the certificate produces and consumes', async () => {
 })
 
 test.each([
-  ['by fetch', undefined],
+  ['with those that the machine trusts', undefined],
   ['with certificates of its own choice', { serverName: 'localhost' }],
 ])('one that does not is told so: %s', async (_, tls) => {
   await using kafka = new Client({ url: server.httpUrl!, ...(tls && { tls }), retries: 0 })

@@ -6,6 +6,7 @@ import { request as requestTls } from 'node:https'
 import { connect, createServer as createTcpServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import { afterEach, describe, expect, test } from 'vitest'
 import { oneNode } from '../../src/backend/nodes.ts'
 import { Broker } from '../../src/broker/broker.ts'
@@ -122,6 +123,28 @@ describe('health', () => {
 })
 
 describe('metrics', () => {
+  test.each([
+    ['gzip', true],
+    ['deflate, gzip;q=0.5', true],
+    ['*', true],
+    ['gzip;q=0', false],
+    ['identity', false],
+  ])('for who takes %j they are zipped: %s', async (accepted, isZipped) => {
+    const server = await serve()
+    const asked = request(`${server.managementUrl}/metrics`, {
+      headers: { 'accept-encoding': accepted },
+    }).end()
+    const [response] = (await once(asked, 'response')) as [import('node:http').IncomingMessage]
+    const body = Buffer.concat(await response.toArray())
+    expect([response.headers['content-encoding'], response.headers.vary]).toEqual([
+      isZipped ? 'gzip' : undefined,
+      'accept-encoding',
+    ])
+    const text = (isZipped ? gunzipSync(body) : body).toString()
+    expect(sample(text, 'kafka_brokers')).toBe(1)
+    expect(text.length).toBeGreaterThan(isZipped ? 4 * body.length : body.length - 1)
+  })
+
   test("kafka_exporter's names, labels and values", async () => {
     const server = await serve()
     const kafka = clientOf(server)

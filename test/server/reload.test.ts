@@ -1,4 +1,5 @@
 /** Another config for a server that runs: certificates and limits are taken, the rest is named, what is wrong changes nothing. */
+import { connect } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { afterEach, expect, test } from 'vitest'
 import { Client } from '../../src/index.ts'
@@ -76,14 +77,61 @@ test('limits that are looked up each time are taken; what is settled at the star
     maxConnections: server.connections,
     drainDelay: 10,
     host: 'localhost',
-    broker: { retention: '1h' },
+    broker: { retention: '1h', defaultPartitions: 2 },
+    http: { ping: '1s' },
   }
   const { changed, needRestart } = server.reload(wanted)
   expect(changed).toEqual(['maxConnections', 'drainDelay'])
-  expect(needRestart).toEqual(["listener 'kafka'", 'broker'])
+  expect(needRestart).toEqual([
+    "listener 'kafka'",
+    'broker.defaultPartitions',
+    'broker.retention',
+    'http.ping',
+  ])
   await using turnedAway = new Client({ url: server.url, timeout: '1s', retries: 0 })
   await expect(turnedAway.produce('orders', 2)).rejects.toThrow()
   expect(server.reload(wanted)).toEqual({ changed: [], needRestart })
+})
+
+test('limits of HTTP are taken', async () => {
+  const config: ServerConfig = { data: 'memory:', port: 0, httpPort: 0 }
+  server = await createServer(config)
+  const post = async () =>
+    (
+      await fetch(`${server!.httpUrl}/v1/topics/orders/records:batch`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ records: [{ value: 'x'.repeat(4000) }] }),
+      })
+    ).status
+  expect(await post()).toBe(200)
+  const wanted = { ...config, http: { maxBodyBytes: 2048, maxStreamsPerKey: 1 } }
+  const needRestart = ['http.maxStreamsPerKey']
+  expect(server.reload(wanted)).toEqual({ changed: ['http.maxBodyBytes'], needRestart })
+  expect(await post()).toBe(413)
+  expect(server.reload(wanted)).toEqual({ changed: [], needRestart })
+  expect(server.reload(config)).toEqual({ changed: ['http.maxBodyBytes'], needRestart: [] })
+  expect(await post()).toBe(200)
+
+  const { changed } = server.reload({ ...config, http: { maxConnections: 1, bodyTimeout: 50 } })
+  expect(changed).toEqual(['http.bodyTimeout', 'http.maxConnections'])
+  const stalls = (body: string) =>
+    new Promise<string>((resolve) => {
+      const socket = connect(Number(new URL(server!.httpUrl!).port), '127.0.0.1')
+      let answer = ''
+      socket.on('data', (chunk) => {
+        answer += String(chunk)
+      })
+      socket.on('error', () => undefined)
+      socket.on('close', () => resolve(answer))
+      socket.write(
+        `POST /v1/topics/orders/records HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n${body}`,
+      )
+    })
+  // The connection of the requests before has the only place.
+  expect(await stalls('{')).toBe('')
+  server.reload({ ...config, http: { bodyTimeout: 50 } })
+  expect(await stalls('{')).toMatch(/^HTTP\/1\.1 408 /)
 })
 
 test('TLS that was not there, other listeners, and demands on clients need a restart', async () => {

@@ -95,6 +95,24 @@ test('a sync that failed ahead of its time is told to the next one, and to each 
   await expect(a!.sync()).rejects.toMatchObject({ code: 'STORAGE_IO' })
 })
 
+test('a sync that waits for its turn fails when the file could not be synced to make room meanwhile', async () => {
+  const { disk, fileSystem } = limited(2, 3)
+  const [a, b] = create(fileSystem, ['a', 'b'])
+  a!.write(encodeUtf8('1'), 0)
+  // All that may be under way at a time is: the sync of the first waits.
+  const reads = Array.from({ length: 8 }, () => b!.read(0, 1))
+  const synced = a!.sync().then(
+    () => 'synced',
+    (error: unknown) => error,
+  )
+  disk.failNext('sync', /^a$/, 'STORAGE_IO')
+  create(fileSystem, ['c'])
+  expect(disk.trace).toContain('sync a')
+  expect(await synced).toMatchObject({ code: 'STORAGE_IO' })
+  await Promise.all(reads)
+  expect(disk.trace.filter((call) => call.startsWith('sync'))).toEqual(['sync a'])
+})
+
 test('files that are written to are synced ahead of time when they are many', async () => {
   const { disk, fileSystem } = limited(12)
   const files = create(fileSystem, ['a', 'b', 'c', 'd', 'e', 'f', 'g'])

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { json, string } from '../../src/client/serializer.ts'
 import { topic } from '../../src/client/topic.ts'
 import { ConfigError } from '../../src/core/errors.ts'
+import { Client } from '../../src/index.ts'
 import { Draft } from '../../src/streams/dsl/draft.ts'
 import { keyValueStore } from '../../src/streams/dsl/process.ts'
 import { StreamBuilder } from '../../src/streams/dsl/stream-builder.ts'
@@ -136,7 +137,20 @@ describe('a description', () => {
     const draft = new Draft({ config: undefined, ended: () => undefined })
     const run = new StreamBuilder(draft).stream(orders).to('copies')
     expect(run.describe()).toContain('Source: stream (topics: [orders])')
-    expect(run.describe('json').application).toBe('<app>')
+    expect(run.describe('json').application).toMatch(/^stream-orders-[0-9a-f]{8}$/)
+  })
+
+  test('of a chain without a name has the one that it will run under', async () => {
+    await using kafka = new Client('memory:')
+    const run = kafka
+      .stream(orders)
+      .groupBy(({ region }) => region)
+      .count()
+      .to('counts')
+    const { application } = run.describe('json')
+    expect(run.describe()).toContain(`Sink: count-1-written (topic: ${application}-count-1-rep`)
+    await run.ready
+    expect((await kafka.admin.listGroups()).map(({ group }) => group)).toEqual([application])
   })
 })
 

@@ -41,6 +41,38 @@ describe('close', () => {
     expect(run.state).toBe('closed')
   })
 
+  test('with its client, before it has started', async () => {
+    const run = counts('a')
+    const app = kafka.streams({ app: 'b' })
+    app.stream('numbers').to('copies')
+    const started = app.start()
+    await kafka.close()
+    await run
+    expect(run.state).toBe('closed')
+    expect((await started).state).toBe('closed')
+  })
+
+  test('by a signal that has aborted already', async () => {
+    await produce(3)
+    const run = counts('a', { signal: AbortSignal.abort() })
+    await run
+    expect(run.state).toBe('closed')
+    expect(run.metrics().recordsIn).toBe(0)
+  })
+
+  test('ends questions to its stores: another process may have them', async () => {
+    await produce(3)
+    const run = counts('a')
+    await run.ready
+    const sums = run.store('sums')
+    await expect.poll(() => sums.get('2'), patient).toBe(2)
+    await run.close()
+    const closed = expect.objectContaining({ code: 'STREAM_CLOSED' })
+    expect(() => sums.get('2')).toThrow(closed)
+    expect(() => run.store('sums')).toThrow(closed)
+    expect(() => run.locate('sums', '2')).toThrow(closed)
+  })
+
   test('while it restores, and while it commits: the next one goes on', async () => {
     await produce(3000)
     for (const turns of [0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144]) {
@@ -150,6 +182,30 @@ describe('what stops it', () => {
     await first.ready
     await expect(counts('a')).rejects.toThrow("'a' runs already in this client")
     await first.close()
+  })
+
+  test('not another program of its name: that is told, and passes when one of them ends', async () => {
+    await using server = await createServer({ data: 'memory:', port: 0 })
+    const told: unknown[] = []
+    const warn = (about: unknown, message?: string) => void told.push([about, message])
+    const logger = { debug() {}, info() {}, warn, error() {} }
+    await using here = new Client({ url: server.url, logger })
+    await using there = new Client({ url: server.url, logger })
+    await here.admin.createTopic('numbers', { partitions: 2 })
+    const copies = here.stream('numbers', { app: 'a' }).to('copies')
+    await copies.ready
+    const halves = there
+      .stream<number>('numbers', { app: 'a' })
+      .map((n) => n / 2)
+      .to('halves')
+    await halves.ready
+    expect(told).toEqual([
+      [{ app: 'a', topologies: 2 }, expect.stringContaining('run different topologies')],
+    ])
+    await copies.close()
+    await expect.poll(() => halves.metrics().tasks, patient).toBe(2)
+    await halves.close()
+    expect(told).toHaveLength(1)
   })
 })
 

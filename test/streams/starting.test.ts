@@ -27,6 +27,14 @@ test('chains that have ended before they meet are one application', async () => 
   expect(copies.map(({ state }) => state)).toEqual(['closed', 'closed'])
 })
 
+test('chains of two clients cannot meet', async () => {
+  await using here = new Client('memory:')
+  await using there = new Client('memory:')
+  expect(() => here.stream('orders').merge(there.stream('orders'))).toThrow(
+    /different applications cannot meet.*of one client/,
+  )
+})
+
 test('a chain that cannot start says so to whoever awaits it, and by catch', async () => {
   await using kafka = new Client('memory:')
   const first = kafka.stream('orders', { app: 'same' }).to('a')

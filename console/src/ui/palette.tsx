@@ -37,6 +37,7 @@ export function Palette() {
       to('Overview', 'page', ['']),
       to('Topics', 'page', ['topics']),
       to('Groups', 'page', ['groups']),
+      to('Streams', 'page', ['streams']),
       to('Keys', 'page', ['access']),
       to('Rights', 'page', ['access'], { tab: 'rights' }),
       to('Quotas', 'page', ['access'], { tab: 'quotas' }),

@@ -5,9 +5,9 @@ import { usePlace } from '../state/place.ts'
 import { useResource } from '../state/resource.ts'
 import { time } from '../ui/format.ts'
 import { LoadedAccess } from '../ui/loaded-access.tsx'
+import { fits } from '../ui/name-list.tsx'
 import { Empty } from '../ui/notices.tsx'
 import { type Column, RowList } from '../ui/row-list.tsx'
-import { fits } from './topics.tsx'
 
 interface Event {
   readonly id: string

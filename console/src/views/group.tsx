@@ -3,12 +3,13 @@
 import { useEffect, useState } from 'preact/hooks'
 import { useRoute } from 'preact-iso'
 import { pageAt } from '../api/base.ts'
-import { ask, askJson } from '../api/service.ts'
+import { askJson } from '../api/service.ts'
 import { historyOf, note, type Point } from '../state/history.ts'
 import { usePlace } from '../state/place.ts'
 import { useResource } from '../state/resource.ts'
 import { Chart } from '../ui/chart.tsx'
-import { FormDialog, TypedConfirmation } from '../ui/dialog.tsx'
+import { DeleteDialog } from '../ui/delete-dialog.tsx'
+import { Figure } from '../ui/figure.tsx'
 import { count, duration, some } from '../ui/format.ts'
 import { Empty, Loaded } from '../ui/notices.tsx'
 import { Reset } from './reset.tsx'
@@ -134,22 +135,16 @@ export function Group() {
         />
       )}
       {query.do === 'delete' && (
-        <DeleteGroup
-          group={group}
+        <DeleteDialog
+          kind="group"
+          name={group}
           onClose={() => change({ do: undefined })}
           onDone={() => go(pageAt(['groups']))}
-        />
+        >
+          All that it has committed is forgotten. A group with members is not deleted.
+        </DeleteDialog>
       )}
     </section>
-  )
-}
-
-function Figure({ title, value }: { title: string; value: string }) {
-  return (
-    <div class="figure">
-      <span class="dim">{title}</span>
-      <strong>{value}</strong>
-    </div>
   )
 }
 
@@ -229,34 +224,5 @@ function Members({ members }: { members: readonly Member[] }) {
         </tbody>
       </table>
     </div>
-  )
-}
-
-function DeleteGroup({
-  group,
-  onClose,
-  onDone,
-}: {
-  group: string
-  onClose: () => void
-  onDone: () => void
-}) {
-  const [typed, setTyped] = useState('')
-  return (
-    <FormDialog
-      title={`Delete group ${group}`}
-      action="Delete"
-      isDangerous
-      isReady={typed === group}
-      onClose={onClose}
-      onSubmit={async () => {
-        const needs = `delete on group '${group}'`
-        await ask({ method: 'DELETE', path: ['groups', group], what: `group ${group}`, needs })
-        onDone()
-      }}
-    >
-      <p>All that it has committed is forgotten. A group with members is not deleted.</p>
-      <TypedConfirmation name={group} typed={typed} onInput={setTyped} />
-    </FormDialog>
   )
 }

@@ -2,16 +2,14 @@
 import { pageAt } from '../api/base.ts'
 import { type GroupSize, groupSizes } from '../api/sizes.ts'
 import { rateOf } from '../state/history.ts'
-import { usePlace } from '../state/place.ts'
 import { useResource } from '../state/resource.ts'
-import { count, rate, some } from '../ui/format.ts'
-import { Empty, Loaded } from '../ui/notices.tsx'
-import { type Column, RowList } from '../ui/row-list.tsx'
-import { fits } from './topics.tsx'
+import { count, rate } from '../ui/format.ts'
+import { NameList } from '../ui/name-list.tsx'
+import type { Column } from '../ui/row-list.tsx'
 
 const columns: readonly Column<GroupSize>[] = [
   {
-    ...{ title: 'Group', sort: 'group', kind: 'cut' },
+    ...{ title: 'Group', sort: 'name', kind: 'cut' },
     cell: ({ group }) => (
       <a href={pageAt(['groups', group])} title={group}>
         {group}
@@ -32,56 +30,18 @@ const columns: readonly Column<GroupSize>[] = [
 ]
 
 export function Groups() {
-  const { query, change, go } = usePlace()
   const groups = useResource('groups', groupSizes, { everyMs: 5000 })
-  const { q = '', sort = 'group' } = query
-  const all = groups.data?.groups ?? []
-  const shown = sorted(
-    all.filter(({ group }) => fits(group, q)),
-    sort,
-  )
   return (
-    <section class="page fills">
-      <header class="page-head">
-        <h1>Groups</h1>
-        <input
-          data-filter
-          type="search"
-          aria-label="Filter groups by name"
-          placeholder="Filter by name  ( / )"
-          value={q}
-          onInput={(event) => change({ q: event.currentTarget.value })}
-        />
-      </header>
-      <Loaded resource={groups} what="the groups">
-        {() =>
-          all.length === 0 ? (
-            <Empty>There is no group that you may see.</Empty>
-          ) : shown.length === 0 ? (
-            <Empty>None of {some(all.length, 'group')} is called so.</Empty>
-          ) : (
-            <RowList
-              label="Groups"
-              layout="groups"
-              columns={columns}
-              items={shown}
-              keyOf={({ group }) => group}
-              onOpen={({ group }) => go(pageAt(['groups', group]))}
-              sort={sort}
-              onSort={(by) => change({ sort: by === 'group' ? undefined : by })}
-            />
-          )
-        }
-      </Loaded>
-    </section>
+    <NameList
+      title="Groups"
+      kind="group"
+      resource={groups}
+      items={groups.data?.groups ?? none}
+      columns={columns}
+      nameOf={({ group }) => group}
+      sortBy={{ lag: ({ totalLag }) => BigInt(totalLag) }}
+    />
   )
 }
 
-function sorted(groups: readonly GroupSize[], sort: string): readonly GroupSize[] {
-  const direction = sort.startsWith('-') ? -1 : 1
-  return [...groups].sort((a, b) => {
-    if (!sort.endsWith('lag')) return (a.group < b.group ? -1 : 1) * direction
-    const difference = BigInt(a.totalLag) - BigInt(b.totalLag)
-    return (difference < 0n ? -1 : difference > 0n ? 1 : 0) * direction
-  })
-}
+const none: readonly GroupSize[] = []

@@ -15,6 +15,7 @@ import {
 import { historyOf, note, type Point, rateOf } from '../state/history.ts'
 import { useResource } from '../state/resource.ts'
 import { Chart } from '../ui/chart.tsx'
+import { Figure } from '../ui/figure.tsx'
 import { bytes, count, rate } from '../ui/format.ts'
 import { Empty, Loaded } from '../ui/notices.tsx'
 
@@ -35,7 +36,7 @@ export function Overview() {
     const all = topics.data.topics
     const end = all.reduce((sum, one) => sum + BigInt(one.end), 0n)
     const records = rateOf('all records', end)
-    if (records !== undefined) setPoints(note(historyName, [records]))
+    if (records !== undefined) setPoints(note(historyName, [records, storedIn(all)]))
   }, [topics.data])
 
   return (
@@ -60,13 +61,26 @@ export function Overview() {
           </div>
         )}
       </Loaded>
-      <h2>Records written a second</h2>
-      <Chart
-        label="Records written a second"
-        points={points}
-        series={['records']}
-        format={(value) => rate(value)}
-      />
+      <div class="columns">
+        <div>
+          <h2>Records written a second</h2>
+          <Chart
+            label="Records written a second"
+            points={points}
+            series={['records']}
+            format={(value) => rate(value)}
+          />
+        </div>
+        <div>
+          <h2>Bytes on disk</h2>
+          <Chart
+            label="Bytes on disk"
+            points={points.map(({ at, values }) => ({ at, values: [values[1] ?? null] }))}
+            series={['bytes']}
+            format={(value) => bytes(Math.round(value))}
+          />
+        </div>
+      </div>
       <div class="columns">
         <div>
           <h2>Busiest topics</h2>
@@ -119,18 +133,15 @@ function MayNotSee({ caller: { rights, principal, hasAccessControl } }: { caller
   )
 }
 
-function Figure({ title, value }: { title: string; value: string }) {
-  return (
-    <div class="figure">
-      <span class="dim">{title}</span>
-      <strong>{value}</strong>
-    </div>
-  )
+function sizeOf(topics: readonly TopicSize[]): string {
+  const stored = storedIn(topics)
+  return stored === null ? 'not told' : bytes(stored)
 }
 
-function sizeOf(topics: readonly TopicSize[]): string {
-  if (topics.some((topic) => topic.bytes === null)) return 'not told'
-  return bytes(topics.reduce((sum, topic) => sum + BigInt(topic.bytes!), 0n))
+/** Bytes; null: not to be known with this key. */
+function storedIn(topics: readonly TopicSize[]): number | null {
+  if (topics.some((topic) => topic.bytes === null)) return null
+  return Number(topics.reduce((sum, topic) => sum + BigInt(topic.bytes!), 0n))
 }
 
 function Busiest({ topics }: { topics: readonly TopicSize[] }) {

@@ -5,8 +5,8 @@ import { usePlace } from '../state/place.ts'
 import { useResource } from '../state/resource.ts'
 import { FormDialog } from '../ui/dialog.tsx'
 import { LoadedAccess } from '../ui/loaded-access.tsx'
+import { fits } from '../ui/name-list.tsx'
 import { Empty } from '../ui/notices.tsx'
-import { fits } from './topics.tsx'
 
 interface Acl {
   readonly principal: string

@@ -1,13 +1,12 @@
 /** One topic: its records, partitions, config and groups. */
 
-import { useState } from 'preact/hooks'
 import { useRoute } from 'preact-iso'
 import { pageAt } from '../api/base.ts'
-import { ask, askJson } from '../api/service.ts'
+import { askJson } from '../api/service.ts'
 import { groupSizes } from '../api/sizes.ts'
 import { usePlace } from '../state/place.ts'
 import { useResource } from '../state/resource.ts'
-import { FormDialog, TypedConfirmation } from '../ui/dialog.tsx'
+import { DeleteDialog } from '../ui/delete-dialog.tsx'
 import { count } from '../ui/format.ts'
 import { Empty, Loaded } from '../ui/notices.tsx'
 import { Tabs } from '../ui/tabs.tsx'
@@ -86,11 +85,14 @@ export function Topic() {
         />
       )}
       {query.do === 'delete' && (
-        <DeleteTopic
-          topic={topic}
+        <DeleteDialog
+          kind="topic"
+          name={topic}
           onClose={() => change({ do: undefined })}
           onDone={() => go(pageAt(['topics']))}
-        />
+        >
+          The topic and all its records are gone then. This cannot be undone.
+        </DeleteDialog>
       )}
     </section>
   )
@@ -161,34 +163,5 @@ function TopicGroups({ topic }: { topic: string }) {
         )
       }}
     </Loaded>
-  )
-}
-
-function DeleteTopic({
-  topic,
-  onClose,
-  onDone,
-}: {
-  topic: string
-  onClose: () => void
-  onDone: () => void
-}) {
-  const [typed, setTyped] = useState('')
-  return (
-    <FormDialog
-      title={`Delete topic ${topic}`}
-      action="Delete"
-      isDangerous
-      isReady={typed === topic}
-      onClose={onClose}
-      onSubmit={async () => {
-        const needs = `delete on topic '${topic}'`
-        await ask({ method: 'DELETE', path: ['topics', topic], what: `topic ${topic}`, needs })
-        onDone()
-      }}
-    >
-      <p>The topic and all its records are gone then. This cannot be undone.</p>
-      <TypedConfirmation name={topic} typed={typed} onInput={setTyped} />
-    </FormDialog>
   )
 }

@@ -7,9 +7,9 @@ import { rateOf } from '../state/history.ts'
 import { usePlace } from '../state/place.ts'
 import { useResource } from '../state/resource.ts'
 import { FormDialog } from '../ui/dialog.tsx'
-import { bytes, count, rate, some } from '../ui/format.ts'
-import { Empty, Loaded } from '../ui/notices.tsx'
-import { type Column, RowList } from '../ui/row-list.tsx'
+import { bytes, count, rate } from '../ui/format.ts'
+import { NameList } from '../ui/name-list.tsx'
+import type { Column } from '../ui/row-list.tsx'
 
 interface Row extends TopicSize {
   readonly rate: number | undefined
@@ -41,7 +41,6 @@ const columns: readonly Column<Row>[] = [
 export function Topics() {
   const { query, change, go } = usePlace()
   const topics = useResource('topics', topicSizes, { everyMs: 5000 })
-  const { q = '', sort = 'name' } = query
   const rows = useMemo(
     () =>
       (topics.data?.topics ?? []).map((topic) => ({
@@ -50,26 +49,22 @@ export function Topics() {
       })),
     [topics.data],
   )
-  const shown = useMemo(
-    () =>
-      sorted(
-        rows.filter(({ name }) => fits(name, q)),
-        sort,
-      ),
-    [rows, q, sort],
-  )
   return (
-    <section class="page fills">
-      <header class="page-head">
-        <h1>Topics</h1>
-        <input
-          data-filter
-          type="search"
-          aria-label="Filter topics by name"
-          placeholder="Filter by name  ( / )"
-          value={q}
-          onInput={(event) => change({ q: event.currentTarget.value })}
-        />
+    <>
+      <NameList
+        title="Topics"
+        kind="topic"
+        resource={topics}
+        items={rows}
+        columns={columns}
+        nameOf={({ name }) => name}
+        sortBy={{
+          partitions: (row) => row.partitions,
+          records: (row) => BigInt(row.records),
+          rate: (row) => row.rate ?? 0,
+          bytes: (row) => BigInt(row.bytes ?? 0),
+        }}
+      >
         <button
           type="button"
           class="primary"
@@ -77,57 +72,15 @@ export function Topics() {
         >
           New topic
         </button>
-      </header>
-      <Loaded resource={topics} what="the topics">
-        {() =>
-          rows.length === 0 ? (
-            <Empty>There is no topic that you may see.</Empty>
-          ) : shown.length === 0 ? (
-            <Empty>None of {some(rows.length, 'topic')} is called so.</Empty>
-          ) : (
-            <RowList
-              label="Topics"
-              layout="topics"
-              columns={columns}
-              items={shown}
-              keyOf={({ name }) => name}
-              onOpen={({ name }) => go(pageAt(['topics', name]))}
-              sort={sort}
-              onSort={(by) => change({ sort: by === 'name' ? undefined : by })}
-            />
-          )
-        }
-      </Loaded>
+      </NameList>
       {query.new === 'topic' && (
         <NewTopic
           onClose={() => change({ new: undefined })}
           onDone={(name) => go(pageAt(['topics', name]))}
         />
       )}
-    </section>
+    </>
   )
-}
-
-export function fits(name: string, filter: string): boolean {
-  return name.toLowerCase().includes(filter.trim().toLowerCase())
-}
-
-function sorted(rows: readonly Row[], sort: string): readonly Row[] {
-  const isDown = sort.startsWith('-')
-  const by = isDown ? sort.slice(1) : sort
-  const value = (row: Row): bigint | number | string => {
-    if (by === 'partitions') return row.partitions
-    if (by === 'records') return BigInt(row.records)
-    if (by === 'rate') return row.rate ?? 0
-    if (by === 'bytes') return BigInt(row.bytes ?? 0)
-    return row.name
-  }
-  const direction = isDown ? -1 : 1
-  return [...rows].sort((a, b) => {
-    const x = value(a)
-    const y = value(b)
-    return x < y ? -direction : x > y ? direction : a.name < b.name ? -1 : 1
-  })
 }
 
 function NewTopic({ onClose, onDone }: { onClose: () => void; onDone: (name: string) => void }) {

@@ -25,6 +25,7 @@ class Bench {
       runtime,
       limits: { initialRebalanceDelayMs: 0, maxSize: 100 },
       append: (records) => this.#append(records),
+      whenDurable: async () => undefined,
       appendInTransaction: () => {
         throw new Error('not used here')
       },

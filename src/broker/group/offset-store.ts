@@ -74,10 +74,10 @@ export class OffsetStore {
     partitions: readonly (readonly [topic: string, partition: number])[],
   ): Promise<void> {
     const hosted = this.#parts.hosted.get(groupId)
-    if (!hosted) return
-    const stored = new Set(this.storedPartitions(hosted).map((place) => place.join('-')))
+    const places = hosted ? this.storedPartitions(hosted) : []
+    const stored = new Set(places.map((place) => place.join('-')))
     const gone = partitions.filter((place) => stored.has(place.join('-')))
-    if (gone.length === 0) return
+    if (!hosted || gone.length === 0) return this.#nothingToForget()
     const deletedAt = await this.#parts.log.append(tombstones(groupId, gone))
     for (const [topic, partition] of gone) this.#forgetOne(hosted, topic, partition, deletedAt)
   }
@@ -98,12 +98,17 @@ export class OffsetStore {
       records.push(...tombstones(hosted.group.id, gone))
       if (gone.length > 0) concerned.push([hosted, gone])
     }
-    if (records.length === 0) return
+    if (records.length === 0) return this.#nothingToForget()
     const deletedAt = await this.#parts.log.append(records)
     for (const [hosted, gone] of concerned) {
       for (const [, partition] of gone) this.#forgetOne(hosted, topic, partition, deletedAt)
       this.#parts.hosted.dropUnused(hosted)
     }
+  }
+
+  /** A commit that failed may be in the log all the same, and would be back at the next start. */
+  #nothingToForget(): Promise<void> {
+    return this.#parts.log.whenDurable()
   }
 
   /** Removes these very offsets: what has been committed anew meanwhile stays. Throws `StorageError`. */

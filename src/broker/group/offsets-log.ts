@@ -19,6 +19,11 @@ export interface ProducerIdAndEpoch {
 export interface OffsetsLog {
   /** Durable when it resolves, with the offset of the first record. */
   readonly append: (records: readonly OffsetsRecord[]) => Promise<bigint>
+  /**
+   * Resolves when all that was appended is durable. Rejects with `StorageError` when a sync has failed: what was appended last
+   * may come back at the next start, or not.
+   */
+  readonly whenDurable: () => Promise<void>
   /** The same as part of a producer's transaction; also gives the offset before it is durable. */
   readonly appendInTransaction: (
     records: readonly OffsetsRecord[],

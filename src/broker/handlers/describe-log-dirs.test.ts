@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { FaultyFileSystem } from '../../../test/broker/faulty-file-system.ts'
 import {
   batch,
   createTopic,
@@ -11,6 +12,7 @@ import {
   createDescribeLogDirsRequestDescribableLogDirTopic,
   describeLogDirs,
 } from '../../protocol/messages/generated/describe-log-dirs.ts'
+import { createMemoryFileSystem } from '../../storage/memory-file-system.ts'
 
 const sent = batch('some', 'records')
 
@@ -66,6 +68,22 @@ test.each([1, 2, 3, 4, 5])('version %i: one folder', async (version) => {
       },
     ],
   })
+})
+
+test('how much room there is, as the system tells, from version 4 on', async () => {
+  const fileSystem = new FaultyFileSystem(createMemoryFileSystem())
+  fileSystem.space = () => ({ totalBytes: 8e9, freeBytes: 5e9 })
+  const { ask } = await openTestBroker({ fileSystem })
+  const room = async (version: number) => {
+    const request = createDescribeLogDirsRequest({ topics: null })
+    const { results } = await ask(describeLogDirs, request, { version })
+    return results.map(({ totalBytes, usableBytes }) => [totalBytes, usableBytes])
+  }
+  expect(await room(5)).toEqual([[8_000_000_000n, 5_000_000_000n]])
+  expect(await room(3)).toEqual([[-1n, -1n]])
+  // It changes, and what is not known is -1.
+  fileSystem.space = () => ({ totalBytes: 8e9, freeBytes: undefined })
+  expect(await room(4)).toEqual([[8_000_000_000n, -1n]])
 })
 
 test('the size of every partition, the internal ones too', async () => {

@@ -2,8 +2,10 @@
  * DescribeLogDirs v1–5: the data folder, and how many bytes of records each partition has in it. What is asked for and
  * not there is left out.
  *
- * Differs from Apache Kafka: size and free space of the disk (v4+) are not known, -1. A partition that the disk has failed
- * does not take the folder offline; it is listed with the size it had.
+ * v4+: size and free space of the disk, as the system tells them; -1 where it does not, and in memory.
+ *
+ * Differs from Apache Kafka: a partition that the disk has failed does not take the folder offline; it is listed with the
+ * size it had.
  */
 
 import {
@@ -27,9 +29,14 @@ function handleDescribeLogDirs(
   services: Services,
   request: DescribeLogDirsRequest,
 ): DescribeLogDirsResponse {
-  const { description: logDir } = services.logs
-  const topics = describeTopics(services, request)
-  const result = createDescribeLogDirsResponseDescribeLogDirsResult({ logDir, topics })
+  const { description: logDir, reserve } = services.logs
+  const { totalBytes = -1, freeBytes = -1 } = reserve.condition() ?? {}
+  const result = createDescribeLogDirsResponseDescribeLogDirsResult({
+    logDir,
+    topics: describeTopics(services, request),
+    totalBytes: BigInt(totalBytes),
+    usableBytes: BigInt(freeBytes),
+  })
   return createDescribeLogDirsResponse({ results: [result] })
 }
 

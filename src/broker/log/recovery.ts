@@ -81,6 +81,8 @@ class Recovery {
   /** See `LogParts`. */
   savedTo: bigint | undefined
   readonly #options: OpenOptions
+  /** Something of what was written last may be gone: what comes next is of another epoch. */
+  #isInDoubt = false
   readonly #folder: string
   /** What is in it, for those who look while it is opened: a segment, which stays, has the file system itself. */
   readonly #listed: ListedFolder
@@ -123,7 +125,7 @@ class Recovery {
     // After a crash only a snapshot from before what was verified is sure to match it.
     const verifiedFrom = isClean ? undefined : segments[Math.min(first, segments.length - 1)]!
     await this.#restoreProducers(segments, verifiedFrom)
-    if (!isClean) await this.#beginEpoch(segments.at(-1)!.nextOffset)
+    if (this.#isInDoubt) await this.#beginEpoch(segments.at(-1)!.nextOffset)
     return segments
   }
 
@@ -248,8 +250,10 @@ class Recovery {
       // What had been stored is not cut off: it is damage, and what follows it is sound.
       const isStored = !isWhole && segment.nextOffset < recoveryPoint
       if (isStored && next) segment.nextOffset = next.baseOffset
+      if (!isWhole || segment.nextOffset > recoveryPoint) this.#isInDoubt = true
       await segment.file.sync()
-      await this.#writeIndexes(segment)
+      // Those of the last one are written when it is finished, or closed.
+      if (next) await this.#writeIndexes(segment)
       if (isWhole || isStored) continue
       await this.#cut(segments, i, soundBytes)
     }
@@ -294,10 +298,11 @@ class Recovery {
           this.#reportDamage(end, keptBytes, header.baseOffset)
         }
         // A sync may have failed before: then the kernel shows what the disk does not hold, and calls it clean.
-        segment.file.write(
-          bytes.subarray(header.position, header.position + header.sizeInBytes),
-          filePosition,
-        )
+        if (header.lastOffset >= recoveryPoint)
+          segment.file.write(
+            bytes.subarray(header.position, header.position + header.sizeInBytes),
+            filePosition,
+          )
         segment.noteRecovered(header, filePosition, isAfterDamage)
         this.epochs.observe(header.partitionLeaderEpoch, header.baseOffset)
         end = header.lastOffset + 1n

@@ -1,5 +1,6 @@
 /** The settings of topics: checked when they are given, described, and turned into the configuration of a partition's log. */
 import { KafkaError } from '../../core/errors.ts'
+import { closest } from '../../core/options.ts'
 import type { BrokerConfig } from '../config.ts'
 import type { LogConfig } from '../log/log-config.ts'
 import { listOf, type TopicConfigDefinition, topicConfigs } from './topic-config-table.ts'
@@ -58,8 +59,10 @@ function checkCompactionLags(overrides: TopicOverrides): void {
 }
 
 function notKnown(name: string): KafkaError {
+  const known = [...definitions.keys()]
+  const near = closest(name.slice(0, 100), known)
   return invalidConfig(
-    `Topic config '${name.slice(0, 100)}' is not known. Known: ${[...definitions.keys()].join(', ')}`,
+    `Topic config '${name.slice(0, 100)}' is not known. ${near ? `Did you mean '${near}'? ` : ''}Known: ${known.join(', ')}`,
   )
 }
 

@@ -3,7 +3,14 @@ import { commands } from '../commands.ts'
 import type { ConnectionFlags } from '../connection/connection-options.ts'
 import { Contexts } from '../connection/contexts.ts'
 import { openClient } from '../connection/open-client.ts'
-import { type Completes, flagOf, type OptionSpec, type OptionTable } from '../shell/command.ts'
+import {
+  type Completes,
+  flagOf,
+  type OptionSpec,
+  type OptionTable,
+  shownFlagOf,
+  takesValue,
+} from '../shell/command.ts'
 import type { Io } from '../shell/io.ts'
 import { optionsOf } from '../shell/parser.ts'
 import { type CommandTree, find } from '../shell/tree.ts'
@@ -32,7 +39,6 @@ export async function complete(
 ): Promise<Completion> {
   const { node, rest } = find(commands, before)
   if ('commands' in node) return rest.length > 0 ? none : ofCommands(node.commands, current)
-  if ('parser' in node) return startingWith(await ofParser(node.parser), current)
   const spec = await node.load()
   const options = optionsOf(spec)
   const wanted = valueWanted(options, rest)
@@ -58,24 +64,14 @@ function ofCommands(tree: CommandTree, current: string): Completion {
   return startingWith(all, current)
 }
 
-async function ofParser(parser: () => Promise<import('commander').Command>): Promise<Candidate[]> {
-  const command = await parser()
-  return [
-    ...command.commands.map((one) => ({ word: one.name(), about: one.description() })),
-    ...command.options.flatMap(({ long, description, hidden }) =>
-      long && !hidden ? [{ word: long, about: description }] : [],
-    ),
-  ]
-}
-
 function startingWith(all: readonly Candidate[], current: string): Completion {
   return { candidates: all.filter(({ word }) => word.startsWith(current)), paths: undefined }
 }
 
 function flagsIn(options: OptionTable): Candidate[] {
-  const own = Object.entries(options).map(([attribute, { doc }]) => ({
-    word: `--${flagOf(attribute)}`,
-    about: doc,
+  const own = Object.entries(options).map(([attribute, option]) => ({
+    word: `--${shownFlagOf(attribute, option)}`,
+    about: option.doc,
   }))
   return [...own, { word: '--help', about: 'show what it does, and all options' }]
 }
@@ -92,7 +88,7 @@ function optionNamed(options: OptionTable, word: string): OptionSpec | undefined
 function valueWanted(options: OptionTable, rest: readonly string[]): OptionSpec | undefined {
   const last = rest.at(-1)
   const option = last?.startsWith('-') ? optionNamed(options, last) : undefined
-  return option && option.kind !== 'switch' ? option : undefined
+  return option && takesValue(option) ? option : undefined
 }
 
 function positionalsIn(options: OptionTable, rest: readonly string[]): string[] {

@@ -3,6 +3,7 @@ import { defaultedOption, type FlagsOf, switchOption, valueOption } from '../she
 import { durationMs, oneOf } from '../shell/readers.ts'
 
 const section = 'Connection:'
+const defaultTimeout = '15s'
 
 export const connectionOptions = {
   url: valueOption({
@@ -59,8 +60,8 @@ export const connectionOptions = {
   tlsKey: valueOption({ placeholder: 'file', doc: 'PEM with its key', completes: 'file', section }),
   timeout: defaultedOption({
     placeholder: 'time',
-    doc: 'how long one call may take, all its retries included',
-    fallback: '15s',
+    doc: 'how long one call may take, all its retries included; and, where it is given, one record that is written',
+    fallback: defaultTimeout,
     read: durationMs,
     section,
   }),
@@ -68,3 +69,8 @@ export const connectionOptions = {
 } as const
 
 export type ConnectionFlags = FlagsOf<typeof connectionOptions>
+
+/** What was asked for; undefined: what is the default for calls, which is short for records that a quota holds up. */
+export function givenTimeout({ timeout }: Partial<ConnectionFlags>): number | undefined {
+  return timeout === durationMs(defaultTimeout) ? undefined : timeout
+}

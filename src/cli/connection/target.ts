@@ -6,8 +6,9 @@
  * Single options (--api-key-file, --sasl-user …) are added to whatever that is.
  */
 import { readFileSync } from 'node:fs'
+import { schemeOf } from '../../client/url-schemes.ts'
 import type { ClientConfig } from '../../entry/client.ts'
-import { CommandError, UsageError } from '../shell/command-error.ts'
+import { CommandError, UsageError, unreadableFile } from '../shell/command-error.ts'
 import type { Environment } from '../shell/io.ts'
 import type { ConnectionFlags } from './connection-options.ts'
 import { type Context, Contexts } from './contexts.ts'
@@ -26,6 +27,7 @@ export function targetOf(flags: Partial<ConnectionFlags>, environment: Environme
     throw new UsageError('--url and --context say both where the events are; give one of them')
   const { source, context } = chosen(flags, environment)
   const given: Context = { ...context, ...definedOf(flags) }
+  schemeOf(given.url, source)
   return { url: given.url, source, config: configOf(given, source, environment) }
 }
 
@@ -110,9 +112,6 @@ function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {
-    throw new CommandError(`the file ${file} cannot be read: ${(error as Error).message}`, {
-      code: (error as NodeJS.ErrnoException).code ?? 'FAILED',
-      cause: error,
-    })
+    throw unreadableFile(file, error)
   }
 }

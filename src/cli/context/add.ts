@@ -1,5 +1,6 @@
 /** `kafka-do context add` */
 import { resolve } from 'node:path'
+import { schemeOf } from '../../client/url-schemes.ts'
 import { folderOfUrl } from '../../core/folder-url.ts'
 import { connectionOptions } from '../connection/connection-options.ts'
 import { type Context, Contexts } from '../connection/contexts.ts'
@@ -33,6 +34,7 @@ kafka-do of ~/.config (XDG_CONFIG_HOME), or what KAFKA_DO_CONTEXTS names.`,
   ],
   async run({ args, flags, io, out }) {
     if (flags.url === undefined) throw new UsageError('it takes --url')
+    schemeOf(flags.url, '--url')
     if (/^[a-z+]+:\/\/[^/@]*:[^/@]*@/i.test(flags.url))
       throw new UsageError(
         'a URL with a password is not kept; give --sasl-user and --sasl-password-file',

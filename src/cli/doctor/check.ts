@@ -23,3 +23,11 @@ export function warning(name: string, message: string, remedy: string): Check {
 export function problem(name: string, message: string, remedy: string): Check {
   return { name, status: 'problem', message, remedy }
 }
+
+const freeBytesMin = 1024 ** 3
+
+/** Whether there is room on a disk; `told`: which, and how much. */
+export function diskCheck(told: string, freeBytes: number): Check {
+  const remedy = 'Make room, or shorten the retention of topics, before the disk is full'
+  return freeBytes < freeBytesMin ? warning('disk', told, remedy) : ok('disk', told)
+}

@@ -1,11 +1,13 @@
 /** Whether a cluster can be reached by the addresses that it tells its clients. */
 import type { ClusterNode } from '../../client/admin/cluster-description.ts'
+import type { NodeDisk } from '../../client/admin/disks.ts'
 import { DisconnectedError, TimeoutError } from '../../core/errors.ts'
 import { isLoopback } from '../../core/loopback.ts'
 import type { Runtime } from '../../core/runtime.ts'
 import type { Client, ClientConfig } from '../../entry/client.ts'
+import { knownDisks, roomText } from '../connection/disks.ts'
 import { failureOf } from '../shell/failure.ts'
-import { type Check, ok, problem, warning } from './check.ts'
+import { type Check, diskCheck, ok, problem, warning } from './check.ts'
 
 /** An address that cannot be reached often does not even refuse. */
 const timeoutMs = 4000
@@ -39,14 +41,22 @@ export async function clusterChecks(
     'cluster',
     `cluster ${id} answered in ${tookMs} ms; it has ${nodes.length} ${nodes.length === 1 ? 'node' : 'nodes'}`,
   )
+  const room = ((await knownDisks(client.admin)) ?? []).flatMap((disk) => roomCheck(disk) ?? [])
   const url = String(config.url)
   // Elsewhere clients do not use these addresses.
   const [scheme] = /^kafka(\+tls)?(?=:)/.exec(url) ?? []
-  if (scheme === undefined) return [reached]
+  if (scheme === undefined) return [reached, ...room]
   const checks = await Promise.all(
     nodes.map((node) => nodeCheck(node, { scheme, isRemote: isRemote(url) }, config, open)),
   )
-  return [reached, ...checks]
+  return [reached, ...room, ...checks]
+}
+
+function roomCheck(disk: NodeDisk): Check | undefined {
+  const room = roomText(disk)
+  if (room === undefined) return undefined
+  const told = `node ${disk.node}: ${room} in ${disk.folder}`
+  return diskCheck(told, Number(disk.freeBytes))
 }
 
 async function nodeCheck(

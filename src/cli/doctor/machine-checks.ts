@@ -14,14 +14,13 @@ import { join } from 'node:path'
 import type { Runtime } from '../../core/runtime.ts'
 import { version } from '../../core/version.ts'
 import { formatBytes, formatDuration } from '../shell/numbers.ts'
-import { type Check, ok, problem, warning } from './check.ts'
+import { type Check, diskCheck, ok, problem, warning } from './check.ts'
 
 /** Writes that are synced, to see how long that takes. */
 const syncs = 32
 const writtenBytes = 4096
 /** A commit waits for a sync: with more there are fewer than fifty a second for one caller. */
 const slowSyncMs = 20
-const freeBytesMin = 1024 ** 3
 /** What a broker with a few hundred partitions, and clients, can do with. */
 const openFilesMin = 4096
 /** Clocks of file systems are not exact. */
@@ -97,13 +96,7 @@ function roomCheck(folder: string): Check {
   const { bavail, blocks, bsize } = statfsSync(folder)
   const free = bavail * bsize
   const told = `${formatBytes(free)} are free of ${formatBytes(blocks * bsize)}`
-  return free < freeBytesMin
-    ? warning(
-        'disk',
-        told,
-        'Make room, or shorten the retention of topics, before the disk is full',
-      )
-    : ok('disk', told)
+  return diskCheck(told, free)
 }
 
 function openFilesCheck(): Check {

@@ -8,11 +8,12 @@ import { bytes } from '../../client/serializer.ts'
 import { topic as topicOf } from '../../client/topic.ts'
 import { TopicNotFoundError } from '../../core/errors.ts'
 import type { Client } from '../../entry/client.ts'
+import { type ConnectionFlags, givenTimeout } from '../connection/connection-options.ts'
 import { Pace } from '../records/pace.ts'
 import type { Invocation } from '../shell/command.ts'
 import { CommandError } from '../shell/command-error.ts'
 import { failureOf } from '../shell/failure.ts'
-import { Interruption, type Io } from '../shell/io.ts'
+import { Interruption } from '../shell/io.ts'
 import { counted, formatCount } from '../shell/numbers.ts'
 import { untilTopicIsThere } from '../topic/whole-topic.ts'
 import { type InputOptions, type Outgoing, recordsOf, type Source } from './input.ts'
@@ -32,11 +33,11 @@ export interface Plan {
 export async function produceAll(
   client: Client,
   { topic, sources, input, producer: config, rate, complete }: Plan,
-  { io, out, progress: startProgress }: Invocation<unknown, unknown>,
+  { flags, io, out, progress: startProgress }: Invocation<unknown, unknown>,
 ): Promise<void> {
   const producer: Producer<Uint8Array, Uint8Array> = client.producer(
     topicOf<Uint8Array, Uint8Array>(topic, { key: bytes, value: bytes }),
-    config,
+    { ...config, deliveryTimeout: givenTimeout(flags as Partial<ConnectionFlags>) },
   )
   const readsInput = sources.some(({ isInput }) => isInput)
   const progress = startProgress(`produce to ${topic}`, readsInput ? io.stdin : undefined)
@@ -98,7 +99,6 @@ function sizeOf(sources: readonly Source[]): number | undefined {
 export async function ensureTopic(
   admin: Admin,
   topic: string,
-  io: Io,
   create: { readonly partitions?: number | undefined } | undefined,
 ): Promise<void> {
   try {
@@ -106,6 +106,6 @@ export async function ensureTopic(
   } catch (error) {
     if (create === undefined || !(error instanceof TopicNotFoundError)) throw error
     await admin.createTopic(topic, create)
-    await untilTopicIsThere(admin, topic, io)
+    await untilTopicIsThere(admin, topic)
   }
 }

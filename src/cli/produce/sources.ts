@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs'
 import { createGunzip } from 'node:zlib'
 import { encodeUtf8 } from '../../core/bytes.ts'
-import { CommandError, NotFoundError } from '../shell/command-error.ts'
+import { unreadableFile } from '../shell/command-error.ts'
 import type { Io } from '../shell/io.ts'
 import type { Source } from './input.ts'
 
@@ -34,12 +34,7 @@ function fileSource(path: string): Source {
           yield* file.pipe(unzipped) as AsyncIterable<Uint8Array>
         } else yield* file as AsyncIterable<Uint8Array>
       } catch (error) {
-        const { code, message } = error as NodeJS.ErrnoException
-        if (code === 'ENOENT') throw new NotFoundError(`there is no file ${path}`, { code })
-        throw new CommandError(`the file ${path} cannot be read: ${message}`, {
-          ...(code !== undefined && { code }),
-          cause: error,
-        })
+        throw unreadableFile(path, error)
       } finally {
         file.destroy()
       }

@@ -8,6 +8,7 @@ import { PassThrough } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import { CommandError } from '../shell/command-error.ts'
+import { OutputClosed } from '../shell/io.ts'
 import { writeTo } from '../shell/output.ts'
 
 export class NewFile {
@@ -43,9 +44,13 @@ export class NewFile {
   }
 
   async write(chunk: Uint8Array): Promise<void> {
-    // What is destroyed has failed, and that says why.
-    if (this.#input.destroyed) return this.#written
-    await Promise.race([writeTo(this.#input, chunk, this.#signal), this.#written])
+    try {
+      await Promise.race([writeTo(this.#input, chunk, this.#signal), this.#written])
+    } catch (error) {
+      // No reader has gone away, as with standard output: the file has failed, and that says why.
+      if (error instanceof OutputClosed) await this.#written
+      throw error
+    }
   }
 
   /** Resolves when it is in its place, durably. */

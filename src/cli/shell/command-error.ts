@@ -44,3 +44,13 @@ export class NotFoundError extends CommandError {
     super(message, { exitCode: exitCode.notFound, code, hint })
   }
 }
+
+/** A file that was named and cannot be read: it is not there, or what the system says. */
+export function unreadableFile(path: string, cause: unknown): CommandError {
+  const { code, message } = cause as NodeJS.ErrnoException
+  if (code === 'ENOENT') return new NotFoundError(`there is no file ${path}`, { code })
+  return new CommandError(`the file ${path} cannot be read: ${message}`, {
+    ...(code !== undefined && { code }),
+    cause,
+  })
+}

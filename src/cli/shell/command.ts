@@ -12,7 +12,8 @@ export type Completes = 'topic' | 'group' | 'context' | 'file' | 'folder'
 
 /** One option. `T` is what the command gets. */
 export interface OptionSpec<T = unknown> {
-  readonly kind: 'switch' | 'value' | 'list'
+  /** A toggle has a flag for each way: `--x` and `--no-x`. */
+  readonly kind: 'switch' | 'toggle' | 'value' | 'list'
   /** One letter, without `-`. */
   readonly short?: string | undefined
   readonly placeholder?: string | undefined
@@ -21,6 +22,8 @@ export interface OptionSpec<T = unknown> {
   readonly byDefault?: string | undefined
   readonly choices?: readonly string[] | undefined
   readonly completes?: Completes | undefined
+  /** Of a toggle: what it is when neither is given; shown is the flag that changes it. Default: false. */
+  readonly isOn?: boolean | undefined
   /** A heading of `--help`. */
   readonly section?: string | undefined
   /** What was given as what the command gets; throws an `Error` that says what it takes. */
@@ -128,6 +131,14 @@ export function switchOption(about: Omit<About, 'choices'>): OptionSpec<boolean>
   return { ...about, kind: 'switch', read: (given) => given === true }
 }
 
+/** `--http-console` and `--no-http-console`; undefined: neither is given. */
+export function toggleOption(
+  about: Omit<About, 'choices'> & { readonly isOn: boolean },
+): OptionSpec<boolean | undefined> {
+  const read = (given: unknown) => (typeof given === 'boolean' ? given : undefined)
+  return { ...about, kind: 'toggle', read }
+}
+
 /** `--limit <number>`; of several that are given the last counts. */
 export function valueOption(about: About & Placeholder): OptionSpec<string | undefined>
 export function valueOption<T>(about: About & Placeholder & Reader<T>): OptionSpec<T | undefined>
@@ -187,7 +198,22 @@ export function anyArguments(about: AboutArgument): ArgumentSpec<readonly string
   return { ...about, kind: 'any' }
 }
 
+/** Whether the next word is its value. */
+export function takesValue({ kind }: OptionSpec): boolean {
+  return kind === 'value' || kind === 'list'
+}
+
 /** `resetOffsets` → `reset-offsets` */
 export function flagOf(attribute: string): string {
   return attribute.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+}
+
+/** `reset-offsets` → `resetOffsets` */
+export function attributeOf(flag: string): string {
+  return flag.replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase())
+}
+
+/** As it is shown, without `--`: of a toggle the flag that changes something. */
+export function shownFlagOf(attribute: string, { kind, isOn }: OptionSpec): string {
+  return kind === 'toggle' && isOn ? `no-${flagOf(attribute)}` : flagOf(attribute)
 }

@@ -31,6 +31,14 @@ const notFoundCodes: ReadonlySet<string> = new Set([
   'STORAGE_NOT_FOUND',
 ])
 
+/** What was asked for cannot be: the broker says so, and nothing but another command line helps. */
+const unusableCodes: ReadonlySet<string> = new Set([
+  'INVALID_CONFIG',
+  'INVALID_PARTITIONS',
+  'INVALID_REPLICATION_FACTOR',
+  'INVALID_TOPIC_EXCEPTION',
+])
+
 export function failureOf(error: unknown): Failure {
   if (error instanceof Interruption) {
     const code = error.signalName === 'SIGINT' ? exitCode.interrupted : exitCode.terminated
@@ -56,6 +64,7 @@ function exitCodeOf(error: KafkaError): ExitCode {
   if (error instanceof TopicNotFoundError || error instanceof PartitionNotFoundError)
     return exitCode.notFound
   if (notFoundCodes.has(error.code)) return exitCode.notFound
+  if (unusableCodes.has(error.code)) return exitCode.usage
   return error instanceof TimeoutError ? exitCode.timedOut : exitCode.failed
 }
 
@@ -73,6 +82,10 @@ function hintFor(error: KafkaError): string | undefined {
     return 'Is the URL right? --url, KAFKA_DO_URL or kafka-do context say where to look'
   if (error.code === 'SASL_AUTHENTICATION_FAILED')
     return 'Is the key right? It comes from --api-key-file, the context or KAFKA_DO_API_KEY'
+  if (error.code === 'UNSUPPORTED_VERSION' && /ClientQuotas/.test(error.message))
+    return 'Quotas need a server that keeps them: kafka-do serve --access keys, or Apache Kafka'
+  if (error.code === 'SECURITY_DISABLED' && /authorizer/i.test(error.message))
+    return 'Rights need a server that keeps them: kafka-do serve --access keys, or an authorizer of Apache Kafka'
   return undefined
 }
 

@@ -7,10 +7,13 @@ import {
   flagOf,
   type OptionSpec,
   type OptionTable,
+  shownFlagOf,
+  takesValue,
   valueOption,
 } from './command.ts'
 import { UsageError } from './command-error.ts'
 import { exitCodeHelp } from './exit-code.ts'
+import type { Terminal } from './io.ts'
 import type { OutputFormat } from './output.ts'
 import { oneOf } from './readers.ts'
 import type { CommandTree } from './tree.ts'
@@ -18,6 +21,20 @@ import type { CommandTree } from './tree.ts'
 export interface Parsed {
   readonly args: { readonly [name: string]: unknown }
   readonly flags: { readonly [attribute: string]: unknown }
+}
+
+export interface About {
+  readonly name: string
+  readonly summary: string
+}
+
+/** Where help is written: a terminal, or a stream that has no width. */
+export type HelpTo = Terminal & { write(text: string): unknown }
+
+const helpWidthMax = 100
+
+export function widthOf({ columns }: Terminal): number {
+  return Math.min(helpWidthMax, columns ?? helpWidthMax)
 }
 
 const byDefault = (text: string | undefined) => (text === undefined ? '' : ` (default: ${text})`)
@@ -45,12 +62,12 @@ function outputOption(formats: readonly OutputFormat[]): OptionSpec<OutputFormat
 /** Throws `CommanderError` for what is no such command line, and once the help was shown. */
 export function parse(
   spec: CommandSpec,
-  about: { readonly name: string; readonly summary: string },
+  about: About,
   words: readonly string[],
-  writeHelp: (text: string) => void,
+  helpTo: HelpTo,
 ): Parsed {
-  const command = parserOf(spec, about).configureOutput({
-    writeOut: writeHelp,
+  const command = parserOf(spec, about, helpTo).configureOutput({
+    writeOut: (text) => void helpTo.write(text),
     writeErr: () => undefined,
   })
   command.parse([...words], { from: 'user' })
@@ -76,22 +93,20 @@ export function parse(
   return { args, flags }
 }
 
-function parserOf(
-  spec: CommandSpec,
-  { name, summary }: { readonly name: string; readonly summary: string },
-): Command {
+function parserOf(spec: CommandSpec, { name, summary }: About, helpTo: HelpTo): Command {
+  const helpWidth = widthOf(helpTo)
   const command = new Command(`kafka-do ${name}`)
     .description(summary)
     .helpOption('-h, --help', 'show this')
     .exitOverride()
-    .configureHelp({ helpWidth: 100 })
+    .configureHelp({ helpWidth, minWidthToWrap: 20 })
   for (const [argument, { kind, doc }] of Object.entries(spec.args)) {
     const shown = argumentText(argument, kind)
     command.argument(shown, doc)
   }
   for (const [attribute, option] of Object.entries(optionsOf(spec)))
-    command.addOption(parserOption(attribute, option))
-  return command.addHelpText('after', afterText(spec))
+    for (const one of parserOptions(attribute, option)) command.addOption(one)
+  return command.addHelpText('after', afterText(spec, helpWidth))
 }
 
 /** `<topic>`, `[file...]` */
@@ -108,26 +123,50 @@ export function argumentText(name: string, kind: ArgumentSpec['kind']): string {
   }
 }
 
-function parserOption(attribute: string, option: OptionSpec): Option {
-  const made = new Option(signature(attribute, option), option.doc + byDefault(option.byDefault))
-  if (option.section !== undefined) made.helpGroup(option.section)
-  if (option.kind === 'switch') return made
-  return made.argParser((value, previous: readonly string[] | undefined) => [
-    ...(previous ?? []),
-    value,
-  ])
+function parserOptions(attribute: string, option: OptionSpec): Option[] {
+  const make = (text: string) => {
+    const made = new Option(text, option.doc + byDefault(option.byDefault))
+    return option.section === undefined ? made : made.helpGroup(option.section)
+  }
+  if (option.kind === 'toggle') {
+    const flag = flagOf(attribute)
+    const isOn = option.isOn === true
+    return [make(`--${flag}`).hideHelp(isOn), make(`--no-${flag}`).hideHelp(!isOn)]
+  }
+  const made = make(signature(attribute, option))
+  if (option.kind === 'switch') return [made]
+  return [
+    made.argParser((value, previous: readonly string[] | undefined) => [
+      ...(previous ?? []),
+      value,
+    ]),
+  ]
 }
 
 /** `-o, --output <format>` */
-export function signature(attribute: string, { short, kind, placeholder }: OptionSpec): string {
-  const long = `--${flagOf(attribute)}`
+export function signature(attribute: string, option: OptionSpec): string {
+  const { short, placeholder } = option
+  const long = `--${shownFlagOf(attribute, option)}`
   const names = short === undefined ? long : `-${short}, ${long}`
-  return kind === 'switch' ? names : `${names} <${placeholder}>`
+  return takesValue(option) ? `${names} <${placeholder}>` : names
 }
 
-function afterText({ more, examples }: CommandSpec): string {
+function afterText({ more, examples }: CommandSpec, width: number): string {
   const shown = examples.map((line) => `  $ ${line}`).join('\n')
-  return `\n${more === undefined ? '' : `${more}\n\n`}${exitCodeHelp}\n\nExamples:\n${shown}`
+  const paragraphs = [...(more?.split('\n\n') ?? []), exitCodeHelp]
+  return `\n${paragraphs.map((one) => `${folded(one, width)}\n\n`).join('')}Examples:\n${shown}`
+}
+
+/** Lines no longer than `width`, where words are not. */
+function folded(paragraph: string, width: number): string {
+  const lines = ['']
+  for (const word of paragraph.split(/\s+/)) {
+    const line = lines.at(-1)!
+    if (line === '') lines[lines.length - 1] = word
+    else if (line.length + 1 + word.length > width) lines.push(word)
+    else lines[lines.length - 1] = `${line} ${word}`
+  }
+  return lines.join('\n')
 }
 
 /** The help of all commands, or of a group of them. */
@@ -135,14 +174,14 @@ export function helpOf(
   path: readonly string[],
   summary: string,
   commands: CommandTree,
-  more: string,
+  { more, width }: { readonly more: string; readonly width: number },
 ): string {
   const command = new Command(['kafka-do', ...path].join(' '))
     .description(summary)
     .usage('<command> [options]')
     .helpOption('-h, --help', 'show this')
     .helpCommand(false)
-    .configureHelp({ helpWidth: 100 })
+    .configureHelp({ helpWidth: width, minWidthToWrap: 20 })
   if (path.length === 0) command.version('', '-V, --version', 'show the version')
   for (const [word, node] of Object.entries(commands)) {
     const words = [word, ...(node.aliases ?? [])].join('|')

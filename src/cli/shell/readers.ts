@@ -1,5 +1,6 @@
 /** How options that are numbers, sizes and times are read. Each throws an `Error` that says what it takes. */
 import { parseDuration } from '../../core/duration.ts'
+import { didYouMean } from '../../core/suggestion.ts'
 
 export function wholeNumber({
   min = 0,
@@ -58,11 +59,13 @@ export function sizeBytes(text: string): number {
   throw new Error(`it takes a number of bytes such as 512, 64k or 1MiB; got '${text}'`)
 }
 
+/** In capitals or not. */
 export function oneOf<const T extends string>(choices: readonly T[]): (text: string) => T {
   return (text) => {
-    const found = choices.find((choice) => choice === text)
+    const found = choices.find((choice) => choice.toLowerCase() === text.toLowerCase())
     if (found !== undefined) return found
-    throw new Error(`it is one of ${choices.join(', ')}; got '${text}'`)
+    const near = didYouMean(text, choices)
+    throw new Error(`it is one of ${choices.join(', ')}; got '${text}'${near ? `. ${near}` : ''}`)
   }
 }
 

@@ -1,5 +1,4 @@
 /** Commands and groups of commands, by their words. What a command does is loaded when it is run. */
-import type { Command } from 'commander'
 import type { CommandSpec } from './command.ts'
 
 export interface Leaf {
@@ -8,20 +7,13 @@ export interface Leaf {
   readonly load: () => Promise<CommandSpec>
 }
 
-/** A command that brings a parser of its own. */
-export interface OwnParser {
-  readonly summary: string
-  readonly aliases?: readonly string[]
-  readonly parser: () => Promise<Command>
-}
-
 export interface Branch {
   readonly summary: string
   readonly aliases?: readonly string[]
   readonly commands: CommandTree
 }
 
-export type Node = Leaf | OwnParser | Branch
+export type Node = Leaf | Branch
 
 export interface CommandTree {
   readonly [word: string]: Node
@@ -60,7 +52,7 @@ export function namesIn(commands: CommandTree): string[] {
   return Object.entries(commands).flatMap(([name, { aliases = [] }]) => [name, ...aliases])
 }
 
-/** Every command with tables, by its words. */
+/** Every command, by its words. */
 export async function leavesOf(
   tree: CommandTree,
   above: readonly string[] = [],
@@ -69,7 +61,6 @@ export async function leavesOf(
     Object.entries(tree).map(async ([word, node]) => {
       const path = [...above, word]
       if ('commands' in node) return leavesOf(node.commands, path)
-      if (!('load' in node)) return []
       return [{ path, summary: node.summary, spec: await node.load() }]
     }),
   )

@@ -30,15 +30,43 @@ export async function lookUpApplication(admin: Admin, app: string): Promise<Stor
   const ofOthers: { topic: string; group: string }[] = []
   for (const topic of names.filter((name) => isInternal(name, app)).sort()) {
     // `shop-eu-totals-changelog` may be that of 'shop-eu' as well as that of 'shop'.
-    const other = groups.find(
-      (one) => one.group.startsWith(`${app}-`) && isInternal(topic, one.group),
-    )
-    if (other) ofOthers.push({ topic, group: other.group })
-    else internalTopics.push(topic)
+    const owner = ownerOf(topic, groups)
+    if (owner === undefined || owner.length <= app.length) internalTopics.push(topic)
+    else ofOthers.push({ topic, group: owner })
   }
   const read = new Set(group?.partitions.map(({ topic }) => topic))
   const sources = names.filter((name) => read.has(name) && !isInternal(name, app)).sort()
   return { app, group, sources, internalTopics, ofOthers }
+}
+
+export interface ListedApplication {
+  readonly app: string
+  readonly state: string
+  /** Undefined: not told with the list. */
+  readonly members: number | undefined
+  /** Changelogs and topics of repartitions, by name. */
+  readonly internalTopics: readonly string[]
+}
+
+/** The groups that have topics of their own, by name. */
+export async function listApplications(admin: Admin): Promise<ListedApplication[]> {
+  const [topics, groups] = await Promise.all([admin.listTopics(), admin.listGroups()])
+  const names = topics.map(({ name }) => name).sort()
+  return groups
+    .map(({ group: app, state, memberCount: members }) => ({
+      ...{ app, state, members },
+      internalTopics: names.filter((name) => ownerOf(name, groups) === app),
+    }))
+    .filter(({ internalTopics }) => internalTopics.length > 0)
+    .sort((a, b) => (a.app < b.app ? -1 : 1))
+}
+
+/** Of several that it could be of by its name, the one with the longest. */
+function ownerOf(topic: string, groups: readonly { readonly group: string }[]): string | undefined {
+  return groups
+    .map(({ group }) => group)
+    .filter((group) => isInternal(topic, group))
+    .sort((a, b) => b.length - a.length)[0]
 }
 
 function isInternal(topic: string, app: string): boolean {

@@ -29,7 +29,7 @@ export const topicCreate = defineCommand({
     'kafka-do topic create orders --partitions 6 --retention 7d',
     'kafka-do topic create customers -c cleanup.policy=compact',
   ],
-  async run({ args, flags, io, connect, out }) {
+  async run({ args, flags, connect, out }) {
     const { admin } = await connect({ create: true })
     const { partitions, replicationFactor, retention, config, ifNotExists } = flags
     const results: { topic: string; created: boolean }[] = []
@@ -43,7 +43,7 @@ export const topicCreate = defineCommand({
         })
         .then(
           async () => {
-            await untilTopicIsThere(admin, topic, io)
+            await untilTopicIsThere(admin, topic)
             return true
           },
           (error: unknown) => {

@@ -39,7 +39,7 @@ export class Dispatcher {
   readonly #admission: Admission
   /** Queues that are not empty. */
   readonly #active = new Set<PartitionQueue>()
-  readonly #flights = new Set<Flight>()
+  readonly #flights: Flight[] = []
   /** Queues whose next epoch the broker is being asked for; they send nothing meanwhile. */
   readonly #renewing = new Set<PartitionQueue>()
   readonly #alarm: Alarm
@@ -84,7 +84,7 @@ export class Dispatcher {
 
   /** Resolves when no request is on its way. */
   async landed(): Promise<void> {
-    while (this.#flights.size > 0) {
+    while (this.#flights.length > 0) {
       await new Promise<void>((resolve) => this.#landed.push(resolve))
     }
   }
@@ -205,7 +205,7 @@ export class Dispatcher {
     const options = { topics, codec: this.#codec, acks: config.acks, timeoutMs, transactionalId }
     const request = produceRequest(batches, options)
     const flight = { batches, giveUp: new AbortController() }
-    this.#flights.add(flight)
+    this.#flights.push(flight)
     try {
       await transaction?.join(batches.map(({ queue }) => queue))
       flight.giveUp.signal.throwIfAborted()
@@ -233,7 +233,7 @@ export class Dispatcher {
 
   /** The request is over: `settle` says what that means for each of its batches. */
   #land(flight: Flight, settle: (batch: QueuedBatch) => void): void {
-    this.#flights.delete(flight)
+    this.#flights.splice(this.#flights.indexOf(flight), 1)
     for (const batch of flight.batches) settle(batch)
     const listeners = this.#landed
     this.#landed = []

@@ -172,6 +172,7 @@ export class HttpConnection implements Connection {
     await this.#exchanges.quiet(this.#runtime, quietMs)
     this.#throttle.end()
     this.#closing.abort(closedConnection())
+    this.#post.end?.()
   }
 
   #encode<Request>(api: Api<Request, unknown>, version: number, content: Request): Uint8Array {
@@ -344,7 +345,7 @@ export class HttpConnection implements Connection {
   #timedOut(api: string, timeoutMs: number, outcome: 'failed' | 'unknown'): TimeoutError {
     const why = outcome === 'failed' ? 'it was not sent' : 'no answer came'
     return new TimeoutError(
-      `${api} at ${this.#options.service.origin} took longer than ${timeoutMs} ms: ${why}`,
+      `${api} at ${this.#options.service.origin} took longer than ${Math.round(timeoutMs)} ms: ${why}`,
       { code: 'REQUEST_TIMED_OUT', retriable: true, outcome },
     )
   }
@@ -353,7 +354,7 @@ export class HttpConnection implements Connection {
 /** Nothing was sent after these: of Node, Deno and Bun, as far as they tell. */
 const unreached: ReadonlySet<string> = new Set([
   ...['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'],
-  ...['UND_ERR_CONNECT_TIMEOUT', 'ConnectionRefused'],
+  ...['UND_ERR_CONNECT_TIMEOUT', 'CONNECT_TIMED_OUT', 'ConnectionRefused'],
 ])
 
 /** What Node says of a certificate. */

@@ -409,7 +409,7 @@ export class BrokerSocket {
 
   #timedOut(api: string, timeoutMs: number, outcome: Outcome, why: string): TimeoutError {
     return new TimeoutError(
-      `${api} at the broker ${formatAddress(this.address)} took longer than ${timeoutMs} ms: ${why}`,
+      `${api} at the broker ${formatAddress(this.address)} took longer than ${Math.round(timeoutMs)} ms: ${why}`,
       { code: 'REQUEST_TIMED_OUT', retriable: true, outcome },
     )
   }

@@ -300,7 +300,7 @@ function asNotSent(error: unknown): unknown {
 
 function notReached(api: string, timeoutMs: number): TimeoutError {
   return new TimeoutError(
-    `${api} was not sent: no connection to the broker within ${timeoutMs} ms`,
+    `${api} was not sent: no connection to the broker within ${Math.round(timeoutMs)} ms`,
     {
       code: 'REQUEST_TIMED_OUT',
       retriable: true,

@@ -9,10 +9,9 @@ import { Offset } from '../../client/consumer/offset.ts'
 import { lookUpOffsets } from '../../client/consumer/offset-lookup.ts'
 import { backoffDelay } from '../../core/backoff.ts'
 import { KafkaError, OffsetOutOfRangeError } from '../../core/errors.ts'
-import { HttpError } from '../problem.ts'
+import { HttpError, serviceClosing } from '../problem.ts'
 import type { ReadRecord } from '../records/record-json.ts'
 import { RecordReader } from '../records/record-reader.ts'
-import { offsetOf } from '../records/starting-place.ts'
 import type { Services } from '../services.ts'
 import type { StateLog, StateTurn } from '../state-log.ts'
 import { asDeadLetter } from './dead-letter.ts'
@@ -28,7 +27,7 @@ export interface PullRequest {
   readonly waitMs: number
   readonly leaseMs: number
   /** Where a group without offsets begins. */
-  readonly from: string
+  readonly from: Offset
   readonly deadLetter: { readonly topic: string; readonly after: number } | undefined
   readonly signal: AbortSignal
 }
@@ -252,7 +251,7 @@ export class GroupPulls {
     )
     if (fresh.length === 0) return false
     const committed = await committedOf(cluster, group)
-    const found = await lookUpOffsets(cluster, fresh, offsetOf(from, this.#services.runtime), {
+    const found = await lookUpOffsets(cluster, fresh, from, {
       ...{ isolation: 'read_committed', create: false },
     })
     fresh.forEach(({ topic, partition }, i) => {
@@ -449,8 +448,7 @@ export class GroupPulls {
       enough.abort()
       await Promise.allSettled(waits)
     }
-    if (this.#services.closed.aborted)
-      throw new HttpError(503, 'The service is closing', { code: 'CLIENT_CLOSED', retriable: true })
+    if (this.#services.closed.aborted) throw serviceClosing()
   }
 
   /** Kafka's own record of how far the group is: for its tools, and for lag. What is true is in the state. */

@@ -15,19 +15,21 @@ export interface Wanted {
   /** Only this one; undefined: all. */
   readonly partition: number | undefined
   readonly from: string
+  /** What the parameter is called. Default: from. */
+  readonly name?: string
 }
 
 /** Throws `HttpError` 400 for what `from` cannot be, 410 for a cursor of a topic that was deleted, `TopicNotFoundError`. */
 export async function startingPlace(
   cluster: Cluster,
-  { topic, partition, from }: Wanted,
+  { topic, partition, from, name = 'from' }: Wanted,
 ): Promise<{ info: TopicInfo; offsets: Map<number, bigint> }> {
   const back = /^latest-(\d{1,18})$/.exec(from)
   const where = isCursor(from)
     ? readCursor(from)
     : back
       ? Offset.latest
-      : placeOf(from, cluster.runtime)
+      : placeOf(from, cluster.runtime, name)
   let info = await cluster.ensureTopic(topic, { create: false })
   if ('topicId' in where && where.topicId !== info.id) {
     // It may be the topic of before that is remembered here.
@@ -81,13 +83,13 @@ function partitionsOf({ name, partitions }: TopicInfo, wanted: number | undefine
 }
 
 /** As `offsetOf`, or an offset: `@100`. Throws `HttpError` 400. */
-export function placeOf(from: string, runtime: Runtime): Offset {
+function placeOf(from: string, runtime: Runtime, name: string): Offset {
   const offset = /^@(\d{1,18})$/.exec(from)
-  return offset ? Offset.at(BigInt(offset[1]!)) : offsetOf(from, runtime)
+  return offset ? Offset.at(BigInt(offset[1]!)) : offsetOf(from, runtime, { name, orElse: others })
 }
 
-/** `earliest`, `latest`, `-1h`, ISO 8601 or epoch milliseconds. Throws `HttpError` 400. */
-export function offsetOf(from: string, runtime: Runtime): Offset {
+/** `earliest`, `latest`, `-1h`, ISO 8601 or epoch milliseconds. Throws `HttpError` 400, which names what else it may be. */
+export function offsetOf(from: string, runtime: Runtime, said: Said = {}): Offset {
   if (from === 'earliest') return Offset.earliest
   if (from === 'latest') return Offset.latest
   if (from.startsWith('-')) {
@@ -95,19 +97,27 @@ export function offsetOf(from: string, runtime: Runtime): Offset {
       const ago = parseDuration(from.slice(1), 'from')
       return Offset.timestamp(Math.max(0, Math.floor(runtime.now() - ago)))
     } catch {
-      throw notAPlace(from)
+      throw notAPlace(from, said)
     }
   }
   // A plus in a query is a space, unless it is escaped.
   const ms = readTimestamp(from.replace(' ', '+'), true)
-  if (ms === undefined) throw notAPlace(from)
+  if (ms === undefined) throw notAPlace(from, said)
   return Offset.timestamp(ms)
 }
 
-function notAPlace(from: string): HttpError {
+const others = ', latest-100 for so many before the end, an offset such as @100, a cursor'
+
+interface Said {
+  /** What the parameter is called. Default: from. */
+  readonly name?: string
+  readonly orElse?: string
+}
+
+function notAPlace(from: string, { name = 'from', orElse = '' }: Said): HttpError {
   return new HttpError(
     400,
-    `'from' must be earliest, latest, latest-100 for so many before the end, a time ago such as -1h, a time such as 2026-01-31T12:00:00Z, an offset such as @100, or a cursor; got '${from.slice(0, 100)}'`,
-    { code: 'INVALID_REQUEST', more: { parameter: 'from' } },
+    `'${name}' must be one of earliest, latest, a time ago such as -1h, a time such as 2026-01-31T12:00:00Z${orElse}; got '${from.slice(0, 100)}'`,
+    { code: 'INVALID_REQUEST', more: { parameter: name } },
   )
 }

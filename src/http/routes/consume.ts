@@ -284,15 +284,32 @@ function headersOfLive(format: 'events' | 'lines'): HttpReply['headers'] {
   }
 }
 
-/** What the caller would rather have. */
-function formatOf(accept: string | undefined): 'json' | 'events' | 'lines' {
+type Format = 'json' | 'events' | 'lines'
+
+const formats: { readonly [mediaType: string]: Format } = {
+  'application/json': 'json',
+  'application/*': 'json',
+  '*/*': 'json',
+  'text/event-stream': 'events',
+  'text/*': 'events',
+  'application/x-ndjson': 'lines',
+  'application/jsonl': 'lines',
+}
+
+/** What the caller would rather have: of the greatest weight (`;q=`), and of those the first. */
+function formatOf(accept: string | undefined): Format {
   if (accept === undefined) return 'json'
+  let best: Format | undefined
+  let bestWeight = 0
   for (const one of accept.split(',')) {
-    const type = one.split(';', 1)[0]!.trim().toLowerCase()
-    if (type === 'text/event-stream') return 'events'
-    if (type === 'application/x-ndjson' || type === 'application/jsonl') return 'lines'
-    if (['application/json', 'application/*', '*/*'].includes(type)) return 'json'
+    const [type, ...parameters] = one.split(';').map((part) => part.trim().toLowerCase())
+    const format = Object.hasOwn(formats, type!) ? formats[type!] : undefined
+    const weight = Number(parameters.find((part) => part.startsWith('q='))?.slice(2) ?? 1)
+    if (!format || !(weight > bestWeight)) continue
+    best = format
+    bestWeight = weight
   }
+  if (best) return best
   throw new HttpError(
     406,
     `Records can be had as application/json, application/x-ndjson or text/event-stream; got '${accept.slice(0, 100)}'`,
@@ -323,7 +340,8 @@ async function endsOf(
   { to, partition }: Call['query'],
 ): Promise<ReadonlyMap<number, bigint> | undefined> {
   if (to === undefined) return undefined
-  const wanted = { topic, partition: partition as number | undefined, from: String(to) }
+  const only = partition as number | undefined
+  const wanted = { topic, partition: only, from: String(to), name: 'to' }
   return (await startingPlace(cluster, wanted)).offsets
 }
 

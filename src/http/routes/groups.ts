@@ -109,7 +109,7 @@ const pulledSchema: Schema = {
 }
 
 export function groupRoutes(services: Services, pulls: GroupPulls): Route[] {
-  const { config, callers, closed } = services
+  const { runtime, config, callers, closed } = services
   return [
     {
       ...{ method: 'POST', path: '/v1/groups/{group}/pull', id: 'pullRecords', tag: 'groups' },
@@ -131,7 +131,7 @@ export function groupRoutes(services: Services, pulls: GroupPulls): Route[] {
           max: (body.max as number | undefined) ?? 100,
           waitMs: Math.min(durationOf(body.wait, 'wait', 0), config.maxWait),
           leaseMs: leaseOf(body.lease, 30_000)!,
-          from: (body.from as string | undefined) ?? 'earliest',
+          from: offsetOf((body.from as string | undefined) ?? 'earliest', runtime),
           deadLetter: deadLetter && { topic: deadLetter.topic, after: deadLetter.after ?? 5 },
           signal: AbortSignal.any([call.signal, closed]),
         })
@@ -162,6 +162,12 @@ export function groupRoutes(services: Services, pulls: GroupPulls): Route[] {
               code: 'INVALID_REQUEST',
             },
           )
+        }
+        const all = [body.accept, body.release, body.reject].filter((one) => one === 'all')
+        if (all.length > 1) {
+          throw new HttpError(400, "Only one of accept, release and reject can be 'all'", {
+            code: 'INVALID_REQUEST',
+          })
         }
         const acked = await pulls.ack({
           ...{ session, group: params.group!, lease: body.lease as string, ...meant },
@@ -233,7 +239,10 @@ export function groupRoutes(services: Services, pulls: GroupPulls): Route[] {
         ? Offset.shift(BigInt(to))
         : /^@\d{1,18}$/.test(to)
           ? Offset.at(BigInt(to.slice(1)))
-          : offsetOf(to, services.runtime)
+          : offsetOf(to, runtime, {
+              name: 'to',
+              orElse: ', an offset such as @100, a shift such as +5',
+            })
     return callers.with(session, async ({ admin }) => {
       const partitions = isDryRun
         ? await admin.previewReset(group, topic, offset)
@@ -278,7 +287,7 @@ function meantBy(given: unknown): IsMeant | undefined {
   if (given === 'all') return () => true
   const list = given as readonly { topic: string; partition: number; offset: string | number }[]
   const wanted = new Set(
-    list.map(({ topic, partition, offset }) => `${partition} ${offset} ${topic}`),
+    list.map(({ topic, partition, offset }) => `${partition} ${BigInt(offset)} ${topic}`),
   )
   return (topic, partition, offset) => wanted.has(`${partition} ${offset} ${topic}`)
 }

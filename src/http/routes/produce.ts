@@ -2,12 +2,12 @@
 import { BatchError, type RecordMetadata } from '../../client/producer/delivery.ts'
 import { Message, type SendOptions } from '../../client/producer/send-options.ts'
 import { encodeUtf8 } from '../../core/bytes.ts'
-import type { KafkaError } from '../../core/errors.ts'
-import { mediaTypeOf, readBody, readChunks } from '../body.ts'
+import { KafkaError } from '../../core/errors.ts'
+import { mediaTypeOf, readBody, readChunks, whileOpen } from '../body.ts'
 import type { HttpReply, HttpRequest } from '../http-exchange.ts'
 import { jsonReply } from '../http-exchange.ts'
 import { checkUtf8 } from '../json-scanner.ts'
-import { statusOf } from '../problem.ts'
+import { HttpError, problemOf, statusOf } from '../problem.ts'
 import { resultsSchema, storedSchema, writtenRecordSchema } from '../records/record-json.ts'
 import { storeLines } from '../records/record-lines.ts'
 import { resultsJson, storedJson } from '../records/stored-json.ts'
@@ -24,7 +24,7 @@ const idempotencyHeader = {
 }
 
 export function produceRoutes(services: Services, once: WriteOnce): Route[] {
-  const { config, callers } = services
+  const { config, callers, closed } = services
   return [
     {
       method: 'POST',
@@ -152,18 +152,28 @@ export function produceRoutes(services: Services, once: WriteOnce): Route[] {
       )
     }
     const limits = { maxJsonDepth: config.maxJsonDepth, maxLineBytes: config.maxBodyBytes }
+    const chunks = whileOpen(readChunks(request), closed)
     const { status, body } = await callers.with(session, (caller) =>
-      storeLines(caller.bytesProducer(params.topic!), readChunks(request), limits),
+      storeLines(caller.bytesProducer(params.topic!), chunks, limits),
     )
     return jsonReply(status, body)
   }
 }
 
-/** None stored is an error, and has the status of the first. */
+/** Throws the error of all of them where none is stored: of one that may be, where there is one, as it matters most. */
 function partly(results: readonly (RecordMetadata | KafkaError)[]): HttpReply {
-  const isAnyStored = results.some((result) => 'offset' in result)
-  const status = isAnyStored ? 207 : statusOf(results[0])
-  return json(status, resultsJson(results))
+  const errors = results.filter((result) => result instanceof KafkaError)
+  if (errors.length < results.length) return json(207, resultsJson(results))
+  const worst = errors.find(({ outcome }) => outcome === 'unknown') ?? errors[0]!
+  const { message, code, retriable, outcome } = worst
+  throw new HttpError(statusOf(worst), message, {
+    ...{ code, retriable, outcome, cause: worst },
+    more: {
+      stored: 0,
+      failed: errors.length,
+      records: errors.map((error) => ({ error: problemOf(error) })),
+    },
+  })
 }
 
 export function stored(metadata: RecordMetadata): HttpReply {

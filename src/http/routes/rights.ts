@@ -50,8 +50,8 @@ const createSchema: Schema = {
   required: ['acls'],
 }
 
-/** What is left out is any. */
-const filterSchema: Schema = { type: 'object', properties: parts }
+/** What is left out is any; an empty one would take away all rights of everybody, also of whoever asks. */
+const filterSchema: Schema = { type: 'object', properties: parts, minProperties: 1 }
 
 const entitySchema: Schema = {
   type: 'object',
@@ -116,7 +116,7 @@ export function rightsRoutes({ config, callers }: Services, readTopic: Route): R
       ...{ method: 'POST', path: '/v1/acls:delete', id: 'deleteAcls', tag: 'access' },
       summary: 'Take rights away: all that fit.',
       body: {
-        description: 'Which; what is left out is any.',
+        description: 'Which: what is left out is any, but not all may be.',
         required: true,
         content: jsonContent(filterSchema),
       },

@@ -1,7 +1,7 @@
 /** How much there is: topics with their records and bytes, disks, and how far groups are behind, for who watches them. */
 
 import { clusterResource, type Operation, type ResourceType } from '../../backend/access.ts'
-import { describeCluster } from '../../client/admin/cluster-description.ts'
+import { describeDisks } from '../../client/admin/disks.ts'
 import type { Admin } from '../../client/admin.ts'
 import type { Cluster } from '../../client/cluster.ts'
 import type { TopicPartition } from '../../client/consumer/assignors/assignor.ts'
@@ -14,11 +14,6 @@ import {
   UnauthorizedError,
 } from '../../core/errors.ts'
 import { groupBy } from '../../core/group-by.ts'
-import { errorFrom } from '../../protocol/error-codes.ts'
-import {
-  createDescribeLogDirsRequest,
-  describeLogDirs,
-} from '../../protocol/messages/generated/describe-log-dirs.ts'
 import type { HttpReply } from '../http-exchange.ts'
 import { jsonReply } from '../http-exchange.ts'
 import { jsonContent } from '../json-body.ts'
@@ -284,17 +279,15 @@ async function sumsByTopic(
 
 /** Undefined: the caller may not know. */
 async function bytesByTopic(cluster: Cluster): Promise<Map<string, bigint> | undefined> {
-  const answers = await askAllNodes(cluster).catch((error: unknown) => {
+  const found = await describeDisks(cluster).catch((error: unknown) => {
     if (error instanceof UnauthorizedError) return undefined
     throw error
   })
-  if (!answers) return undefined
-  const bytes = new Map<string, bigint>()
-  for (const { topics } of answers.flatMap(({ results }) => results)) {
-    for (const { name, partitions } of topics)
-      bytes.set(name, (bytes.get(name) ?? 0n) + sum(partitions))
-  }
-  return bytes
+  if (!found) return undefined
+  const sums = new Map<string, bigint>()
+  for (const { topic, bytes } of found.flatMap(({ partitions }) => partitions))
+    sums.set(topic, (sums.get(topic) ?? 0n) + bytes)
+  return sums
 }
 
 async function groupSizes(admin: Admin): Promise<HttpReply> {
@@ -320,40 +313,13 @@ async function groupSizes(admin: Admin): Promise<HttpReply> {
 }
 
 async function disks(cluster: Cluster): Promise<HttpReply> {
-  const answers = await askAllNodes(cluster)
+  const found = await describeDisks(cluster)
   return jsonReply(200, {
-    disks: answers.flatMap(({ node, results }) =>
-      results.map(({ logDir: folder, topics, totalBytes, usableBytes }) => ({
-        ...{ node, folder },
-        recordBytes: topics.reduce((all, { partitions }) => all + sum(partitions), 0n),
-        totalBytes: totalBytes < 0n ? null : totalBytes,
-        freeBytes: usableBytes < 0n ? null : usableBytes,
-      })),
-    ),
+    disks: found.map(({ node, folder, totalBytes = null, freeBytes = null, partitions }) => ({
+      ...{ node, folder, totalBytes, freeBytes },
+      recordBytes: partitions.reduce((all, { bytes }) => all + bytes, 0n),
+    })),
   })
-}
-
-function sum(partitions: readonly { readonly partitionSize: bigint }[]): bigint {
-  return partitions.reduce((all, { partitionSize }) => all + partitionSize, 0n)
-}
-
-async function askAllNodes(cluster: Cluster) {
-  const nodes = await nodeIds(cluster)
-  return Promise.all(
-    nodes.map(async (node) => {
-      const request = createDescribeLogDirsRequest({ topics: null })
-      const response = await cluster.exchange(describeLogDirs, request, { nodeId: node })
-      // Before version 3 a refusal is an answer without folders.
-      if (response.errorCode !== 0) throw errorFrom(response.errorCode)
-      const refused = response.results.find(({ errorCode }) => errorCode !== 0)
-      if (refused && response.results.length === 1) throw errorFrom(refused.errorCode)
-      return { node, results: response.results.filter(({ errorCode }) => errorCode === 0) }
-    }),
-  )
-}
-
-async function nodeIds(cluster: Cluster): Promise<number[]> {
-  return (await describeCluster(cluster)).nodes.map(({ id }) => id)
 }
 
 /** When the first record was written that a group has not done, epoch milliseconds, by partition. What cannot be read is not in it. */

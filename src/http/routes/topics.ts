@@ -209,7 +209,7 @@ export function topicRoutes({ config, callers, runtime }: Services): Route[] {
 
   function placeOf(to: string | number): Offset | bigint {
     if (typeof to === 'number' || /^\d{1,19}$/.test(to)) return BigInt(to)
-    return offsetOf(to, runtime)
+    return offsetOf(to, runtime, { name: 'before', orElse: ', an offset' })
   }
 }
 

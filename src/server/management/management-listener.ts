@@ -11,12 +11,14 @@ import {
 } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { Socket } from 'node:net'
+import { pipeline } from 'node:stream/promises'
+import { createGzip } from 'node:zlib'
 import { isLoopback } from '../../core/loopback.ts'
 import type { Runtime } from '../../core/runtime.ts'
 import { nextTurn } from '../../core/turn.ts'
 import type { Door } from '../door.ts'
-import { cannotListen } from '../kafka-listener.ts'
 import type { TlsConfig } from '../listener-config.ts'
+import { listenAt, urlAt } from '../listening.ts'
 import type { ListenerMetrics } from '../server-metrics.ts'
 import { SocketBytes } from '../socket-bytes.ts'
 import { secureOptions } from '../tls-context.ts'
@@ -86,8 +88,7 @@ export class ManagementListener implements Door {
 
   get url(): string {
     const { host, tls } = this.#options
-    const address = host.includes(':') ? `[${host}]` : host
-    return `${tls ? 'https' : 'http'}://${address}:${this.#port}`
+    return urlAt(tls ? 'https' : 'http', { host, port: this.#port })
   }
 
   get connections(): number {
@@ -144,24 +145,11 @@ export class ManagementListener implements Door {
     return server
   }
 
-  #listen(): Promise<void> {
-    const { name, host, port, runtime } = this.#options
-    return new Promise((resolve, reject) => {
-      const onError = (error: Error) => reject(cannotListen(name, host, port, error))
-      this.#server.once('error', onError)
-      this.#server.listen({ host, port }, () => {
-        this.#server.off('error', onError)
-        this.#server.on('error', (error) =>
-          runtime.logger.error(
-            { err: error },
-            'the management listener failed to accept a connection',
-          ),
-        )
-        const address = this.#server.address()
-        if (typeof address === 'object' && address) this.#port = address.port
-        resolve()
-      })
-    })
+  async #listen(): Promise<void> {
+    const { runtime } = this.#options
+    this.#port = await listenAt(this.#server, this.#options, (error) =>
+      runtime.logger.error({ err: error }, 'the management listener failed to accept a connection'),
+    )
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -170,7 +158,10 @@ export class ManagementListener implements Door {
     // Nothing here has a body; one that comes is not kept.
     request.resume()
     try {
-      await send(response, await this.#replyTo(request), request.method === 'HEAD')
+      await send(response, await this.#replyTo(request), {
+        isHead: request.method === 'HEAD',
+        takesGzip: takesGzip(request.headers['accept-encoding']),
+      })
     } catch (error) {
       this.#options.runtime.logger.error(
         { err: error, path: request.url },
@@ -258,13 +249,17 @@ function problem(status: number, detail: string): Reply {
 async function send(
   response: ServerResponse,
   { status, type, body, headers }: Reply,
-  isHead: boolean,
+  { isHead, takesGzip }: { readonly isHead: boolean; readonly takesGzip: boolean },
 ): Promise<void> {
+  // What is short gains nothing.
+  const isZipped = typeof body !== 'string' && takesGzip
   response.writeHead(status, {
     'content-type': type,
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
     ...(typeof body === 'string' && !isHead && { 'content-length': Buffer.byteLength(body) }),
+    ...(typeof body !== 'string' && { vary: 'accept-encoding' }),
+    ...(isZipped && { 'content-encoding': 'gzip' }),
     ...headers,
   })
   if (isHead) {
@@ -275,13 +270,35 @@ async function send(
     response.end(body)
     return
   }
-  for (const piece of body) {
+  if (isZipped) {
+    try {
+      await pipeline(inTurns(body), createGzip({ level: gzipLevel }), response)
+    } catch (error) {
+      // Whoever goes away before all is sent has no need of it.
+      if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error
+    }
+    return
+  }
+  for await (const piece of inTurns(body)) {
     if (response.destroyed) return
     if (!response.write(piece)) await drained(response)
-    // A system that takes it all at once would have nobody else get a turn.
-    await nextTurn()
   }
   response.end()
+}
+
+/** A system that takes it all at once would have nobody else get a turn. */
+async function* inTurns(pieces: Iterable<string>): AsyncGenerator<string> {
+  for (const piece of pieces) {
+    yield piece
+    await nextTurn()
+  }
+}
+
+/** Names that are alike in every line are found at the fastest level, too. */
+const gzipLevel = 1
+
+function takesGzip(accepted = ''): boolean {
+  return accepted.split(',').some((one) => /^\s*(gzip|\*)\s*(;\s*q=(?!0(\.0*)?\s*$)|$)/i.test(one))
 }
 
 function drained(response: ServerResponse): Promise<void> {

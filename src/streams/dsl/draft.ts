@@ -6,6 +6,7 @@ import { invalid } from '../../core/options.ts'
 import type { Operator } from '../operator.ts'
 import type { ResolvedStreamsConfig, StreamsConfig } from '../streams-config.ts'
 import type { TopologyDescription } from '../topology/describe.ts'
+import { automaticName } from '../topology/fingerprint.ts'
 import { type DescriptionFormat, describeAs } from '../topology/render-description.ts'
 import { Topology } from '../topology/topology.ts'
 import { StreamRun } from './stream-run.ts'
@@ -60,8 +61,9 @@ export class Draft {
 
   /** As it is so far. */
   describe(format: DescriptionFormat | undefined): string | TopologyDescription {
-    const app = this.owner.config?.app ?? this.options.app ?? '<app>'
-    return describeAs(new Topology(app, this.operators), format)
+    const app = this.owner.config?.app ?? this.options.app
+    const { operators } = new Topology(app ?? '', this.operators)
+    return describeAs(new Topology(app ?? automaticName(operators), operators), format)
   }
 
   /** Nothing can be added any more. */
@@ -88,9 +90,10 @@ export class Draft {
     const into = this.#root()
     const from = other.#root()
     if (into === from) return into
-    if (into.#owner.config || from.#owner.config) {
+    // Each `kafka.streams()` owns its draft, and each client those of its chains.
+    if (into.#owner !== from.#owner) {
       throw invalid(
-        'Streams of different applications cannot meet: make both with the same kafka.streams({ app }), or both with kafka.stream()',
+        'Streams of different applications cannot meet: make both with the same kafka.streams({ app }), or both with kafka.stream() of one client',
       )
     }
     into.#checkOpen()

@@ -75,7 +75,7 @@ export class GroupedStream<V, K> {
   }
 
   /** How many records each key has. */
-  count(options?: StoreOptions<number>): Table<number, K> {
+  count(options?: StoreOptions<number>): Table<number, K, never> {
     return this.#table(counting, 'count', options)
   }
 
@@ -87,8 +87,8 @@ export class GroupedStream<V, K> {
     initial: S | (() => S),
     fn: (total: S, value: V, key: K) => S,
     options?: StoreOptions<S>,
-  ): Table<S, K>
-  reduce(fn: (total: V, value: V, key: K) => V, options?: StoreOptions<V>): Table<V, K>
+  ): Table<S, K, never>
+  reduce(fn: (total: V, value: V, key: K) => V, options?: StoreOptions<V>): Table<V, K, never>
   reduce(...args: unknown[]): unknown {
     const { aggregation, options } = readReduce(args)
     return this.#table(aggregation, 'reduce', options)
@@ -119,7 +119,7 @@ export class GroupedStream<V, K> {
     kind: string,
     options: object | undefined,
     others?: readonly string[],
-  ): Table<S, K> {
+  ): Table<S, K, never> {
     const { name, value } = readStoreOptions(kind, options, others)
     return tableOf(
       [this.together],
@@ -187,7 +187,7 @@ function tableOf<S, K>(
   aggregation: Aggregation,
   name: string | undefined,
   value: Serializer<unknown> | undefined,
-): Table<S, K> {
+): Table<S, K, never> {
   const [first] = places
   const draft = places.map((place) => place.draft).reduce((a, b) => a.meet(b))
   const parents = places.map(({ operator }) => operator)

@@ -88,7 +88,7 @@ export class GroupedTable<V, K> {
   }
 
   /** How many rows each group has; 0 when the last has gone. */
-  count(options?: StoreOptions<number>): Table<number, K> {
+  count(options?: StoreOptions<number>): Table<number, K, never> {
     return this.#table(countingRows, options, [])
   }
 
@@ -112,7 +112,7 @@ export class GroupedTable<V, K> {
     options: object | undefined,
     others: readonly string[],
     fallback?: Serializer<unknown>,
-  ): Table<S, K> {
+  ): Table<S, K, never> {
     const { name, value = aggregated.initial ? undefined : fallback } = readStoreOptions(
       aggregated.kind,
       options,

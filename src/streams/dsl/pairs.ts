@@ -31,7 +31,7 @@ export class Pairs<L, R, K> {
   }
 
   /** Calls `fn` with each pair. */
-  forEach(fn: (left: L, right: R, record: PairRecord<L, R, K>) => MaybePromise<void>): StreamRun {
+  forEach(fn: (left: L, right: R, record: PairRecord<L, R, K>) => unknown): StreamRun {
     checkCallback('forEach', fn)
     const call = ([left, right]: readonly [L, R], record: PairRecord<L, R, K>) =>
       fn(left, right, record)

@@ -17,7 +17,6 @@ import {
   readSerializer,
   readText,
 } from './state-options.ts'
-import type { MaybePromise } from './stream.ts'
 
 export type { ProcessStore, ProcessWindowStore } from '../operators/process-stores.ts'
 
@@ -99,7 +98,7 @@ export interface ProcessContext<S extends ProcessStores, R, K> {
   every(
     interval: Duration,
     by: 'stream' | 'wall',
-    callback: (at: Date, context: ProcessContext<S, R, K>) => MaybePromise<void>,
+    callback: (at: Date, context: ProcessContext<S, R, K>) => unknown,
   ): void
 }
 
@@ -121,7 +120,7 @@ export interface ProcessOptions<V, K, S extends ProcessStores, R, K2> {
   /** Called once for each task, before its first record, without a record at work: for `every`. */
   init?(context: ProcessContext<S, R, K2>): void
   /** Called with each record. */
-  record(record: StreamRecord<V, K>, context: ProcessContext<S, R, K2>): MaybePromise<void>
+  record(record: StreamRecord<V, K>, context: ProcessContext<S, R, K2>): unknown
 }
 
 const names = ['stores', 'name', 'value', 'key', 'keepsKey', 'init', 'record']

@@ -202,7 +202,7 @@ export class StreamRun implements PromiseLike<void> {
 
   /**
    * A store of this process by its name. Throws `ConfigError` for one that the application does not have, and for wrong options;
-   * `ClosedError` before the application has started.
+   * `ClosedError` before the application has started and once it is over; so do questions to it.
    */
   store<V = unknown, K = string>(name: string, options?: StoreReadOptions): StoreReader<V, K> {
     return this.#running.store(name, options) as StoreReader<V, K>

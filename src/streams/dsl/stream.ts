@@ -131,7 +131,7 @@ export class Stream<V, K = string | null> {
   }
 
   /** Looks at each record, and lets it pass. */
-  peek(fn: (value: V, record: StreamRecord<V, K>) => MaybePromise<void>): Stream<V, K> {
+  peek(fn: (value: V, record: StreamRecord<V, K>) => unknown): Stream<V, K> {
     checkCallback('peek', fn)
     return new Stream({ ...this.at, operator: stateless.peek(this.at.operator, fn) })
   }
@@ -373,7 +373,7 @@ export class Stream<V, K = string | null> {
   }
 
   /** Calls `fn` with each record. With exactly-once too it may be called again after a crash: it is outside the transaction. */
-  forEach(fn: (value: V, record: StreamRecord<V, K>) => MaybePromise<void>): StreamRun {
+  forEach(fn: (value: V, record: StreamRecord<V, K>) => unknown): StreamRun {
     checkCallback('forEach', fn)
     return this.at.draft.end(stateless.peek(this.at.operator, fn, 'forEach'))
   }

@@ -53,7 +53,8 @@ export class Streams extends StreamBuilder {
   }
 
   async #start(): Promise<RunningApplication> {
-    await startDraft(this.#environment, this.#draft)
+    const environment = this.#environment
+    await whileStarting(environment, this.#draft, () => startDraft(environment, this.#draft))
     const { run } = this.#draft
     // Whoever awaits the start is told by it.
     run.done.catch(() => undefined)
@@ -127,11 +128,25 @@ export class ChainedStreams implements DraftOwner {
   ended(draft: Draft): void {
     if (this.#waiting.has(draft.run)) return
     this.#waiting.add(draft.run)
-    void Promise.resolve().then(async () => {
+    void whileStarting(this.#environment, draft, async () => {
+      await Promise.resolve()
       this.#waiting.delete(draft.run)
       if (!draft.isPart) await startDraft(this.#environment, draft)
     })
   }
+}
+
+/** A client that is closed meanwhile closes it as soon as it has started. */
+async function whileStarting(
+  { running }: StreamsEnvironment,
+  { run }: Draft,
+  start: () => Promise<void>,
+): Promise<void> {
+  // What goes wrong is told by the run.
+  const starting = { close: () => run.close().catch(() => undefined) }
+  running.add(starting)
+  await start()
+  running.delete(starting)
 }
 
 /** Loads what runs applications, and has it run this one. What goes wrong is told by the run. */

@@ -15,12 +15,15 @@ import { type ForeignKeyJoinOptions, joinedTables } from './join-tables.ts'
 import { type OldValues, sentAlways } from './old-values.ts'
 import { keySerializer, type Place, valueSerializer } from './place.ts'
 import { checkCallback, checkOptions, readMs } from './state-options.ts'
-import { type MaybePromise, Stream } from './stream.ts'
+import { Stream } from './stream.ts'
 import type { StreamRun } from './stream-run.ts'
 import { type SuppressOptions, suppressed } from './suppression.ts'
 
-/** Callbacks of a table are synchronous, and are not asked about values that were deleted. */
-export class Table<V, K> extends BaseTable<V, K> {
+/**
+ * Callbacks of a table are synchronous, and are not asked about values that were deleted. `N`: what
+ * `forEach` has for a deleted key: null, or never where none is deleted, as `count` and `reduce` of a stream do not.
+ */
+export class Table<V, K, N extends null = null> extends BaseTable<V, K> {
   /** @internal */
   readonly at: Place
   /** @internal */
@@ -40,7 +43,7 @@ export class Table<V, K> extends BaseTable<V, K> {
   }
 
   /** @internal Of an operator that keeps it in a store. */
-  static stored<V, K>(at: Place, old = sentAlways, historyMs?: number): Table<V, K> {
+  static stored<V, K>(at: Place, old = sentAlways, historyMs?: number): Table<V, K, never> {
     const view = tables.storeView(at.operator, historyMs !== undefined)
     return new Table({ at, view, old }, historyMs)
   }
@@ -54,7 +57,7 @@ export class Table<V, K> extends BaseTable<V, K> {
   }
 
   /** Makes another value of each. */
-  map<R>(fn: (value: V, key: K) => R): Table<R, K> {
+  map<R>(fn: (value: V, key: K) => R): Table<R, K, N> {
     checkCallback('map', fn)
     return new Table(mapped(this, fn), this.historyMs)
   }
@@ -116,7 +119,7 @@ export class Table<V, K> extends BaseTable<V, K> {
   }
 
   /** Holds changes back, and lets through the last of each key: fewer changes for those below. Throws `ConfigError`. */
-  suppress(options: SuppressOptions): Table<V, K> {
+  suppress(options: SuppressOptions): Table<V, K, N> {
     return new Table(suppressed(this, options))
   }
 
@@ -138,9 +141,9 @@ export class Table<V, K> extends BaseTable<V, K> {
   }
 
   /** Calls `fn` at every change, with null where a key was deleted. */
-  forEach(fn: (key: K, value: V | null) => MaybePromise<void>): StreamRun {
+  forEach(fn: (key: K, value: V | N) => unknown): StreamRun {
     checkCallback('forEach', fn)
-    const call = (value: V | null, record: StreamRecord<V | null, K>) => fn(record.key, value)
+    const call = (value: V | N, record: StreamRecord<V | N, K>) => fn(record.key, value)
     return this.at.draft.end(
       stateless.peek(tables.toStream(this.at.operator), call as never, 'forEach'),
     )

@@ -25,7 +25,7 @@ export function windowedTableOf<T, K>(
   options: object | undefined,
   others: readonly string[],
   operator: (parents: readonly Operator[], state: WindowStateOptions) => Operator,
-): WindowedTable<T, K> {
+): WindowedTable<T, K, never> {
   const { kind } = aggregation
   const { name, value, retentionMs } = readStoreOptions(kind, options, ['late', ...others])
   const late = readLate((options as { late?: unknown } | undefined)?.late, places)
@@ -46,7 +46,7 @@ export function windowedTableOf<T, K>(
     }
     return { at, view: windowedView(made, window), old: sentAlways }
   }
-  const table = new WindowedTable<T, K>(make, { emit: 'update', window, key })
+  const table = new WindowedTable<T, K, never>(make, { emit: 'update', window, key })
   draft.note(() => table.operators)
   return table
 }

@@ -23,7 +23,7 @@ export class WindowedGroup<V, K, S = never> {
   }
 
   /** How many records each key has in each window. */
-  count(options?: WindowStoreOptions<number>): WindowedTable<number, K> {
+  count(options?: WindowStoreOptions<number>): WindowedTable<number, K, never> {
     checkIsSingle('count', this.#adds)
     return this.#table(counting, options)
   }
@@ -33,11 +33,11 @@ export class WindowedGroup<V, K, S = never> {
     initial: T | (() => T),
     fn: (total: T, value: V, key: K) => T,
     options?: WindowStoreOptions<T>,
-  ): WindowedTable<T, K>
+  ): WindowedTable<T, K, never>
   reduce(
     fn: (total: V, value: V, key: K) => V,
     options?: WindowStoreOptions<V>,
-  ): WindowedTable<V, K>
+  ): WindowedTable<V, K, never>
   reduce(...args: unknown[]): unknown {
     checkIsSingle('reduce', this.#adds)
     const { aggregation, options } = readReduce(args)
@@ -58,7 +58,7 @@ export class WindowedGroup<V, K, S = never> {
     aggregation: Aggregation,
     options: object | undefined,
     others: readonly string[] = [],
-  ): WindowedTable<T, K> {
+  ): WindowedTable<T, K, never> {
     const window = this.#window
     return windowedTableOf(this.#places, window, aggregation, options, others, (parents, state) =>
       window.kind === 'sliding'

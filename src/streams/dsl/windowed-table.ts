@@ -21,15 +21,15 @@ import { type ForeignKeyJoinOptions, joinedTables } from './join-tables.ts'
 import type { OldValues } from './old-values.ts'
 import { type Place, valueSerializer } from './place.ts'
 import { checkCallback, checkOptions } from './state-options.ts'
-import { type MaybePromise, Stream } from './stream.ts'
+import { Stream } from './stream.ts'
 import type { StreamRun } from './stream-run.ts'
 import { type SuppressOptions, type SuppressUntilClose, suppressed } from './suppression.ts'
 import { Table } from './table.ts'
 
 /** What `forEach` of a windowed table gives beside the key. */
-export interface WindowResult<V> {
-  /** Null: the session has become part of a longer one, or the value was deleted. */
-  readonly value: V | null
+export interface WindowResult<V, N extends null = null> {
+  /** Null: the session has become part of a longer one, or the value was deleted. `N` is never where neither can be. */
+  readonly value: V | N
   readonly start: Date
   /** The first moment after the window; of a session and of a sliding window its last. */
   readonly end: Date
@@ -63,7 +63,7 @@ interface Origin {
  * A table whose keys have a window. Callbacks of a table are synchronous, and are not asked about values that were deleted: of
  * sessions, those that have become part of a longer one.
  */
-export class WindowedTable<V, K> extends BaseTable<V, Windowed<K>> {
+export class WindowedTable<V, K, N extends null = null> extends BaseTable<V, Windowed<K>> {
   readonly #make: (emit: Emit) => Rows
   readonly #origin: Origin
   readonly #made = new Map<Emit, Rows>()
@@ -110,7 +110,7 @@ export class WindowedTable<V, K> extends BaseTable<V, Windowed<K>> {
   }
 
   /** Makes another value of each. */
-  map<R>(fn: (value: V, key: Windowed<K>) => R): WindowedTable<R, K> {
+  map<R>(fn: (value: V, key: Windowed<K>) => R): WindowedTable<R, K, N> {
     checkCallback('map', fn)
     return this.#derived((rows) => mapped(rows, fn))
   }
@@ -163,9 +163,9 @@ export class WindowedTable<V, K> extends BaseTable<V, Windowed<K>> {
    * The same with one result for each window, when it closes: when time has passed its end and grace. What is deleted is not told
    * of. Of a join: as `suppress({ until: 'close' })`.
    */
-  final(): WindowedTable<V, K> {
+  final(): WindowedTable<V, K, never> {
     const { emit, isFixed } = this.#origin
-    if (emit === 'close') return this
+    if (emit === 'close') return this as never
     if (isFixed) return this.suppress({ until: 'close' })
     return new WindowedTable((of) => this.#rowsOf(of), { ...this.#origin, emit: 'close' })
   }
@@ -174,7 +174,9 @@ export class WindowedTable<V, K> extends BaseTable<V, Windowed<K>> {
    * Holds results back. Until `close`: of each window the last, when time has come to its end and grace (of a session: its last
    * record, gap and grace); what is deleted is not told of. Until a time: as `Table.suppress`. `final()` needs no store for it.
    */
-  suppress(options: SuppressUntilClose | SuppressOptions): WindowedTable<V, K> {
+  suppress(options: SuppressUntilClose): WindowedTable<V, K, never>
+  suppress(options: SuppressOptions): WindowedTable<V, K, N>
+  suppress(options: SuppressUntilClose | SuppressOptions): WindowedTable<V, K, never> {
     const { until } = checkOptions('suppress', options, Object.keys(options ?? {}))
     const { window } = this.#origin
     const afterMs = window.graceMs + (window.kind === 'session' ? window.gapMs : 0)
@@ -213,10 +215,10 @@ export class WindowedTable<V, K> extends BaseTable<V, Windowed<K>> {
   }
 
   /** Calls `fn` with each result. */
-  forEach(fn: (key: K, window: WindowResult<V>) => MaybePromise<void>): StreamRun {
+  forEach(fn: (key: K, window: WindowResult<V, N>) => unknown): StreamRun {
     checkCallback('forEach', fn)
     const isFinal = this.#origin.emit === 'close'
-    const call = (value: V | null, { key }: StreamRecord<V | null, Windowed<K>>) =>
+    const call = (value: V | N, { key }: StreamRecord<V | N, Windowed<K>>) =>
       fn(key.key, { value, start: key.start, end: key.end, isFinal })
     return this.at.draft.end(
       stateless.peek(tables.toStream(this.at.operator), call as never, 'forEach'),
@@ -233,7 +235,7 @@ export class WindowedTable<V, K> extends BaseTable<V, Windowed<K>> {
     return made
   }
 
-  #derived<R>(derive: (rows: Rows) => Rows): WindowedTable<R, K> {
+  #derived<R>(derive: (rows: Rows) => Rows): WindowedTable<R, K, never> {
     const { emit } = this.#origin
     const make = (of: Emit) => {
       const rows = derive(this.#rowsOf(of))
@@ -243,7 +245,7 @@ export class WindowedTable<V, K> extends BaseTable<V, Windowed<K>> {
     return new WindowedTable(make, this.#origin)
   }
 
-  #fixed<R>(make: () => Rows, changed: Partial<Origin>): WindowedTable<R, K> {
+  #fixed<R>(make: () => Rows, changed: Partial<Origin>): WindowedTable<R, K, never> {
     return new WindowedTable(make, { ...this.#origin, ...changed, isFixed: true })
   }
 }

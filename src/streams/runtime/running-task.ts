@@ -1,6 +1,7 @@
 /** A task with its inputs: takes records in the order of their time, as far as that is known. */
 import type { TopicPartition } from '../../client/consumer/assignors/assignor.ts'
 import type { Runtime } from '../../core/runtime.ts'
+import type { Origin } from '../stream-record.ts'
 import type { Task } from '../task/task.ts'
 import type { BroadcastPositions } from './broadcast-positions.ts'
 import type { TaskInput } from './task-input.ts'
@@ -64,6 +65,11 @@ export class RunningTask {
   /** Records that were handed over and wait. */
   get handed(): number {
     return this.inputs.reduce((sum, input) => sum + input.handed, 0)
+  }
+
+  /** Where the record is from that is processed next; undefined while none is ready. */
+  get next(): Origin | undefined {
+    return this.isGone ? undefined : this.#choose()?.headOrigin()
   }
 
   /** Whether what is not committed, or what is under way, has to do with this task. */

@@ -6,7 +6,7 @@ import { ConfigError } from '../../core/errors.ts'
 import type { Logger } from '../../core/runtime.ts'
 import type { Draft } from '../dsl/draft.ts'
 import type { StreamsEnvironment } from '../dsl/streams.ts'
-import { isBroadcast, SourceOperator } from '../operator.ts'
+import { isBroadcast } from '../operator.ts'
 import { isByPredicate } from '../operators/join-streams.ts'
 import { StateDir } from '../state-dir/state-dir.ts'
 import {
@@ -14,7 +14,7 @@ import {
   type ResolvedStreamsConfig,
   resolveStreamsConfig,
 } from '../streams-config.ts'
-import { fingerprint } from '../topology/fingerprint.ts'
+import { automaticName, fingerprint, firstTopicOf } from '../topology/fingerprint.ts'
 import { Topology } from '../topology/topology.ts'
 import { AtLeastOnceWriter } from './at-least-once-writer.ts'
 import { exportedMetrics } from './exported-metrics.ts'
@@ -97,6 +97,11 @@ function begin(
         standbys: config.standbys,
         maxLag: config.maxLag,
         assigned: (tasks) => application.assigned(tasks),
+        differ: (topologies) =>
+          cluster.runtime.logger.warn(
+            { app, topologies },
+            'processes of this application run different topologies. While a new version is rolled out that passes; if two programs have one name (app), each gets a part of the records: give one of them another name',
+          ),
       }),
     }),
     newWriter: (parts) =>
@@ -123,6 +128,7 @@ function begin(
   cluster.metrics.others.add(counted)
   warnOfCosts(topology, cluster.runtime.logger)
   const stopListening = onAbort(config.signal, () => void application.close())
+  if (config.signal?.aborted) void application.close()
   draft.run.begin(application)
 }
 
@@ -167,16 +173,15 @@ function warnOfCosts(topology: Topology, logger: Logger): void {
 
 /** The state would be lost when the code changes, so only what keeps none, or keeps it here, may go without a name. */
 function nameOf(draft: Draft, url: string): string {
-  const { operators } = new Topology('unnamed', draft.operators)
-  const sources = operators.filter((one) => one instanceof SourceOperator)
+  const { operators } = new Topology('', draft.operators)
   const isStateful = operators.some(({ stores }) => stores.length > 0)
   if (isStateful && !isEmbedded(url)) {
     throw new ConfigError(
-      `A stream that keeps state needs a name on ${url}: kafka.stream('${sources[0]?.topic}', { app: 'my-app' }). Its state is kept under that name, and found again by it`,
+      `A stream that keeps state needs a name on ${url}: kafka.stream('${firstTopicOf(operators)}', { app: 'my-app' }). Its state is kept under that name, and found again by it`,
       { code: 'INVALID_CONFIG' },
     )
   }
-  return `stream-${sources[0]?.topic}-${fingerprint(new Topology('unnamed', draft.operators))}`
+  return automaticName(operators)
 }
 
 function isEmbedded(url: string): boolean {

@@ -20,7 +20,7 @@ import type { Membership } from '../../client/consumer/partition-consumption.ts'
 import { Patience } from '../../client/consumer/patience.ts'
 import type { PartitionOffset } from '../../client/transaction/offset-commits.ts'
 import { backoffDelay, delay } from '../../core/backoff.ts'
-import { AbortedError, KafkaError } from '../../core/errors.ts'
+import { AbortedError, ClosedError, KafkaError } from '../../core/errors.ts'
 import { nextTurn } from '../../core/turn.ts'
 import { resolvesWithin, within } from '../../core/within.ts'
 import type {
@@ -52,6 +52,7 @@ import { News } from './news.ts'
 import { PartitionReaders } from './partition-readers.ts'
 import { backoff, patiently } from './patiently.ts'
 import { ownSources, type Plan, type PlannedTask, planOf } from './plan.ts'
+import { RefusedRecords } from './refused-records.ts'
 import { RepartitionPurge } from './repartition-purge.ts'
 import { Restorer } from './restorer.ts'
 import { RunCounters } from './run-counters.ts'
@@ -119,6 +120,7 @@ export class StreamApplication implements Runner {
   readonly #handOver: HandOver
   readonly #globals: GlobalStores
   readonly #purge: RepartitionPurge
+  readonly #refused = new RefusedRecords()
   #state: StreamState = 'starting'
   readonly #turns = new Turns()
   /** Partitions that are to be given up wait for their turn: no commit may wait for the next generation, which waits for them. */
@@ -244,6 +246,11 @@ export class StreamApplication implements Runner {
   }
 
   #here(): StoresHere {
+    if (this.#isOver) {
+      throw new ClosedError('The application is closed; what its stores had is with who runs it', {
+        code: 'STREAM_CLOSED',
+      })
+    }
     return {
       topology: this.topology,
       plan: this.#plan,
@@ -348,7 +355,8 @@ export class StreamApplication implements Runner {
     const { runtime } = this.#cluster
     await this.#handOver.consider()
     const count = (await this.#processSlice()) + (await this.#tick())
-    if (runtime.monotonicNow() >= this.#commitDueAt || this.#isTorn) await this.#commit()
+    const isDue = this.#refused.isSearching || runtime.monotonicNow() >= this.#commitDueAt
+    if (isDue || this.#isTorn) await this.#commit()
     else if (count > 0 && this.#commitDueAt === Number.POSITIVE_INFINITY) {
       this.#commitDueAt = runtime.monotonicNow() + this.#options.config.commitInterval
     }
@@ -370,7 +378,7 @@ export class StreamApplication implements Runner {
     const { runtime } = this.#cluster
     let count = 0
     for (const task of this.#tasks) {
-      if (task.dueIn(runtime) > 0 || this.#isTorn) continue
+      if (task.dueIn(runtime) > 0 || this.#isTorn || this.#refused.isSearching) continue
       await task.tick(runtime)
       count++
     }
@@ -381,6 +389,10 @@ export class StreamApplication implements Runner {
     const { runtime } = this.#cluster
     let count = 0
     if (this.#handOver.willBegin()) return count
+    if (this.#refused.isSearching) {
+      // A slice that ends at once has one record.
+      return this.#refused.process(this.#tasks, (task) => task.run(runtime, 0))
+    }
     for (const task of this.#tasks) {
       if (this.#handOver.rests(task)) continue
       const ran = task.run(runtime, runtime.monotonicNow() + sliceMs)
@@ -428,6 +440,7 @@ export class StreamApplication implements Runner {
 
   #committed(tasks: readonly RunningTask[], offsets: readonly PartitionOffset[]): void {
     this.#counters.commits++
+    this.#refused.committed(offsets)
     for (const running of tasks) {
       running.committed((input) => offsets.find((one) => isSame(one, input))?.offset)
       // The next records need not wait for it.
@@ -448,10 +461,17 @@ export class StreamApplication implements Runner {
     runtime.logger.debug({ err: error, app: this.topology.application }, 'a commit failed')
     this.#isTorn = false
     await this.#writer.abort()
-    if (!isPassing(error)) throw explained(error)
-    const end = this.#patience.judge(this, passing(error))
-    if (end !== undefined) throw end
+    const isRefused = this.#refused.take(error, tasks, planned)
+    if (!isRefused) {
+      if (!isPassing(error)) throw explained(error)
+      const end = this.#patience.judge(this, passing(error))
+      if (end !== undefined) throw end
+    }
     try {
+      if (!isRefused) {
+        const waitMs = backoffDelay(++this.#failures, backoff, runtime)
+        await delay(runtime, waitMs, this.#closing.signal)
+      }
       const isUnknown = error instanceof KafkaError && error.outcome === 'unknown'
       if (await this.#beginAnew(tasks, isUnknown ? planned : undefined)) return
     } catch (failure) {
@@ -466,9 +486,6 @@ export class StreamApplication implements Runner {
     tasks: readonly RunningTask[],
     unsure: readonly PartitionOffset[] | undefined,
   ): Promise<boolean> {
-    const { runtime } = this.#cluster
-    const waitMs = backoffDelay(++this.#failures, backoff, runtime)
-    await delay(runtime, waitMs, this.#closing.signal)
     await this.#patiently(() => this.#writer.begin())
     if (!unsure) return false
     const { application } = this.topology

@@ -63,6 +63,8 @@ export interface TaskAssignorOptions {
   readonly maxLag: number
   /** Told before partitions come and go. Throws nothing: it would end the consumer. */
   assigned(tasks: AssignedTasks): void
+  /** The leader is told when it sees that members run different topologies; how many there are. Throws nothing, either. */
+  differ?(topologies: number): void
 }
 
 /** One for each consumer: it remembers what it was told. */
@@ -91,6 +93,8 @@ class TaskAssignor {
   /** Of the leader: what static members were given. */
   #lastGiven = new Map<string, Set<string>>()
   #hasLed = false
+  /** Of the leader: how many topologies members had when it last looked. */
+  #topologies = 1
 
   constructor(options: TaskAssignorOptions) {
     this.#options = options
@@ -117,6 +121,7 @@ class TaskAssignor {
   assign({ members, partitionsPerTopic }: AssignmentInput): Map<string, MemberAssignment> {
     const tasks = checked(this.#options.tasks(partitionsPerTopic))
     const group = new GroupView(tasks, { members, partitionsPerTopic }, this.#lastGiven)
+    this.#compare(group)
     const shares = new Map(group.members.map((member) => [member.memberId, new Given(member)]))
     const shareOf = ({ memberId }: TaskMember) => shares.get(memberId)!
     for (const [task, { active, standby, warmup }] of assignTasks(group, this.#options)) {
@@ -130,6 +135,12 @@ class TaskAssignor {
     this.#lastGiven = lastGivenTo(shares.values())
     const version = Math.min(group.version, assignmentDataVersion)
     return new Map([...shares].map(([id, share]) => [id, share.encode(version)]))
+  }
+
+  #compare({ members }: GroupView): void {
+    const { size } = new Set(members.map(({ data }) => data.fingerprint))
+    if (size > 1 && size !== this.#topologies) this.#options.differ?.(size)
+    this.#topologies = size
   }
 
   /** As member: what it got. */

@@ -90,6 +90,8 @@ export class Task {
   readonly #onError: StreamErrorPolicy
   /** Of the source whose record is being processed. */
   #policy: StreamErrorPolicy
+  /** The broker has refused what a record wrote. */
+  #refused: { readonly origin: Origin; readonly error: Error } | undefined
   readonly #events: TaskEvents
   readonly #closing: AbortSignal | undefined
   readonly #runtime: Runtime
@@ -145,6 +147,9 @@ export class Task {
       const record = new StreamRecord(origin, null, null, data.timestampMs, noHeaders)
       return void this.#events.dropped(origin.topic, 'negative timestamp', record)
     }
+    if (this.#refused && isSameRecord(origin, this.#refused.origin)) {
+      return this.#giveUpRefused(origin, data, this.#refused.error)
+    }
     try {
       const waiting = this.#run(origin, data)
       if (!waiting) return this.#done()
@@ -155,6 +160,11 @@ export class Task {
     } catch (error) {
       return this.#failed(origin, data, error)
     }
+  }
+
+  /** When a record comes again, it has failed: the broker refused what it wrote. Until the next commit. */
+  refuse({ topic, partition, offset }: Origin, error: Error): void {
+    this.#refused = { origin: { topic, partition, offset }, error }
   }
 
   /** How many records of a topic may be started at once, the one whose turn it is among them; 1: none ahead. */
@@ -227,6 +237,7 @@ export class Task {
 
   /** What has been done since the last commit is durable. */
   commit(): void {
+    this.#refused = undefined
     for (const store of this.stores.values()) store.commit()
     for (const time of this.times.values()) time.commit()
   }
@@ -274,6 +285,19 @@ export class Task {
     // Bytes that cannot be read will not be read better the next time.
     if (policy.retry && error.where !== 'decode') return this.#retry(origin, data, error, policy)
     return this.#giveUp(origin, data, error, policy)
+  }
+
+  #giveUpRefused(origin: Origin, data: RecordData, refusal: Error): void {
+    this.#forget(origin)
+    const error = toProcessingError(origin, new OperatorFailure('', 'produce', refusal))
+    this.#policy = this.#entries.get(origin.topic)![0]!.onError
+    // Tried again, it would be refused again.
+    this.#giveUp(
+      origin,
+      data,
+      error,
+      this.#policyFor(error, () => asRead(origin, data)),
+    )
   }
 
   /** Runs what no record has brought about. There is nothing to try again, nor to be sent to the dead letters. */
@@ -361,6 +385,10 @@ export class Task {
       this.#events.emit(deadLetter(policy.deadLetter!, origin, data, error, this.#events.now()))
     }
   }
+}
+
+function isSameRecord(a: Origin, b: Origin): boolean {
+  return a.offset === b.offset && a.partition === b.partition && a.topic === b.topic
 }
 
 /** The files of the state have failed, which is no fault of the record's: no policy passes it over. */

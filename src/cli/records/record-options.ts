@@ -1,0 +1,28 @@
+/** Options of more than one command that writes or reads records. */
+import { listOption, valueOption } from '../shell/command.ts'
+import { oneOf, positiveNumber, wholeNumber } from '../shell/readers.ts'
+
+const compressions = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
+
+export const compressionOption = valueOption({
+  short: 'z',
+  placeholder: 'name',
+  doc: 'how batches are compressed',
+  byDefault: 'none',
+  choices: compressions,
+  read: oneOf(compressions),
+})
+
+export const rateOption = valueOption({
+  placeholder: 'records',
+  doc: 'no more than so many a second',
+  read: positiveNumber,
+})
+
+export const partitionsOption = listOption({
+  short: 'p',
+  placeholder: 'number',
+  doc: 'only this partition; may be given more than once',
+  byDefault: 'all',
+  read: wholeNumber(),
+})
