@@ -1,7 +1,16 @@
 /** One trial of the crash simulation: a world is made, works while things happen to it, calms down, and is checked. */
 import { isDeepStrictEqual } from 'node:util'
 import { expect, vi } from 'vitest'
-import { DisconnectedError, json, type Serializer, string, topic } from '../../src/index.ts'
+import {
+  DisconnectedError,
+  json,
+  type SendOptions,
+  type Serializer,
+  string,
+  topic,
+} from '../../src/index.ts'
+// Loaded before the clock of a trial goes: loading takes real time.
+import '../../src/streams/state-dir/level-engine.ts'
 import { StateDir } from '../../src/streams/state-dir/state-dir.ts'
 import type { StreamsConfig } from '../../src/streams/streams-config.ts'
 import { readTopic } from '../../src/testing/read-topic.ts'
@@ -53,7 +62,7 @@ const start = 1_700_000_000_000
 export async function runTrial(options: TrialOptions): Promise<World> {
   const random = new SeededRandom(options.seed)
   const scenario = { ...randomScenario(random), ...options.scenario }
-  const variety = options.isVaried ? randomVariety(random) : {}
+  const variety = options.isVaried ? randomVariety(options.seed, random) : {}
   const work = options.work ?? variety.work
   const world = makeWorld(options, { scenario, work, variety }, random)
   const dirs = vi
@@ -87,16 +96,36 @@ interface Variety {
   readonly config?: Partial<StreamsConfig>
   readonly isStatic?: boolean
   readonly hasFiles?: boolean
+  /** The application's own topics, and the broker's, have small segments, which are compacted soon. */
+  readonly isCompacted?: boolean
+  /** What is read was written in transactions, some of which were aborted. */
+  readonly hasTransactions?: boolean
+  readonly isOldProtocol?: boolean
 }
 
-function randomVariety(random: SeededRandom): Variety {
+const smallSegments = { 'segment.bytes': '1024', 'min.cleanable.dirty.ratio': '0.01' }
+const compactingBroker = {
+  offsetsTopicSegmentBytes: 1024,
+  transactionStateLogSegmentBytes: 1024,
+  logCleanerMinCleanableRatio: 0.01,
+  logCleanerBackoff: 500,
+}
+
+function randomVariety(seed: number, random: SeededRandom): Variety {
+  const isCompacted = random.chance(0.4)
   return {
     work: random.chance(0.6) ? randomWork(random) : undefined,
+    isCompacted,
+    hasTransactions: random.chance(0.3),
     config: {
+      ...(isCompacted && {
+        internalTopics: { changelog: smallSegments, repartition: { 'segment.bytes': '1024' } },
+      }),
       standbys: [0, 0, 1, 2][random.below(4)]!,
       maxLag: [0, 3, 10_000][random.below(3)]!,
       maxTaskIdle: [0, 0, 150][random.below(3)]!,
     },
+    isOldProtocol: seed % 10 >= 7,
     isStatic: random.chance(0.3),
     hasFiles: random.chance(0.4),
   }
@@ -129,10 +158,12 @@ function makeWorld(
     processes,
     isEmbedded,
     config,
+    broker: variety.isCompacted ? compactingBroker : {},
+    isOldProtocol: variety.isOldProtocol,
     isStatic: variety.isStatic,
     hasFiles: variety.hasFiles,
     build: (streams, process) => (work ? work.build(streams) : build(scenario, streams, process)),
-    events: eventsOf(options, random),
+    events: eventsOf(options, variety, random),
     offsetsOutside,
     disk: death && {
       death,
@@ -145,9 +176,15 @@ const targets = [
   ...['Produce', 'InitProducerId', 'TxnOffsetCommit', 'EndTxn', 'EndTxn', 'OffsetFetch'],
   ...['JoinGroup', 'SyncGroup', 'ListOffsets', 'Fetch', 'Heartbeat', 'OffsetCommit', 'LeaveGroup'],
 ]
+const oldTargets = ['AddPartitionsToTxn', 'AddPartitionsToTxn', 'AddOffsetsToTxn', 'EndTxn']
 const refusals = [14, 15, 16, 51]
 
-function eventsOf({ happenings, isVaried }: TrialOptions, random: SeededRandom): WorldEvent[] {
+function eventsOf(
+  { happenings, isVaried }: TrialOptions,
+  { isOldProtocol }: Variety,
+  random: SeededRandom,
+): WorldEvent[] {
+  const aimed = isOldProtocol ? [...targets, ...oldTargets] : targets
   const events: WorldEvent[] = []
   let atExchange = random.below(60)
   const count = 3 + random.below(8)
@@ -173,7 +210,7 @@ function eventsOf({ happenings, isVaried }: TrialOptions, random: SeededRandom):
       what.type === 'refuse'
         ? refusable[random.below(refusable.length)]!
         : random.chance(0.6)
-          ? targets[random.below(targets.length)]!
+          ? aimed[random.below(aimed.length)]!
           : undefined
     events.push({ atExchange, api, what })
   }
@@ -197,14 +234,19 @@ function happeningOf(type: Happening['type'], random: SeededRandom): Happening {
   }
 }
 
-async function live(world: World, { scenario, work }: Plot, random: SeededRandom): Promise<void> {
+async function live(
+  world: World,
+  { scenario, work, variety }: Plot,
+  random: SeededRandom,
+): Promise<void> {
   await world.openBroker()
   const { admin } = world.sound
   const sources = work?.sources ?? sourcesOf(scenario)
   const partitions = work ? 3 : partitionsOf(scenario)
   for (const name of [...sources, 'out', 'dead']) await admin.createTopic(name, { partitions })
   world.arm()
-  const feeding = feed(world, sources, random, work?.hasTombstones)
+  const { hasTransactions } = variety
+  const feeding = feed(world, sources, random, { ...work, hasTransactions })
   for (let n = 0; n < world.options.processes; n++) world.startProcess()
   await feeding
   // What is due to happen happens while there is work, or soon.
@@ -224,32 +266,55 @@ async function live(world: World, { scenario, work }: Plot, random: SeededRandom
   await world.later(transactionTimeoutMax + 2000)
 }
 
+interface FeedOptions {
+  readonly hasTombstones?: boolean | undefined
+  readonly hasTransactions?: boolean | undefined
+}
+
 async function feed(
   world: World,
   sources: readonly string[],
   random: SeededRandom,
-  hasTombstones = false,
+  { hasTombstones, hasTransactions }: FeedOptions,
 ): Promise<void> {
   let id = 0
   let timestamp = start
+  const next = (): [value: Input | null, options: SendOptions<string>] => {
+    timestamp += random.below(120)
+    const value: Input = { id: ++id, other: keys[random.below(keys.length)]! }
+    // Some come late.
+    const at = timestamp - (random.chance(0.2) ? random.below(2500) : 0)
+    const isDeleted = hasTombstones && random.chance(0.2)
+    const key = keys[random.below(keys.length)]!
+    return [isDeleted ? null : value, { key, timestamp: new Date(at) }]
+  }
   const chunks = 6 + random.below(6)
   for (let chunk = 0; chunk < chunks; chunk++) {
     for (const source of sources) {
-      const sent = Array.from({ length: 1 + random.below(12) }, async () => {
-        timestamp += random.below(120)
-        const value: Input = { id: ++id, other: keys[random.below(keys.length)]! }
-        // Some come late.
-        const at = timestamp - (random.chance(0.2) ? random.below(2500) : 0)
-        const isDeleted = hasTombstones && random.chance(0.2)
-        await world.sound.produce(source, isDeleted ? null : value, {
-          key: keys[random.below(keys.length)]!,
-          timestamp: new Date(at),
-        })
-      })
-      await Promise.all(sent)
+      const records = Array.from({ length: 1 + random.below(12) }, next)
+      if (hasTransactions && random.chance(0.6)) {
+        await feedAtOnce(world, source, records, random.chance(0.4))
+      } else {
+        const sent = records.map(([value, options]) => world.sound.produce(source, value, options))
+        await Promise.all(sent)
+      }
     }
     await world.later(random.below(400))
   }
+}
+
+/** In a transaction. Whether it counts in the end, the log says. */
+async function feedAtOnce(
+  world: World,
+  source: string,
+  records: readonly (readonly [Input | null, SendOptions<string>])[],
+  isAborted: boolean,
+): Promise<void> {
+  const written = world.sound.transaction(source, { timeout: 5000 }, async (tx) => {
+    await Promise.all(records.map(([value, options]) => tx.send(value, options)))
+    if (isAborted) throw new Error('aborted')
+  })
+  await written.catch(() => undefined)
 }
 
 async function until(world: World, isTrue: () => Promise<boolean>): Promise<void> {

@@ -116,6 +116,34 @@ export const works: readonly Work[] = [
       checkPairs(left!.flat(), right!.flat(), other, outputs)
     },
   },
+  {
+    name: 'a stream with a table',
+    sources: ['in', 'in2'],
+    hasTombstones: false,
+    build(streams) {
+      const table = streams.table<Input>('in2')
+      const pairs = streams.stream<Input>('in').join(table, { type: 'left' })
+      pairs.map((left, right) => [left.id, right?.id ?? null]).to('out')
+    },
+    check([left, right], outputs) {
+      const found = valuesByKey(outputs)
+      const rights = valuesByKey(right!.flat())
+      const idOf = (value: unknown) => (value as Input).id
+      const lefts = valuesByKey(left!.flat())
+      expect([...found.keys()].sort()).toEqual([...lefts.keys()].sort())
+      for (const [key, values] of lefts) {
+        const results = found.get(key) as [number, number | null][]
+        expect(results.map(([id]) => id)).toEqual(values.map(idOf))
+        // What the table had, one after the other; some of it is never seen.
+        const rows = [null, ...(rights.get(key) ?? []).map(idOf)]
+        let at = 0
+        for (const [, row] of results) {
+          at = rows.indexOf(row, at)
+          expect(at, JSON.stringify({ key, results, rows })).toBeGreaterThanOrEqual(0)
+        }
+      }
+    },
+  },
 ]
 
 export function randomWork(random: SeededRandom): Work {

@@ -2,6 +2,7 @@
  * Files of one place for a process: what was written survives the process that wrote it, but for the last, which the machine may
  * have lost with it. Writing takes a while, in which the process may die.
  */
+import { StorageError } from '../../src/core/errors.ts'
 import type { StateEngine } from '../../src/streams/state-dir/state-engine.ts'
 import type { StateFolder } from '../../src/streams/state-dir/state-folder.ts'
 import type { SeededRandom } from '../simulation/random.ts'
@@ -60,9 +61,14 @@ export class SimulatedFiles {
       this.#databases.set(name, database)
     }
     const engine = database.open()
+    let isClosed = false
     return {
       ...engine,
+      close: async () => {
+        isClosed = true
+      },
       write: async (batch) => {
+        if (isClosed) throw new StorageError(`${name} is closed`, { code: 'STORAGE_ERROR' })
         const waitMs = this.#random.below(30)
         await new Promise<void>((resolve) => void process.runtime.setTimer(waitMs, resolve))
         await engine.write(batch)

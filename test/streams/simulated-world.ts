@@ -7,6 +7,7 @@
  */
 import type { Backend } from '../../src/backend/backend.ts'
 import { Broker } from '../../src/broker/broker.ts'
+import type { BrokerConfigInput } from '../../src/broker/config.ts'
 import { resolveClientConfig } from '../../src/client/config.ts'
 import { EmbeddedConnection } from '../../src/connection/embedded.ts'
 import { DisconnectedError } from '../../src/core/errors.ts'
@@ -35,6 +36,9 @@ export interface WorldOptions {
   /** The broker is part of the one process: they die together. */
   readonly isEmbedded: boolean
   readonly config: Omit<StreamsConfig, 'app'>
+  readonly broker?: BrokerConfigInput
+  /** To processes, the broker seems not to know `transaction.version` 2. */
+  readonly isOldProtocol?: boolean | undefined
   /** Processes have names that survive their restarts. */
   readonly isStatic?: boolean | undefined
   /** Processes have files, which survive their restarts; the last that was written to them may be lost. */
@@ -176,7 +180,7 @@ export class World {
     const broker = await Broker.open({
       fileSystem: this.#fileSystem,
       runtime,
-      config: this.disk ? { diskReserve: 8000 } : {},
+      config: { ...this.options.broker, ...(this.disk && { diskReserve: 8000 }) },
     })
     this.#brokerRuntime = runtime
     this.#brokerGone = new Promise((_, reject) => {

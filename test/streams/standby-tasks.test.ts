@@ -6,7 +6,7 @@ import { resolveConsumerConfig } from '../../src/client/consumer/consumer-config
 import { Patience } from '../../src/client/consumer/patience.ts'
 import { EmbeddedConnection } from '../../src/connection/embedded.ts'
 import { DisconnectedError } from '../../src/index.ts'
-import type { LocalState } from '../../src/streams/runtime/local-state.ts'
+import { LocalState } from '../../src/streams/runtime/local-state.ts'
 import { patiently } from '../../src/streams/runtime/patiently.ts'
 import type { Plan } from '../../src/streams/runtime/plan.ts'
 import { StandbyTasks } from '../../src/streams/runtime/standby-tasks.ts'
@@ -41,11 +41,20 @@ test('a broker that is away while the files of a copy are opened is waited for',
       throw new Error('it has files')
     },
     local,
+    whenFree: () => free,
     patiently: (work) => patiently({ runtime, patience, signal }, work),
     caughtUp: () => undefined,
     failed: (error) => failures.push(error),
   })
+  let release!: () => void
+  const free = new Promise<void>((resolve) => {
+    release = resolve
+  })
   standbys.keep(['0_0'], [])
+  await turns(2)
+  // The task still runs here.
+  expect(tries).toBe(0)
+  release()
   await turns(2)
   expect([tries, standbys.size, failures]).toEqual([1, 0, []])
   isAway = false
@@ -53,4 +62,19 @@ test('a broker that is away while the files of a copy are opened is waited for',
   await turns(2)
   expect([tries, standbys.size, failures]).toEqual([2, 1, []])
   standbys.close()
+})
+
+test('files of a copy that is no longer wanted are not opened: they may be those of a task that runs by then', async () => {
+  const opened: string[] = []
+  const local = new LocalState({
+    cluster: undefined as never,
+    plan: () => ({ topology: {} }) as never,
+    dir: { openTask: async (id: string) => opened.push(id) } as never,
+    newTask: () => undefined as never,
+  })
+  const planned = { id: '0_0', subTopology: { stores: [] } } as never
+  await expect(local.open(planned, undefined, () => false)).rejects.toMatchObject({
+    code: 'ILLEGAL_GENERATION',
+  })
+  expect(opened).toEqual([])
 })

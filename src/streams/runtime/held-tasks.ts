@@ -60,6 +60,8 @@ export class HeldTasks {
   #running: readonly RunningTask[] = []
   /** Tasks whose state is being restored; one that is assigned anew meanwhile is another. */
   readonly #opening = new Set<{ readonly planned: PlannedTask }>()
+  /** Told when tasks were given up or lost. */
+  readonly #dropListeners: (() => void)[] = []
 
   constructor(parts: HeldTasksParts) {
     const { cluster, consumer, topology, config, life } = parts
@@ -125,6 +127,7 @@ export class HeldTasks {
       maxLag: config.maxLag,
       newTask,
       local: this.#local,
+      whenFree: (id) => this.#whenFree(id),
       patiently: (work) => life.patiently(work),
       caughtUp: (id) => {
         // It was made in order to run the task.
@@ -201,13 +204,12 @@ export class HeldTasks {
       // What it was here before must have come to its end.
       if (this.#local) await turns.take(() => Promise.resolve())
       // It may be taken away meanwhile.
-      const task = await life.patiently(async () =>
-        this.#opening.has(opening) ? this.#opener!.open(planned) : undefined,
-      )
-      if (task && this.#opening.has(opening)) {
+      const isWanted = () => this.#opening.has(opening)
+      const task = await life.patiently(() => this.#opener!.open(planned, isWanted))
+      if (isWanted()) {
         this.#running = [...this.#running, task]
         this.handOver.tasksCame()
-      } else if (task) this.#forget([task])
+      } else this.#forget([task])
     } catch (error) {
       if (this.#opening.has(opening) && !life.isClosing) life.fail(error)
     }
@@ -274,12 +276,21 @@ export class HeldTasks {
     this.handOver.end()
     for (const task of gone) task.isGone = true
     this.#forget(gone)
+    for (const listener of this.#dropListeners.splice(0)) listener()
     for (const opening of this.#opening) {
       const { inputs } = opening.planned
       if (inputs.some((one) => partitions.some((other) => isSame(one, other)))) {
         this.#opening.delete(opening)
       }
     }
+  }
+
+  async #whenFree(id: string): Promise<void> {
+    while (this.#running.some(({ task }) => task.id === id)) {
+      await new Promise<void>((resolve) => this.#dropListeners.push(resolve))
+    }
+    // Files are closed in a turn.
+    await this.#parts.turns.take(() => Promise.resolve())
   }
 
   #forget(tasks: readonly RunningTask[]): void {

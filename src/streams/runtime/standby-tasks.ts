@@ -40,6 +40,8 @@ export interface StandbyParts {
   newTask(planned: PlannedTask): Task
   /** Undefined: state is in memory. */
   readonly local: LocalState | undefined
+  /** Resolves once this process does not run the task, and has closed its files: until it has given the task up, it writes to them. */
+  whenFree(id: string): Promise<void>
   /** Tries again what passes by itself. */
   patiently<T>(work: () => Promise<T>): Promise<T>
   /** A copy that was behind is up to date. */
@@ -122,12 +124,15 @@ export class StandbyTasks {
   }
 
   async #open(planned: PlannedTask, local: LocalState): Promise<void> {
-    const opening = {}
-    this.#opening.set(planned.id, opening)
-    const isWanted = () => this.#opening.get(planned.id) === opening && !this.#isClosed
-    const opened = await this.#parts.patiently(async () =>
-      isWanted() ? local.open(planned, undefined) : undefined,
-    )
+    const mark = {}
+    this.#opening.set(planned.id, mark)
+    const isWanted = () => this.#opening.get(planned.id) === mark && !this.#isClosed
+    await this.#parts.whenFree(planned.id)
+    if (!isWanted()) return
+    const opening = this.#parts.patiently(() => local.open(planned, undefined, isWanted))
+    const opened = await opening.catch((error: unknown) => {
+      if (isWanted()) throw error
+    })
     if (!opened) return
     if (isWanted()) {
       this.#opening.delete(planned.id)

@@ -226,7 +226,7 @@ export class StreamApplication implements Runner {
       this.#held.equip()
       const grown = (topic: string) => void this.#broadcastGrown(topic)
       watchBroadcasts(this.#cluster, this.#held.plan, life.closing.signal, grown)
-      await this.#held.globals.start()
+      await life.patiently(() => this.#held.globals.start())
       if (!life.isClosing) {
         this.#member.start()
         await this.#run()

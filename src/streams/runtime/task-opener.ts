@@ -35,14 +35,16 @@ export class TaskOpener {
     this.#parts = parts
   }
 
-  async open(planned: PlannedTask): Promise<RunningTask> {
+  /** Rejects when it is no longer wanted by the time that its state would be taken: it may be another's, of the same task, by then. */
+  async open(planned: PlannedTask, isWanted: () => boolean): Promise<RunningTask> {
     const { cluster, restorer, local } = this.#parts
     const plan = this.#parts.plan()
     const { inputs } = planned
     const { application } = plan.topology
     const committed = await fetchCommittedOffsets(cluster, application, inputs)
+    if (!isWanted()) throw gone()
     const standby = this.#parts.standbys.take(planned.id)
-    const task = standby?.task ?? (await this.#newTask(planned, committed))
+    const task = standby?.task ?? (await this.#newTask(planned, committed, isWanted))
     const restorations = plan.restorationsOf(task, inputs, committed).map((one) => {
       const { name } = one.store.spec
       return { ...one, from: standby?.positions.get(name) ?? task.files?.positionOf(name) }
@@ -62,9 +64,10 @@ export class TaskOpener {
   async #newTask(
     planned: PlannedTask,
     committed: readonly (CommittedOffset | undefined)[],
+    isWanted: () => boolean,
   ): Promise<Task> {
     const { local, newTask } = this.#parts
-    return local ? (await local.open(planned, committed)).task : newTask(planned)
+    return local ? (await local.open(planned, committed, isWanted)).task : newTask(planned)
   }
 
   /**
