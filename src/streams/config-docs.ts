@@ -19,7 +19,7 @@ export const streamsDocs: DocsOf<StreamsConfig> = {
     doc: 'Interval of commits; results become visible with the commit.',
   },
   onError: {
-    doc: "What to do with a record that cannot be deserialised or whose callback throws; everything the record did is undone. `'stop'` ends the application with the error; `'skip'` logs it and continues. With an object: first `retry`, with growing delays, then `otherwise`, or copy the record to the topic `deadLetter`, with its origin and the error in headers. A function `(error, record, where)` returns one of these for each failed record, or `'retry'`; `where` is `'decode'`, `'process'` or `'produce'`.",
+    doc: "What to do with a record that cannot be deserialised or whose callback throws; everything the record did is undone. `'stop'` ends the application with the error; `'skip'` logs it and continues. With an object: first `retry`, with growing delays, then `otherwise`, or copy the record to the topic `deadLetter`, with its origin and the error in headers. A function `(error, record, where)` returns one of these for each failed record, or `'retry'`; `where` is `'decode'`, `'process'` or `'produce'`. A result that is only due when a record arrives, such as that of a window it closes, fails by itself: `error.result` says which.",
     byDefault: onError.byDefault!,
     options: onError.options!,
   },

@@ -46,7 +46,8 @@ export interface StreamsConfig {
    * continues. With an object: first `retry`, with growing delays, then `otherwise`, or copy the
    * record to the topic `deadLetter`, with its origin and the error in headers. A function `(error,
    * record, where)` returns one of these for each failed record, or `'retry'`; `where` is
-   * `'decode'`, `'process'` or `'produce'`. Default: `'stop'`.
+   * `'decode'`, `'process'` or `'produce'`. A result that is only due when a record arrives, such
+   * as that of a window it closes, fails by itself: `error.result` says which. Default: `'stop'`.
    */
   onError?: StreamOnError | undefined
   /**

@@ -1,7 +1,8 @@
 /**
  * Applications whose processes are killed, frozen and cut off at any exchange with the broker, and brokers that die at any call of
  * their disk: what readers of committed records see in the end is what a plain fold of the input gives, and stores are the fold
- * of their changelogs. `CRASHES_SEED=n` repeats a trial.
+ * of their changelogs. Those that are varied have tables and joins, files, copies and names, too. `CRASHES_SEED=n` repeats a
+ * trial.
  */
 import { afterEach, describe, expect, test, vi } from 'vitest'
 // Loaded before the clock of a trial goes: loading takes real time.
@@ -39,6 +40,10 @@ const kinds: [string, Omit<TrialOptions, 'seed'>][] = [
   ['a broker that dies', { processes: 3, death: 'process' }],
   ['a process with its broker, and the power fails', deadTogether('power')],
   ['a process with its broker, and it dies', deadTogether('process')],
+  ['varied: one process', { processes: 1, isVaried: true }],
+  ['varied: three processes', { processes: 3, isVaried: true }],
+  ['varied: a broker that loses power', { processes: 3, isVaried: true, death: 'power' }],
+  ['varied: a process with its broker', { ...deadTogether('power'), isVaried: true }],
 ]
 
 function deadTogether(death: 'power' | 'process'): Omit<TrialOptions, 'seed'> {

@@ -105,4 +105,10 @@ test('and tasks that would write more rest until then, but not for long', async 
   expect(handOver.rests(upper)).toBe(true)
   runtime.advance(1000)
   expect([handOver.rests(upper), handOver.restsFor()]).toEqual([false, 0])
+  // Where that was too short: again, once there may be less.
+  await handOver.consider()
+  expect(handOver.rests(upper)).toBe(false)
+  runtime.advance(30_000)
+  await handOver.consider()
+  expect(handOver.rests(upper)).toBe(true)
 })

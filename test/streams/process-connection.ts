@@ -5,6 +5,15 @@ import { DisconnectedError } from '../../src/core/errors.ts'
 import { within } from '../../src/core/within.ts'
 import type { Api } from '../../src/protocol/api.ts'
 import { offsetCommit } from '../../src/protocol/messages/generated/offset-commit.ts'
+import {
+  createProduceResponse,
+  createProduceResponsePartitionProduceResponse,
+  type ProduceRequest,
+} from '../../src/protocol/messages/generated/produce.ts'
+import {
+  createTxnOffsetCommitResponse,
+  type TxnOffsetCommitRequest,
+} from '../../src/protocol/messages/generated/txn-offset-commit.ts'
 import type { Happening, SimulatedProcess, World } from './simulated-world.ts'
 
 export class ProcessConnection implements Connection {
@@ -65,8 +74,27 @@ export class ProcessConnection implements Connection {
       case 'answer lost':
         await this.#send(api, request, options)
         throw broken('unknown')
-      case 'refuse':
-        return refusal(api.name, what.errorCode) as R
+      case 'late':
+        // Before `transaction.version` 2, nothing tells a request of the last transaction from one of the next.
+        if (this.#world.options.isOldProtocol) {
+          await this.#send(api, request, options)
+          throw broken('unknown')
+        }
+        // A member that has a name is fenced by a request of its own that comes late: it cannot be told from another's.
+        if (this.#world.options.isStatic && api.name === 'JoinGroup') throw broken('unknown')
+        // It was under way when the connection broke, and comes after what is sent on the next one.
+        void this.#world.later(what.forMs).then(() => {
+          const { signal: _, ...rest } = options
+          this.#send(api, request, rest).catch(() => undefined)
+        })
+        throw broken('unknown')
+      case 'refuse': {
+        const asked =
+          typeof request === 'function'
+            ? (request as (version: number) => Q)(api.maxVersion)
+            : request
+        return refusal(api.name, what.errorCode, asked) as R
+      }
       default:
         return this.#process.isDead ? never() : this.#send(api, request, options)
     }
@@ -77,7 +105,12 @@ export class ProcessConnection implements Connection {
     request: Q | ((version: number) => Q),
     options: ExchangeOptions,
   ): Promise<R> {
-    if (!this.#world.options.offsetsOutside || api.name !== 'TxnOffsetCommit') {
+    const { offsetsOutside, isOldProtocol } = this.#world.options
+    if (isOldProtocol && api.name === 'ApiVersions') {
+      const answer = this.#inner.exchange(api, request, options)
+      return answer.then((given) => ({ ...given, finalizedFeatures: [] }))
+    }
+    if (!offsetsOutside || api.name !== 'TxnOffsetCommit') {
       return this.#inner.exchange(api, request, options)
     }
     return this.#commitOutside(request) as Promise<R>
@@ -137,7 +170,43 @@ export const refusable: readonly string[] = [
   'Heartbeat',
 ]
 
-function refusal(api: string, errorCode: number): object {
+const coordinatorRefusals = [14, 15, 16]
+
+/** What brokers refuse with that a process must put up with, by API. */
+export const allRefusals: ReadonlyMap<string, readonly number[]> = new Map([
+  ['InitProducerId', [...coordinatorRefusals, 51]],
+  // Fenced; of an older epoch; in a state in which it cannot end.
+  ['EndTxn', [...coordinatorRefusals, 51, 47, 90]],
+  ['JoinGroup', [...coordinatorRefusals, 25]],
+  ['SyncGroup', [...coordinatorRefusals, 22, 25, 27]],
+  ['Heartbeat', [...coordinatorRefusals, 22, 25, 27]],
+  ['TxnOffsetCommit', [...coordinatorRefusals, 22, 25]],
+  // Another leader; too few replicas; a disk that fails.
+  ['Produce', [6, 19, 56]],
+])
+
+function refusal(api: string, errorCode: number, request: unknown): object {
+  if (api === 'Produce') {
+    const { topicData } = request as ProduceRequest
+    return createProduceResponse({
+      responses: topicData.map(({ name, topicId, partitionData }) => ({
+        name,
+        topicId,
+        partitionResponses: partitionData.map(({ index }) =>
+          createProduceResponsePartitionProduceResponse({ index, errorCode, baseOffset: -1n }),
+        ),
+      })),
+    })
+  }
+  if (api === 'TxnOffsetCommit') {
+    const { topics } = request as TxnOffsetCommitRequest
+    return createTxnOffsetCommitResponse({
+      topics: topics.map(({ name, partitions }) => ({
+        name,
+        partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode })),
+      })),
+    })
+  }
   const common = { errorCode, throttleTimeMs: 0, unknownTaggedFields: undefined }
   switch (api) {
     case 'InitProducerId':

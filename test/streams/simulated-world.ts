@@ -7,6 +7,7 @@
  */
 import type { Backend } from '../../src/backend/backend.ts'
 import { Broker } from '../../src/broker/broker.ts'
+import type { BrokerConfigInput } from '../../src/broker/config.ts'
 import { resolveClientConfig } from '../../src/client/config.ts'
 import { EmbeddedConnection } from '../../src/connection/embedded.ts'
 import { DisconnectedError } from '../../src/core/errors.ts'
@@ -14,12 +15,14 @@ import { nextTurn } from '../../src/core/turn.ts'
 import { ComposedClient } from '../../src/entry/client.ts'
 import type { FileSystem } from '../../src/storage/file-system.ts'
 import { createMemoryFileSystem } from '../../src/storage/memory-file-system.ts'
-import type { RunningApplication, Streams } from '../../src/streams/dsl/streams.ts'
+import { type RunningApplication, Streams } from '../../src/streams/dsl/streams.ts'
+import type { OpenStateFolder, StateFolder } from '../../src/streams/state-dir/state-folder.ts'
 import type { StreamsConfig } from '../../src/streams/streams-config.ts'
 import type { Death } from '../simulation/lives.ts'
 import type { SeededRandom } from '../simulation/random.ts'
 import { SimulatedDisk } from '../simulation/simulated-disk.ts'
 import { ProcessConnection } from './process-connection.ts'
+import { SimulatedFiles } from './simulated-files.ts'
 import { ProcessRuntime, WorldClock } from './world-clock.ts'
 
 export const app = 'app'
@@ -33,6 +36,13 @@ export interface WorldOptions {
   /** The broker is part of the one process: they die together. */
   readonly isEmbedded: boolean
   readonly config: Omit<StreamsConfig, 'app'>
+  readonly broker?: BrokerConfigInput
+  /** To processes, the broker seems not to know `transaction.version` 2. */
+  readonly isOldProtocol?: boolean | undefined
+  /** Processes have names that survive their restarts. */
+  readonly isStatic?: boolean | undefined
+  /** Processes have files, which survive their restarts; the last that was written to them may be lost. */
+  readonly hasFiles?: boolean | undefined
   /** Writes the topology down. */
   build(streams: Streams, process: SimulatedProcess): void
   /** What is to happen, by the number of exchanges that processes have made so far, in order. */
@@ -51,6 +61,8 @@ export type Happening =
   | { readonly type: 'hold'; readonly apis: readonly string[]; readonly forMs: number }
   | { readonly type: 'not sent' }
   | { readonly type: 'answer lost' }
+  /** The connection breaks, and so much later the request is carried out all the same. */
+  | { readonly type: 'late'; readonly forMs: number }
   /** The answer is an error code; the request is not carried out. */
   | { readonly type: 'refuse'; readonly errorCode: number }
 
@@ -67,13 +79,16 @@ export class SimulatedProcess {
   readonly runtime: ProcessRuntime
   readonly connection: ProcessConnection
   readonly client: ComposedClient
+  /** Which of the places of a process it takes; the one that comes in its place has the same. */
+  readonly place: number
   /** Set once it is ready. */
   running: RunningApplication | undefined
   isDead = false
   isLeaving = false
 
-  constructor(world: World, name: string) {
+  constructor(world: World, name: string, place: number) {
     this.name = name
+    this.place = place
     this.runtime = new ProcessRuntime(world.clock)
     const url = world.options.isEmbedded ? 'memory:' : 'kafka://sim'
     const inner = new EmbeddedConnection(url, name, this.runtime, () =>
@@ -84,12 +99,31 @@ export class SimulatedProcess {
       { url: 'memory:', runtime: this.runtime, clientId: name, retryBackoff: 20 },
       {},
     )
-    this.client = new ComposedClient({ config, connection: this.connection })
+    this.client = new SimulatedClient({ config, connection: this.connection }, async () =>
+      world.filesOf(this),
+    )
   }
 
   die(): void {
     this.isDead = true
     this.runtime.end()
+  }
+}
+
+/** Its files are the world's. */
+class SimulatedClient extends ComposedClient {
+  readonly #openStateFolder: OpenStateFolder
+
+  constructor(
+    composition: ConstructorParameters<typeof ComposedClient>[0],
+    openStateFolder: OpenStateFolder,
+  ) {
+    super(composition)
+    this.#openStateFolder = openStateFolder
+  }
+
+  override streams(config: StreamsConfig & { app: string }): Streams {
+    return new Streams({ ...this.parts, openStateFolder: this.#openStateFolder }, config)
   }
 }
 
@@ -105,6 +139,7 @@ export class World {
   readonly failures: unknown[] = []
   /** How often what happened to which request. */
   readonly tally = new Map<string, number>()
+  readonly #files = new Map<number, SimulatedFiles>()
   exchanges = 0
   #fileSystem: FileSystem
   #broker: Broker | undefined
@@ -145,7 +180,7 @@ export class World {
     const broker = await Broker.open({
       fileSystem: this.#fileSystem,
       runtime,
-      config: this.disk ? { diskReserve: 8000 } : {},
+      config: { ...this.options.broker, ...(this.disk && { diskReserve: 8000 }) },
     })
     this.#brokerRuntime = runtime
     this.#brokerGone = new Promise((_, reject) => {
@@ -162,9 +197,18 @@ export class World {
   }
 
   startProcess(): SimulatedProcess {
-    const process = new SimulatedProcess(this, `process-${++this.#born}`)
+    const taken = new Set([...this.processes].map(({ place }) => place))
+    let place = 0
+    while (taken.has(place)) place++
+    const process = new SimulatedProcess(this, `process-${++this.#born}`, place)
     this.processes.add(process)
-    const streams = process.client.streams({ ...this.options.config, app })
+    const { config, isStatic, hasFiles } = this.options
+    const streams = process.client.streams({
+      ...config,
+      app,
+      ...(isStatic && { groupInstanceId: `place-${place}` }),
+      ...(hasFiles && { state: { dir: 'files' } }),
+    })
     this.options.build(streams, process)
     streams.start().then(
       (running) => {
@@ -210,6 +254,15 @@ export class World {
         return undefined
     }
     return what
+  }
+
+  filesOf(process: SimulatedProcess): StateFolder {
+    let files = this.#files.get(process.place)
+    if (!files) {
+      files = new SimulatedFiles(this.options.random)
+      this.#files.set(process.place, files)
+    }
+    return files.takenBy(process)
   }
 
   count(what: string): void {

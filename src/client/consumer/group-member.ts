@@ -25,6 +25,7 @@ import type { ResolvedConsumerConfig } from './consumer-config.ts'
 import { GroupLeader } from './group-leader.ts'
 import { GroupRequests } from './group-requests.ts'
 import type { Patience } from './patience.ts'
+import { hasUnassigned } from './unassigned-partitions.ts'
 
 /** The membership that commits are made under. */
 export interface Generation {
@@ -91,6 +92,11 @@ export class GroupMember {
   #joining: Promise<void> | undefined
   #isLeaving = false
   #isLeader = false
+  /**
+   * A static member that has come back gets what it had, without a round. If it was about to give some of that up when it died, nobody
+   * is going to ask for the round in which that goes to others: after so long it looks. Monotonic milliseconds.
+   */
+  #looksAt = Number.POSITIVE_INFINITY
 
   constructor(
     cluster: Cluster,
@@ -220,6 +226,7 @@ export class GroupMember {
       this.#isStable = false
     }
     this.#stopHeartbeats()
+    const isNew = this.#memberId === ''
     const joined = await this.#join()
     // What asked for a rebalance while the join waited has got it.
     this.#rejoin = false
@@ -232,6 +239,8 @@ export class GroupMember {
     this.#announceStable()
     this.#heartbeatDelayMs = Math.min(firstHeartbeatMs, this.#config.heartbeatInterval)
     this.#scheduleHeartbeat()
+    const hasComeBack = isNew && this.#isCooperative && this.#config.groupInstanceId !== undefined
+    this.#looksAt = hasComeBack ? this.#afterSession() : Number.POSITIVE_INFINITY
     const { memberId, generationId: generation } = joined
     this.#config.assignor.onAssignment?.({ memberId, generation, partitions, userData })
     if (await this.#adopt(partitions)) this.#events.settled()
@@ -317,11 +326,32 @@ export class GroupMember {
       await this.#requests.heartbeat(this.#memberId, this.#generationId)
       if (round !== this.#round) return
       if (this.#isLeader) this.#watchTopics()
+      if (this.#cluster.runtime.monotonicNow() >= this.#looksAt) void this.#look(round)
     } catch (error) {
       if (round !== this.#round) return
       this.#heartbeatRefused(error)
     }
     this.#scheduleHeartbeat()
+  }
+
+  /** By then, whoever was to give something up has done so, or is no member any more. */
+  #afterSession(): number {
+    return this.#cluster.runtime.monotonicNow() + this.#config.sessionTimeout
+  }
+
+  async #look(round: number): Promise<void> {
+    this.#looksAt = Number.POSITIVE_INFINITY
+    const { topics } = this.#subscription
+    try {
+      const isUndone = await hasUnassigned(this.#cluster, this.#groupId, topics)
+      if (isUndone && round === this.#round) this.#rebalance()
+    } catch (error) {
+      if (round === this.#round) this.#looksAt = this.#afterSession()
+      this.#cluster.runtime.logger.debug(
+        { err: error, group: this.#groupId },
+        'could not ask what the group has assigned; trying again',
+      )
+    }
   }
 
   #heartbeatRefused(error: unknown): void {

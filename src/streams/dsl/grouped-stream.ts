@@ -5,7 +5,7 @@ import { invalid } from '../../core/options.ts'
 import { type Aggregation, aggregate, counting } from '../operators/aggregate.ts'
 import * as stateless from '../operators/stateless.ts'
 import type { SessionWindow, TimeWindow } from '../windows.ts'
-import { keyedTogether, keySerializer, type Place, valueSerializer } from './place.ts'
+import { keyedTogether, keySerializer, type Place, totalSerializer } from './place.ts'
 import { SessionGroup } from './session-group.ts'
 import {
   checkCallback,
@@ -125,7 +125,7 @@ export class GroupedStream<V, K> {
       [this.together],
       aggregation,
       name,
-      value ?? defaultValue(aggregation, this.together),
+      value ?? totalSerializer(aggregation, this.together),
     )
   }
 }
@@ -195,13 +195,6 @@ function tableOf<S, K>(
   const operator = aggregate(parents, aggregation, { name, key, value })
   draft.note(operator)
   return Table.stored({ draft, operator, key, value, isKeyChanged: false })
-}
-
-/** A total that is one of the values is written as they are. */
-function defaultValue(aggregation: Aggregation, place: Place): Serializer<unknown> | undefined {
-  return aggregation.kind === 'reduce' && aggregation.initial === undefined
-    ? valueSerializer(place)
-    : undefined
 }
 
 /** @internal `reduce(fn, options?)`, `reduce(initial, fn, options?)`. */

@@ -68,15 +68,12 @@ function subscriber(scope: OperatorScope, options: ForeignKeyOptions): Receive {
     const before = old ?? null
     const from = foreignKeyOf(before, record)
     const to = foreignKeyOf(record.value, record)
+    if (before === null && record.value === null) return undefined
     const moves = text(from) !== text(to)
-    const steps =
-      options.type === 'left'
-        ? leftSteps(before, record.value, from, to, moves)
-        : innerSteps(from, to, moves)
+    const steps = options.type === 'left' ? leftSteps(from, to, moves) : innerSteps(from, to, moves)
     if (record.value !== null && to === null && options.type === 'inner') {
       dropped('null key', record)
     }
-    if (steps.length === 0) return undefined
     const { partition, key } = record
     const subscription = { digest: digest(record.value), partition, key }
     return eachInTurn(steps, ([foreignKey, instruction]) =>
@@ -87,9 +84,13 @@ function subscriber(scope: OperatorScope, options: ForeignKeyOptions): Receive {
 
 type Steps = readonly (readonly [foreignKey: unknown, instruction: Instruction])[]
 
+/**
+ * Each value of a left row is answered, whether there is a right row or not: an answer to an earlier one, which says that its result
+ * has to go, may come when the row has another value already, and is then passed over.
+ */
 function innerSteps(from: unknown, to: unknown, moves: boolean): Steps {
-  if (to === null) return from === null ? [] : [[from, Instruction.removeAndAnswer]]
-  if (from === null || !moves) return [[to, Instruction.answerIfThere]]
+  if (to === null && from !== null) return [[from, Instruction.removeAndAnswer]]
+  if (from === null || !moves) return [[to, Instruction.answerChange]]
   // Where the new right row is not there, what the old one gave has to go.
   return [
     [from, Instruction.remove],
@@ -97,14 +98,7 @@ function innerSteps(from: unknown, to: unknown, moves: boolean): Steps {
   ]
 }
 
-function leftSteps(
-  before: unknown,
-  value: unknown,
-  from: unknown,
-  to: unknown,
-  moves: boolean,
-): Steps {
-  if (before === null && value === null) return []
+function leftSteps(from: unknown, to: unknown, moves: boolean): Steps {
   const left: Steps = from !== null && moves ? [[from, Instruction.remove]] : []
   // A null foreign key subscribes to nothing, and is answered: with null.
   return [...left, [to, Instruction.answerAlways]]
@@ -149,9 +143,9 @@ function answerer(scope: OperatorScope, view: View): Receive {
     }
     if (one.instruction === Instruction.remove) return undefined
     const found = foreignKey === null || removes ? undefined : get(foreignKey)
-    if (!found && one.instruction === Instruction.answerIfThere) return undefined
+    const isQuiet = !found && one.instruction === Instruction.answerChange
     const at = Math.max(record.timestampMs, found?.timestampMs ?? 0)
-    return forward(answerTo(record, one, found?.value ?? null, at))
+    return forward(answerTo(record, one, found?.value ?? null, at, isQuiet))
   }
 }
 
@@ -172,8 +166,9 @@ function answerTo(
   { digest, partition, key }: Subscription,
   value: unknown,
   timestampMs: number,
+  isQuiet = false,
 ): StreamRecord {
-  return record.derived(key, { digest, partition, value } satisfies Answer, timestampMs)
+  return record.derived(key, { digest, partition, value, isQuiet } satisfies Answer, timestampMs)
 }
 
 /** Behind the answers and the left table: the result. */
@@ -208,13 +203,14 @@ function resolver(scope: OperatorScope, view: View, options: ForeignKeyOptions):
   const get = view(scope)
   const digest = scope.guard((value: unknown) => digestOf(options.leftValue, value))
   return (record) => {
-    const { digest: asked, value } = record.value as Answer
+    const { digest: asked, value, isQuiet } = record.value as Answer
     const { key, timestampMs } = record
     const left = get(key)?.value ?? null
     if (digest(left) !== asked) return undefined
     const isRow = left !== null && (value !== null || options.type === 'left')
     const row = isRow ? frozen([left, value]) : null
     const old = store.get(key)?.value ?? null
+    if (isQuiet && row === null && old === null) return undefined
     store.put(key, row, timestampMs)
     return forward(record.derived(key, row, timestampMs), old, true)
   }

@@ -14,8 +14,8 @@ export const Instruction = {
   removeAndAnswer: 1,
   /** Answer whether there is a right row or not. */
   answerAlways: 2,
-  /** Answer if there is a right row. */
-  answerIfThere: 3,
+  /** The same; but if there was no result and is none, say nothing. */
+  answerChange: 3,
 } as const
 
 export type Instruction = (typeof Instruction)[keyof typeof Instruction]
@@ -39,6 +39,8 @@ export interface Answer {
   readonly partition: number
   /** The right row's; null: there is none. */
   readonly value: unknown
+  /** Where there was no result, and is none, nothing is to be told. */
+  readonly isQuiet: boolean
 }
 
 export function subscriptionSerializer(key: Serializer<unknown>): Serializer<Subscription> {
@@ -68,14 +70,16 @@ export function answerSerializer(value: Serializer<unknown>): Serializer<Answer>
     name: `answer of ${value.name}`,
     serialize: (one) =>
       concatBytes([
-        Uint8Array.of(version),
+        Uint8Array.of(version, one.isQuiet ? 1 : 0),
         withLength(one.digest),
         int32(one.partition),
         withLength(write(value, one.value)),
       ]),
     deserialize(bytes) {
       const parts = versioned(bytes)
+      const isQuiet = parts.byte() === 1
       return {
+        isQuiet,
         digest: readDigest(parts),
         partition: parts.int32(),
         value: read(value, parts.withLength()),

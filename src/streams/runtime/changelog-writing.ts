@@ -42,7 +42,8 @@ export async function writeFiles(
     const last =
       changelog === 'own'
         ? (stored.get(name) ?? -1n) + 1n
-        : (offsets.find((one) => one.topic === source)?.offset ?? 0n)
+        : (offsets.find((one) => one.topic === source && one.partition === task.partition)
+            ?.offset ?? 0n)
     if (last > 0n) files.note(name, last)
   }
   await files.write()

@@ -26,13 +26,18 @@ export interface Holding {
 const askMs = 1000
 /** How long tasks may rest so that what is in between comes to an end, milliseconds. */
 const restMs = 1000
+/**
+ * So long after a rest that was too short there is another, milliseconds: where much was in between at first, and records come without
+ * a pause, it is less by then.
+ */
+const betweenRestsMs = 30_000
 
 export class HandOver {
   readonly #cluster: Cluster
   readonly #holding: () => Holding
   readonly #inputs = new Map<string, TaskInput[]>()
-  /** Tasks have come since it was last asked whether the topics in between are empty. */
-  #mayAsk = true
+  /** From when on it is asked whether the topics in between are empty, though they are not seen to be; monotonic milliseconds. */
+  #asksAt = 0
   /** Until when tasks rest, monotonic milliseconds. */
   #restsUntil = 0
   /** Records without a key go round. */
@@ -62,11 +67,11 @@ export class HandOver {
     if (tasks.some((task) => task.isDirty)) return
     const inputs = internalInputs(tasks)
     // An application that begins need not wait until it has read nothing.
-    const isFirst = this.#mayAsk
-    if (!isFirst && !inputs.every(({ isEmpty }) => isEmpty)) return
-    this.#mayAsk = false
+    const isDue = this.#now() >= this.#asksAt
+    if (!isDue && !inputs.every(({ isEmpty }) => isEmpty)) return
+    if (isDue) this.#asksAt = this.#now() + betweenRestsMs
     if (!(await this.#areEmpty(inputs))) {
-      if (isFirst) this.#restsUntil = this.#now() + restMs
+      if (isDue) this.#restsUntil = this.#now() + restMs
       return
     }
     // What came meanwhile may have changed the tasks.
@@ -91,7 +96,7 @@ export class HandOver {
   }
 
   tasksCame(): void {
-    this.#mayAsk = true
+    this.#asksAt = 0
   }
 
   /** Until nothing is between two hands; a record may lead to others. */
@@ -105,6 +110,11 @@ export class HandOver {
   end(): void {
     this.#restsUntil = 0
     this.#inputs.clear()
+  }
+
+  /** Whether `take` would take it. */
+  takes({ topic }: Output): boolean {
+    return this.#inputs.has(topic)
   }
 
   /** False: it has to be written. */

@@ -11,6 +11,7 @@ import type { StateDir } from '../state-dir/state-dir.ts'
 import type { TaskFiles } from '../state-dir/task-files.ts'
 import type { StoreSpec } from '../stores/store-spec.ts'
 import type { Task } from '../task/task.ts'
+import { gone } from './commit-failures.ts'
 import type { Plan, PlannedTask } from './plan.ts'
 
 /**
@@ -68,10 +69,14 @@ export class LocalState {
     return lags
   }
 
-  /** Makes a task of what is on disk, which may lack the end of its changelogs. */
+  /**
+   * Makes a task of what is on disk, which may lack the end of its changelogs. Whoever has its files open loses them. Rejects when it
+   * is no longer wanted by the time that they would be opened: they may be another's, of the same task, by then.
+   */
   async open(
     planned: PlannedTask,
     committed: readonly (CommittedOffset | undefined)[] | undefined,
+    isWanted: () => boolean,
   ): Promise<{ task: Task; files: TaskFiles }> {
     const { cluster, dir, newTask } = this.#parts
     const followed = this.#followed(planned)
@@ -79,6 +84,7 @@ export class LocalState {
       this.#offsets(followed, Offset.earliest),
       this.#offsets(followed, Offset.latest),
     ])
+    if (!isWanted()) throw gone()
     const files = await dir.openTask(
       planned.id,
       followed.map(({ spec, topic }) => ({ spec, origin: cluster.topicId(topic) })),

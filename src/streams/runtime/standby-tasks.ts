@@ -40,6 +40,10 @@ export interface StandbyParts {
   newTask(planned: PlannedTask): Task
   /** Undefined: state is in memory. */
   readonly local: LocalState | undefined
+  /** Resolves once this process does not run the task, and has closed its files: until it has given the task up, it writes to them. */
+  whenFree(id: string): Promise<void>
+  /** Tries again what passes by itself. */
+  patiently<T>(work: () => Promise<T>): Promise<T>
   /** A copy that was behind is up to date. */
   caughtUp(id: string): void
   failed(error: unknown): void
@@ -120,13 +124,20 @@ export class StandbyTasks {
   }
 
   async #open(planned: PlannedTask, local: LocalState): Promise<void> {
-    const opening = {}
-    this.#opening.set(planned.id, opening)
-    const { task, files } = await local.open(planned, undefined)
-    if (this.#opening.get(planned.id) === opening && !this.#isClosed) {
+    const mark = {}
+    this.#opening.set(planned.id, mark)
+    const isWanted = () => this.#opening.get(planned.id) === mark && !this.#isClosed
+    await this.#parts.whenFree(planned.id)
+    if (!isWanted()) return
+    const opening = this.#parts.patiently(() => local.open(planned, undefined, isWanted))
+    const opened = await opening.catch((error: unknown) => {
+      if (isWanted()) throw error
+    })
+    if (!opened) return
+    if (isWanted()) {
       this.#opening.delete(planned.id)
-      this.#follow(planned, task)
-    } else await local.close(planned.id, files)
+      this.#follow(planned, opened.task)
+    } else await local.close(planned.id, opened.files)
   }
 
   #follow(planned: PlannedTask, task: Task): void {

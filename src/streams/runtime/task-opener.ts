@@ -5,6 +5,7 @@ import { ConfigError } from '../../core/errors.ts'
 import type { ResolvedStreamsConfig } from '../streams-config.ts'
 import type { Task } from '../task/task.ts'
 import { BroadcastPositions } from './broadcast-positions.ts'
+import { gone, passing } from './commit-failures.ts'
 import { restoreTimes } from './committed-times.ts'
 import type { LocalState } from './local-state.ts'
 import type { PartitionReaders } from './partition-readers.ts'
@@ -34,14 +35,16 @@ export class TaskOpener {
     this.#parts = parts
   }
 
-  async open(planned: PlannedTask): Promise<RunningTask> {
+  /** Rejects when it is no longer wanted by the time that its state would be taken: it may be another's, of the same task, by then. */
+  async open(planned: PlannedTask, isWanted: () => boolean): Promise<RunningTask> {
     const { cluster, restorer, local } = this.#parts
     const plan = this.#parts.plan()
     const { inputs } = planned
     const { application } = plan.topology
     const committed = await fetchCommittedOffsets(cluster, application, inputs)
+    if (!isWanted()) throw gone()
     const standby = this.#parts.standbys.take(planned.id)
-    const task = standby?.task ?? (await this.#newTask(planned, committed))
+    const task = standby?.task ?? (await this.#newTask(planned, committed, isWanted))
     const restorations = plan.restorationsOf(task, inputs, committed).map((one) => {
       const { name } = one.store.spec
       return { ...one, from: standby?.positions.get(name) ?? task.files?.positionOf(name) }
@@ -49,7 +52,9 @@ export class TaskOpener {
     try {
       const restored = await restorer.restore(restorations)
       await task.files?.write()
-      return this.#running(planned, task, committed, restored)
+      const hasState = restored > 0 || [...task.stores.values()].some(({ size }) => size > 0)
+      if (hasState) await this.#checkAgreement(planned, committed)
+      return this.#running(planned, task, committed)
     } catch (error) {
       if (task.files) await local?.close(planned.id, task.files).catch(() => undefined)
       throw error
@@ -59,26 +64,39 @@ export class TaskOpener {
   async #newTask(
     planned: PlannedTask,
     committed: readonly (CommittedOffset | undefined)[],
+    isWanted: () => boolean,
   ): Promise<Task> {
     const { local, newTask } = this.#parts
-    return local ? (await local.open(planned, committed)).task : newTask(planned)
+    return local ? (await local.open(planned, committed, isWanted)).task : newTask(planned)
+  }
+
+  /**
+   * Offsets were asked for before the state was read. A process that stood still in between may have lost the task to another,
+   * whose commits are in the state: with the old offsets, records would be counted twice in what callbacks see.
+   */
+  async #checkAgreement(
+    { id, inputs }: PlannedTask,
+    committed: readonly (CommittedOffset | undefined)[],
+  ): Promise<void> {
+    const { cluster, config } = this.#parts
+    if (config.guarantee !== 'exactly-once') return
+    const { application } = this.#parts.plan().topology
+    const now = await fetchCommittedOffsets(cluster, application, inputs)
+    const isSame = now.every(
+      (one, i) => one?.offset === committed[i]?.offset && one?.metadata === committed[i]?.metadata,
+    )
+    if (!isSame) throw passing(gone())
+    if (now.every((one) => one === undefined)) throw stateWithoutOffsets(application, id)
   }
 
   #running(
     planned: PlannedTask,
     task: Task,
     committed: readonly (CommittedOffset | undefined)[],
-    restored: number,
   ): RunningTask {
     const { config, reader, host } = this.#parts
     const plan = this.#parts.plan()
     const { inputs, broadcasts } = planned
-    const { application } = plan.topology
-    const hasOffsets = committed.some((one) => one !== undefined)
-    const hasState = restored > 0 || [...task.stores.values()].some(({ size }) => size > 0)
-    if (hasState && !hasOffsets && config.guarantee === 'exactly-once') {
-      throw stateWithoutOffsets(application, planned.id)
-    }
     restoreTimes(
       task,
       committed.map((one) => one?.metadata ?? ''),

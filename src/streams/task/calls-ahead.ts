@@ -13,7 +13,7 @@ type Outcome = (() => unknown) | undefined
 type Guard = OperatorScope['guard']
 
 /** Those of one callback in one task. */
-export class CallsAhead {
+class CallsAhead {
   readonly #most: number
   /** By where the record was read: what was derived from it shares that. */
   readonly #outcomes = new WeakMap<Origin, Fifo<Outcome>>()

@@ -96,6 +96,17 @@ describe('a join by foreign key', () => {
     expect(trial.written.map(({ value }) => value)).toEqual([[{ to: 'a', n: 2 }, 'A']])
   })
 
+  test('takes back a result whose row has changed twice before the answer to the first change came', async () => {
+    const trial = build()
+    await trial.send('right', 'a', 'A', 1)
+    await trial.send('left', 'x', { to: 'a', n: 1 }, 2)
+    trial.holds = (topic) => topic.includes('answers')
+    await trial.send('left', 'x', { to: 'b', n: 1 }, 3)
+    await trial.send('left', 'x', { to: 'b', n: 2 }, 4)
+    await trial.release()
+    expect(trial.written.map(({ value }) => value)).toEqual([[{ to: 'a', n: 1 }, 'A'], null])
+  })
+
   test('keeps no subscription to a row that was left', async () => {
     const trial = build()
     await trial.send('left', 'x', { to: 'a', n: 1 }, 2)

@@ -1,11 +1,12 @@
 /** Joins and groups of tables beside models, with failures and restarts in between. */
 
 import fc from 'fast-check'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Stream } from '../../../src/streams/dsl/stream.ts'
 import type { Table } from '../../../src/streams/dsl/table.ts'
 import { amount } from '../../amount.ts'
 import { against, line, type Model, records, type Sent, type Switch } from './against-model.ts'
+import { Trial } from './trial.ts'
 
 const runs = { numRuns: amount(20, 300) }
 
@@ -143,6 +144,58 @@ describe('two tables by foreign key', () => {
       runs,
     )
   })
+})
+
+describe('two tables by foreign key, whose messages are under way for a while', () => {
+  test.each(['inner', 'left'] as const)(
+    '%s: the results come to those of the tables',
+    async (type) => {
+      const step = fc.record({
+        /** What is read late from here on; undefined: nothing, and what is under way arrives. */
+        holds: fc.option(
+          fc.constantFrom('answers', 'subscriptions', ...Array(8).fill('as before')),
+          {
+            nil: undefined,
+          },
+        ),
+        topic: fc.constantFrom('left', 'left', 'right'),
+        key: fc.constantFrom('a', 'b'),
+        value: fc.option(
+          fc.record({ to: fc.constantFrom('a', 'b', null), n: fc.integer({ min: 0, max: 1 }) }),
+        ),
+      })
+      const property = fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
+        const trial = new Trial((app) => {
+          const foreignKey = ({ to }: Reference) => to
+          const right = app.table<Reference>('right')
+          app
+            .table<Reference>('left')
+            .join(right, { foreignKey, type, store: 'fk' })
+            .toStream()
+            .to('out')
+        })
+        const tables = twoTables()
+        const arrive = async () => {
+          await trial.release()
+          const results = new Map<string, string>()
+          for (const { key, value } of trial.written) {
+            if (value === null) results.delete(key!)
+            else results.set(key!, JSON.stringify(value))
+          }
+          expect(results).toEqual(foreignRows(tables, type))
+        }
+        let timestamp = 0
+        for (const { holds, topic, key, value } of steps) {
+          if (holds !== 'as before') await arrive()
+          if (holds && holds !== 'as before') trial.holds = (to) => to.includes(holds)
+          put(topic === 'left' ? tables.left : tables.right, { topic, key, value, timestamp })
+          await trial.send(topic, key, value, timestamp++)
+        }
+        await arrive()
+      })
+      await fc.assert(property, { numRuns: amount(100, 2000) })
+    },
+  )
 })
 
 /** Results that are as they were are told again where nobody can know: of no matter here. */
