@@ -232,14 +232,16 @@ class Processor {
         this.#fire(record, { timer, atMs: record.timestampMs }),
       )
     } else {
-      throw invalid(`process: every goes by 'stream' or 'wall' time; got ${inspectBriefly(by)}`)
+      throw invalid(
+        `process: the time of every must be 'stream' or 'wall'; got ${inspectBriefly(by)}`,
+      )
     }
   }
 
   #checkAtWork(): StreamRecord {
     if (this.#at) return this.#at
     throw invalid(
-      'process: stores and forward are there while a record or a timer is at work, not in init nor afterwards; await what a callback begins',
+      'process: stores and forward can be used only while a record or a timer is being processed, not in init and not afterwards; await everything a callback starts',
     )
   }
 }

@@ -4,7 +4,7 @@
  *                 t-d          t            t+d
  *      ─────────────┼──────────●─────────────┼──────▶
  *   windows that hold t:   [s ≤ t, s+d ≥ t]         take it in
- *   right of the one before: [p+1, p+1+d]           begins with it, where it is not there yet
+ *   right of the one before: [p+1, p+1+d]           begins with it, where it does not exist yet
  *   left:         [t-d ──── t]                      what is there since t-d, and it
  *   right:                    [t+1 ────── t+1+d]    what has come already of what is after it
  *

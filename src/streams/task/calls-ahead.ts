@@ -150,7 +150,7 @@ export function startedBefore(operator: Operator): Set<Operator> {
     if (one.parents.length === 0 && !one.hasState && one.kind === 'stream') return
     if (!before.includes(one.kind) || one.hasState || one.concurrency > 1) {
       throw new ConfigError(
-        `map cannot have concurrency below ${one.kind}${one.name ? ` '${one.name}'` : ''}: its callback is called before the record's turn. Put repartition() between the two, or leave concurrency out`,
+        `map cannot have concurrency below ${one.kind}${one.name ? ` '${one.name}'` : ''}: its callback is called before the record's turn. Put repartition() in between, or leave out concurrency`,
         { code: 'INVALID_CONFIG' },
       )
     }

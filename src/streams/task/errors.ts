@@ -1,7 +1,7 @@
 /** What goes wrong with a record of a stream. */
 import { KafkaError, type KafkaErrorOptions } from '../../core/errors.ts'
 
-/** Where a record failed: while it was read, in an operator's callback, or when its result was to be written. */
+/** Where a record failed: when it was read, in an operator's callback, or when its result was written. */
 export type FailedAt = 'decode' | 'process' | 'produce'
 
 /**
@@ -18,8 +18,8 @@ export interface FailedResult {
 }
 
 /**
- * A record could not be processed, and the stream stopped. `cause` is what was thrown; nothing of what the record did is
- * kept, and it is not committed: the stream goes on with it when it is started again.
+ * A record could not be processed, and the stream stopped. `cause` is the error. Everything the record did is undone,
+ * and it is not committed: the next run starts with it.
  */
 export class StreamProcessingError extends KafkaError {
   readonly topic: string

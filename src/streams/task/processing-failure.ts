@@ -41,7 +41,7 @@ export function toProcessingError(
   const place = result ? `${nameOf(result)}, due at ${ofRecord}` : ofRecord
   const message =
     where === 'decode'
-      ? `The stream stopped at ${place}: ${reason}. Pass onError to skip such records or to send them to a topic of dead letters`
+      ? `The stream stopped at ${place}: ${reason}. Set onError to skip such records or to send them to a dead letter topic`
       : `The stream stopped at ${place}${operator ? ` in '${operator}'` : ''}: ${reason}`
   return new StreamProcessingError(
     message,
