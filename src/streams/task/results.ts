@@ -11,16 +11,11 @@ import type { ResolvedOnError } from '../../client/consumer/consumer-config.ts'
 import type { Runtime } from '../../core/runtime.ts'
 import type { Output } from '../operator.ts'
 import { deadLetter } from './dead-letter.ts'
-import {
-  Decided,
-  isOfFiles,
-  OperatorFailure,
-  type StreamProcessingError,
-  toProcessingError,
-} from './errors.ts'
+import { OperatorFailure, type StreamProcessingError } from './errors.ts'
 import { inTurn } from './in-turn.ts'
 import { asWritten, type DueResult } from './part.ts'
 import type { Pile } from './pile.ts'
+import { Decided, isOfFiles, toProcessingError } from './processing-failure.ts'
 import type { FailedRecord } from './stream-error-policy.ts'
 import type { TaskEvents } from './task-events.ts'
 import { tryAgain } from './try-again.ts'

@@ -17,18 +17,12 @@ import { type Origin, StreamRecord } from '../stream-record.ts'
 import type { SubTopology, Topology } from '../topology/topology.ts'
 import { type Ahead, compile } from './compile.ts'
 import { deadLetter } from './dead-letter.ts'
-import {
-  causeOf,
-  Decided,
-  isOfFiles,
-  OperatorFailure,
-  type StreamProcessingError,
-  toProcessingError,
-} from './errors.ts'
+import { OperatorFailure, type StreamProcessingError } from './errors.ts'
 import { IdleCallbacks } from './idle-callbacks.ts'
 import { eachInTurn, inTurn } from './in-turn.ts'
 import { type DueResult, type Part, partId } from './part.ts'
 import { Pile } from './pile.ts'
+import { causeOf, Decided, isOfFiles, toProcessingError } from './processing-failure.ts'
 import { asRead, recordOf } from './read-record.ts'
 import type { RecordData } from './record-data.ts'
 import { Results } from './results.ts'

@@ -2,7 +2,7 @@
 import { openStore } from '../../streams/stores/open-store.ts'
 import { restoreRecord, type Store } from '../../streams/stores/store.ts'
 import type { Origin } from '../../streams/stream-record.ts'
-import { toProcessingError } from '../../streams/task/errors.ts'
+import { toProcessingError } from '../../streams/task/processing-failure.ts'
 import { asRead, refusalOf } from '../../streams/task/read-record.ts'
 import type { RecordData } from '../../streams/task/record-data.ts'
 import type { StreamErrorPolicy } from '../../streams/task/stream-error-policy.ts'
