@@ -50,21 +50,22 @@ export async function countByDay(kafka, name, events, signal) {
       { store },
     )
   const running = await app.start()
-  /** @type {import('kafka-do').StoreReader<Day, import('kafka-do').Windowed>} */
-  const counted = running.store(store)
   /** @type {ByDay} */
   let days = new Map()
   let done = 0
   /** @type {Progress | undefined} */
   let progress
-  while (!signal.aborted) {
+  // A closed application answers no more queries.
+  while (!signal.aborted && running.state !== 'failed') {
+    /** @type {import('kafka-do').StoreReader<Day, import('kafka-do').Windowed>} */
+    const counted = running.store(store)
     days = new Map(
       [...counted.entries()].map(([{ key, startMs }, day]) => [keyOf(key, startMs), day]),
     )
     done = [...days.values()].reduce((sum, day) => sum + day.flights, 0)
     progress ??= new Progress('  by day', events, done)
     progress.show(done)
-    if (done >= events || running.state === 'failed') break
+    if (done >= events) break
     await delay(100)
   }
   progress?.finish(done)
