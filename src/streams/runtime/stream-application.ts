@@ -112,7 +112,7 @@ export class StreamApplication implements Runner {
   readonly #shapes: ReadonlyMap<string, string>
   #tasks: RunningTask[] = []
   /** Tasks whose state is being restored; one that is assigned anew meanwhile is another. */
-  readonly #opening = new Set<{ readonly planned: PlannedTask }>()
+  readonly #opening = new Set<{ readonly planned: PlannedTask; readonly lag: number }>()
   /** Told when tasks were given up or lost. */
   readonly #dropListeners: (() => void)[] = []
   /** The group has given this process what it gives it. */
@@ -553,7 +553,8 @@ export class StreamApplication implements Runner {
   }
 
   async #open(planned: PlannedTask): Promise<void> {
-    const opening = { planned }
+    // What is at hand of its state, as a copy or in files, is at hand until it runs: else the next round would take it away again.
+    const opening = { planned, lag: this.lags().get(planned.id) ?? unknownLag }
     this.#opening.add(opening)
     try {
       // What it was here before must have come to its end.
@@ -605,7 +606,7 @@ export class StreamApplication implements Runner {
     )
     return new Map([
       ...(this.#local?.lags() ?? []),
-      ...opening.map(({ planned }): [string, number] => [planned.id, unknownLag]),
+      ...opening.map(({ planned, lag }): [string, number] => [planned.id, lag]),
       ...(this.#standbys?.lags() ?? []),
       ...running.map(({ task }): [string, number] => [task.id, 0]),
     ])
