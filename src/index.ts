@@ -69,7 +69,7 @@ export type { JoinType } from './streams/operators/unmatched.ts'
 export { StoreMovedError } from './streams/store-moved-error.ts'
 export type { StreamRecord } from './streams/stream-record.ts'
 export type { StreamsConfig } from './streams/streams-config.ts'
-export { type FailedAt, StreamProcessingError } from './streams/task/errors.ts'
+export { type FailedAt, type FailedResult, StreamProcessingError } from './streams/task/errors.ts'
 export type {
   OperatorDescription,
   StoreDescription,

@@ -53,7 +53,7 @@ import { MockClient, mockBrokerOptions } from '../../src/testing/mock-client.ts'
 /** Of those who compose a client with a broker. */
 const embeddedDocs: Docs = {
   broker: {
-    doc: 'Settings of the embedded broker, for `file:` and `memory:`. The first client on a folder decides.',
+    doc: 'Settings of the embedded broker, for `file:` and `memory:`. Those of the first client on a folder apply.',
   },
 }
 

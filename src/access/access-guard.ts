@@ -1,8 +1,8 @@
 /**
- * Access control of one server: the guard that its doors and halls ask. It follows the topic of keys, rights, SCRAM users
+ * Access control of one server: the guard that its listeners and halls ask. It follows the topic of keys, rights, SCRAM users
  * and quotas; decides; ends the sessions of what is revoked or has run out; and writes down what was attempted.
  *
- *   new AccessGuard ─ (Broker.open, with the guard) ─ open(connection) ─ doors ─ … ─ close
+ *   new AccessGuard ─ (Broker.open, with the guard) ─ open(connection) ─ listeners ─ … ─ close
  *
  * Before it is open it lets in nobody but the server itself.
  */
@@ -192,7 +192,7 @@ export class AccessGuard implements Guard {
         code: 'ILLEGAL_SASL_STATE',
       })
     if (expiresAt !== undefined && expiresAt <= this.#options.runtime.now())
-      throw ended('what it was opened with has run out')
+      throw ended('its credentials have expired')
     return this.decisionsOf(session).rightsFor(context)
   }
 
@@ -236,10 +236,10 @@ export class AccessGuard implements Guard {
   async #identifyBearer(bearer: string): Promise<Identity> {
     if (!bearer.startsWith(keyPrefix)) {
       if (this.#tokens) return this.#tokens.identify(bearer)
-      throw refused('The credential is no API key (kd_…)')
+      throw refused('The credential is not an API key (kd_…)')
     }
     const parsed = parseKey(bearer)
-    if (!parsed) throw refused('The API key is mistyped or was cut off: its checksum does not fit')
+    if (!parsed) throw refused('The API key is mistyped or truncated: its checksum does not match')
     return this.identifyKey(parsed.id, parsed.secret)
   }
 
@@ -251,7 +251,7 @@ export class AccessGuard implements Guard {
     const isPrevious = isSecretOf(secret, record?.previous?.hash ?? noHash)
     const isOverlapping = isPrevious && record!.previous!.until > nowMs
     if (!record || !(isCurrent || isOverlapping))
-      throw refused('The API key is not known, or was revoked')
+      throw refused('The API key is unknown or was revoked')
     if (record.expiresAt !== null && record.expiresAt <= nowMs)
       throw refused(`The API key expired at ${new Date(record.expiresAt).toISOString()}`)
     this.#used.set(id, nowMs)
@@ -259,7 +259,7 @@ export class AccessGuard implements Guard {
     return this.#identityOfKey(id, generation, endOf(record, generation))
   }
 
-  /** One and the same for as long as nothing of it changes: doors without connections find their session by it. */
+  /** One and the same for as long as nothing of it changes: listeners without connections find their session by it. */
   #identityOfKey(id: string, generation: number, expiresAt: number | undefined): Identity {
     const credential = credentialOfKey(id, generation)
     const known = this.#identities.get(credential)
@@ -294,7 +294,7 @@ export class AccessGuard implements Guard {
   metrics(): Metric[] {
     const dropped = new Counter(
       'kafkado_audit_events_dropped_total',
-      'Events that the audit log had no room for',
+      'Events dropped because the audit log was too slow',
       [],
     )
     dropped.at().value = this.#audit?.dropped ?? 0
@@ -348,7 +348,7 @@ export class AccessGuard implements Guard {
   }
 
   #lapse({ credential, expiresAt }: Session, nowMs: number): string | undefined {
-    if (expiresAt !== undefined && expiresAt <= nowMs) return 'what it was opened with has run out'
+    if (expiresAt !== undefined && expiresAt <= nowMs) return 'its credentials have expired'
     const [kind, id, generation] = credential?.split('/') ?? []
     if (kind === 'scram') {
       const user = credential!.split('/').slice(3).join('/')
@@ -360,7 +360,7 @@ export class AccessGuard implements Guard {
     const record = this.state.keys.get(id!)
     if (!record) return 'its API key was revoked'
     const until = endOf(record, Number(generation)) ?? Number.POSITIVE_INFINITY
-    return until <= nowMs ? 'its API key was rotated or has run out' : undefined
+    return until <= nowMs ? 'its API key was rotated or has expired' : undefined
   }
 
   #every(ms: number, task: () => void): void {
@@ -388,7 +388,7 @@ export class AccessGuard implements Guard {
       if (fresh.length > 0) await this.write(fresh.map(([id, at]) => usedRecord(id, at)))
     } catch (error) {
       const { logger } = this.#options.runtime
-      logger.warn({ err: error }, 'when API keys were used last could not be written down')
+      logger.warn({ err: error }, 'the last use of API keys could not be stored')
     }
   }
 }

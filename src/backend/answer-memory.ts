@@ -1,4 +1,4 @@
-/** Memory for one answer, where a door bounds what all answers hold. */
+/** Memory for one answer, where a listener bounds what all answers hold. */
 export interface AnswerMemory {
   /**
    * Resolves with how many bytes may be read, of `bytes` that are wanted; not fewer than `leastBytes`, which may take a wait

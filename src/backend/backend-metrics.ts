@@ -8,24 +8,22 @@ import { eachErrorCode } from './errors-in-answer.ts'
 export class BackendMetrics {
   readonly #requests = new Histogram(
     'kafkado_request_seconds',
-    "Requests by Kafka's name, until the answer; fetches and joins wait for others",
+    'Duration of requests by Kafka API; fetches and joins include waiting',
     'api',
   )
   readonly #errors = new Counter(
     'kafkado_request_errors_total',
-    'Errors in answers, of the whole or of a topic, a partition or another part; and requests that could not be answered',
+    'Errors in responses, for the whole request or a part of it such as a partition, and requests without a response',
     ['api', 'error'],
   )
   readonly #throttled = new Counter(
     'kafkado_throttled_requests_total',
-    'Requests after which the connection was to be silent for a while',
+    'Requests that were throttled',
     ['api'],
   )
-  readonly #throttleTime = new Counter(
-    'kafkado_throttle_seconds_total',
-    'How long connections were to be silent',
-    ['api'],
-  )
+  readonly #throttleTime = new Counter('kafkado_throttle_seconds_total', 'Total throttle time', [
+    'api',
+  ])
 
   answered(api: string, durationMs: number, { response, throttleMs }: Answer<unknown>): void {
     this.#requests.observe(api, durationMs)

@@ -1,6 +1,6 @@
 /**
- * What stands behind a door: it serves typed Kafka requests. A `Broker` is one; so is another cluster, reached over a
- * `Connection`. A door is given a backend and knows no table of APIs.
+ * What stands behind a listener: it serves typed Kafka requests. A `Broker` is one; so is another cluster, reached over a
+ * `Connection`. A listener is given a backend and knows no table of APIs.
  */
 import type { Api } from '../protocol/api.ts'
 import type { AccessFilter } from './access-filter.ts'
@@ -23,10 +23,10 @@ export interface BackendApi<Request = any, Response = any> {
   readonly filter: AccessFilter<Request, Response>
 }
 
-/** A response and what the door does besides sending it. */
+/** A response and what the listener does besides sending it. */
 export interface Answer<Response> {
   readonly response: Response
-  /** How long the door hears nothing on the connection after it has sent this (KIP-219), milliseconds; 0: it goes on. */
+  /** How long the listener hears nothing on the connection after it has sent this (KIP-219), milliseconds; 0: it goes on. */
   readonly throttleMs: number
 }
 

@@ -1,8 +1,8 @@
 /**
- * Access control as doors and the hall know it: who somebody is, what they may do, and how fast. It is one for all doors
+ * Access control as listeners and the hall know it: who somebody is, what they may do, and how fast. It is one for all listeners
  * of a server; `access/` implements it.
  *
- * A door makes a `Session`, gives it the identity that `authenticate` tells, and hands requests to its backend with it. All
+ * A listener makes a `Session`, gives it the identity that `authenticate` tells, and hands requests to its backend with it. All
  * else (rights, quotas, audit) happens in the hall of that backend.
  */
 import type { HallGuard } from './hall.ts'
@@ -35,7 +35,7 @@ export interface Guard extends HallGuard {
   watch(session: Session): () => void
   /**
    * How long the caller is to be silent before its next request, by the quotas that the Kafka port shares, milliseconds; 0:
-   * it may go on. For doors that refuse (429, Retry-After) where others mute the connection.
+   * it may go on. For listeners that refuse (429, Retry-After) where others mute the connection.
    */
   waitMs(session: Session): number
   /** Writes down what somebody did that passes no backend. Never waits. */
@@ -61,16 +61,16 @@ export interface ApiKey {
   /** Also the name in its principal (`User:<id>`) and the SASL user name. It may be logged. */
   readonly id: string
   readonly name: string
-  /** As they were given when the key was made: `produce:orders.*`, `consume:orders.*@billing`, `admin`. */
+  /** As given when the key was created: `produce:orders.*`, `consume:orders.*@billing`, `admin`. */
   readonly scopes: readonly string[]
-  /** The id of the key that made it; undefined: the server itself. */
+  /** The id of the key that created it; undefined for the server itself. */
   readonly createdBy: string | undefined
   /** Milliseconds since the epoch, as all times here. */
   readonly createdAt: number
   readonly expiresAt: number | undefined
   /** Of the newest use that is known, to the minute. */
   readonly lastUsedAt: number | undefined
-  /** Until then the secret before the last rotation is taken, too. */
+  /** Until this time the previous secret is also valid. */
   readonly previousSecretUntil: number | undefined
 }
 
@@ -91,9 +91,9 @@ export interface CreateKeyOptions {
 }
 
 /**
- * Makes and manages API keys. `by` is the session of whoever asks; undefined: the server's own process, which may all.
- * Whoever asks needs `Alter` on the cluster, or `CreateTokens` on users for keys that it made itself. All reject with
- * `UnauthorizedError` CLUSTER_AUTHORIZATION_FAILED for who may not.
+ * Creates and manages API keys. `by` is the caller's session; undefined is the server's own process, which has all
+ * rights. The caller needs `Alter` on the cluster, or `CreateTokens` on users for keys it created itself. All reject
+ * with `UnauthorizedError` CLUSTER_AUTHORIZATION_FAILED for who may not.
  */
 export interface KeyAdmin {
   /**
@@ -103,7 +103,10 @@ export interface KeyAdmin {
   create(options: CreateKeyOptions, by?: Session): Promise<CreatedKey>
   /** By id. Those that `by` made itself, or all for who may alter the cluster. */
   list(by?: Session): Promise<ApiKey[]>
-  /** Gives the key a new secret; the old one is taken for `overlapMs` more. Default: 0. Rejects as `create`; with `KafkaError` RESOURCE_NOT_FOUND for an unknown id. */
+  /**
+   * Gives the key a new secret; the old one stays valid for `overlapMs`. Default: 0. Rejects as `create`; with
+   * `KafkaError` RESOURCE_NOT_FOUND for an unknown id.
+   */
   rotate(id: string, options?: { readonly overlapMs?: number }, by?: Session): Promise<CreatedKey>
   /** Takes the key and its rights away and ends its sessions within a second. Rejects with `KafkaError` RESOURCE_NOT_FOUND. */
   revoke(id: string, by?: Session): Promise<void>

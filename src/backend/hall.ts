@@ -1,9 +1,9 @@
 /**
- * The way from a door to what serves: observe → throttle → authorize → serve, composed once for a backend. Each step has the
+ * The way from a listener to what serves: observe → throttle → authorize → serve, composed once for a backend. Each step has the
  * signature of `Backend.handle` and may answer in the place of the next one.
  *
  *   observe     counts and times what passes, also what the next steps refuse
- *   throttle    says how long the door is to hear nothing on the connection after this answer (KIP-219)
+ *   throttle    says how long the listener is to hear nothing on the connection after this answer (KIP-219)
  *   authorize   holds the request to the caller's rights: the API's filter takes out what is denied
  */
 import type { Metric } from '../core/metrics.ts'

@@ -1,4 +1,4 @@
-/** The nodes of a cluster as backends: one for our broker, as many as it has for another cluster. A door that routes is given these. */
+/** The nodes of a cluster as backends: one for our broker, as many as it has for another cluster. A listener that routes is given these. */
 import type { Backend } from './backend.ts'
 
 export interface Nodes {

@@ -13,7 +13,7 @@ export interface RequestContext {
    * one for each session, let go of when `signal` aborts.
    */
   readonly lane?: string
-  /** Names the request in the audit log: its correlation id, or what the door calls it. */
+  /** Names the request in the audit log: its correlation id, or what the listener calls it. */
   readonly requestId?: string | number | undefined
   /** Aborted when the caller is gone: long polls are dropped. */
   readonly signal?: AbortSignal

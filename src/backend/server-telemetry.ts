@@ -6,7 +6,7 @@
 /** What the server calls around requests, for traces and durations: see `openTelemetryServer` of `kafka-do/opentelemetry`. */
 export interface ServerTelemetry {
   /**
-   * Calls `run` once, and gives back what it gives: the error in the answer, or undefined. What `run` throws is why there is
+   * Calls `run` once and returns its result: the error in the response, or undefined. What `run` throws is why there is
    * no answer.
    */
   request(about: RequestTrace, run: () => Promise<string | undefined>): Promise<string | undefined>

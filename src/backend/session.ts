@@ -1,5 +1,5 @@
 /**
- * Who is at the other end of a connection. A door makes one for each connection it accepts; what a request is allowed, counted
+ * Who is at the other end of a connection. A listener makes one for each connection it accepts; what a request is allowed, counted
  * and throttled by hangs on it. It grows while the connection lasts: a client names itself after it has connected.
  */
 import type { Endpoint } from './endpoint.ts'
@@ -91,7 +91,7 @@ export class Session implements SessionOptions {
     this.#identity = identity
   }
 
-  /** A request of it is under way, where its door names requests by more than a number. */
+  /** A request of it is under way, where its listener names requests by more than a number. */
   began(requestId: string): void {
     this.#requests.add(requestId)
   }

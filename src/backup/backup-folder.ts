@@ -37,9 +37,9 @@ import { type TarEntry, TarReader } from './tar-reader.ts'
 /** What is left free of a disk that a backup goes to, bytes: it may be that of the data folder. */
 const leftFreeBytes = 64 * 1024 * 1024
 
-/** How far a backup is. */
+/** Progress of a backup. */
 export interface BackupProgress {
-  /** Bytes that have come so far, and how many there are to come. */
+  /** Bytes copied so far, and in total. */
   readonly bytes: number
   readonly bytesInAll: number
 }
@@ -52,19 +52,19 @@ export interface WriteOptions {
   readonly onProgress?: ((progress: BackupProgress) => void) | undefined
 }
 
-/** What a backup has done. */
+/** Result of a backup. */
 export interface BackupResult {
   readonly clusterId: string
-  /** The moment that it shows, ISO 8601. */
+  /** The time of the snapshot, ISO 8601. */
   readonly takenAt: string
   readonly partitions: number
   /** All that it holds. */
   readonly files: number
   readonly bytes: number
-  /** What was not there from the backup before. */
+  /** What the previous backup did not contain. */
   readonly copiedFiles: number
   readonly copiedBytes: number
-  /** What is wrong with the data folder: it is in the backup as it is. */
+  /** Damage in the data folder, which is in the backup as it is. */
   readonly warnings: readonly string[]
 }
 
@@ -212,14 +212,14 @@ class Writing {
     const before = this.#previous?.clusterId
     if (before !== undefined && before !== clusterId && !this.#options.force)
       throw new ConfigError(
-        `${description} is a backup of the cluster ${before}; this would be one of ${clusterId}. Choose another folder, or give 'force' (--force) to put it in the place of that backup`,
+        `${description} is a backup of the cluster ${before}; this would be one of ${clusterId}. Choose another folder, or use 'force' (--force) to replace that backup`,
         { code: 'INVALID_CONFIG' },
       )
     const { freeBytes, totalBytes } = this.#fileSystem.space() ?? {}
     const kept = Math.min(leftFreeBytes, (totalBytes ?? Number.POSITIVE_INFINITY) / 10)
     if (freeBytes !== undefined && freeBytes < bytes + kept)
       throw new StorageError(
-        `There is no room for the backup in ${description}: it brings ${bytes} bytes, and ${freeBytes} are free, of which ${Math.floor(kept)} are kept free. Free some space there, or choose another folder`,
+        `There is not enough space for the backup in ${description}: it needs ${bytes} bytes, and ${freeBytes} are free, of which ${Math.floor(kept)} are reserved. Free some space there, or choose another folder`,
         { code: 'STORAGE_FULL' },
       )
   }
@@ -269,7 +269,7 @@ class Writing {
       const isThere = received
         ? received.size === size && (received.sha256 ?? sha256) === sha256
         : known?.sha256 === sha256 && known.size === size
-      if (!isThere) throw cutShort(`${path} is not what the manifest says`)
+      if (!isThere) throw cutShort(`${path} does not match the manifest`)
     }
     const wanted = new Set(files.map(({ path }) => path))
     for (const path of this.#received.keys())
@@ -365,13 +365,15 @@ function explained(error: unknown, folder: string): unknown {
   if (!(error instanceof StorageError) || error.code !== 'STORAGE_FULL') return error
   if (/backup/.test(error.message)) return error
   return new StorageError(
-    `The disk of ${folder} is full, so the backup was given up; the one before, if there was one, is whole. Free some space there`,
+    `The disk of ${folder} is full, so the backup was stopped; an earlier backup there is intact. Free some space there`,
     { code: 'STORAGE_FULL', cause: error },
   )
 }
 
 function cutShort(how: string): CorruptDataError {
-  return new CorruptDataError(`What came is no whole backup: ${how}`, { code: 'CORRUPT_MESSAGE' })
+  return new CorruptDataError(`The data received is not a complete backup: ${how}`, {
+    code: 'CORRUPT_MESSAGE',
+  })
 }
 
 async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {

@@ -12,24 +12,23 @@ import {
 } from '../core/options.ts'
 import type { BackupProgress } from './backup-folder.ts'
 
-/** Takes a tar archive by the piece. */
+/** Receives a tar archive piece by piece. */
 export type BackupSink = (bytes: Uint8Array) => void | Promise<void>
 
 /** Options of `client.backup` and `server.backup`. An unknown key or a wrong value is a `ConfigError` that names it. */
 export interface BackupOptions {
   /**
-   * A folder that is new, empty, or holds an earlier backup, of which what has not changed is not
-   * copied again. Or a file whose name ends in `.tar`, which holds all of it; or a function that
-   * takes such an archive by the piece, and is waited for.
+   * A folder that is new, empty, or contains an earlier backup, which is then updated incrementally. Or a file whose
+   * name ends in `.tar`, or a function that receives a tar archive piece by piece and is awaited.
    */
   to: string | BackupSink
-  /** Puts it in the place of a backup of another cluster. Default `false`. */
+  /** Replaces a backup of another cluster. Default `false`. */
   force?: boolean | undefined
-  /** Copies no faster, so that others have the rest of the disk. Default: no limit. */
+  /** Limits the copy rate. Default: no limit. */
   maxBytesPerSecond?: number | undefined
   /** Called after each piece. */
   onProgress?: ((progress: BackupProgress) => void) | undefined
-  /** Cancels it; the backup before stays whole. */
+  /** Cancels the backup; the previous one stays intact. */
   signal?: AbortSignal | undefined
 }
 
@@ -53,7 +52,7 @@ const table: OptionTable<ResolvedBackupOptions> = {
 export function resolveBackupOptions(given: BackupOptions): ResolvedBackupOptions {
   const resolved = resolveOptions('BackupOptions', table, given)
   if (resolved.to !== '') return resolved
-  throw invalid('BackupOptions.to is missing: say where the backup goes')
+  throw invalid('BackupOptions.to is missing: it sets where to write the backup')
 }
 
 function isTarget(value: unknown): value is string | BackupSink {

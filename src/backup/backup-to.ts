@@ -140,7 +140,9 @@ async function look(
       onProgress?.({ bytes: Math.min(bytes, mark.bytes), bytesInAll: mark.bytes })
     }
   }
-  throw new CorruptDataError('What came is no whole backup', { code: 'CORRUPT_MESSAGE' })
+  throw new CorruptDataError('The data received is not a complete backup', {
+    code: 'CORRUPT_MESSAGE',
+  })
 }
 
 /** Throws `ConfigError` for a folder within a data folder, or within another backup. */

@@ -41,7 +41,7 @@ export interface Manifest {
   /** The version that made it. */
   readonly kafkaDo: string
   readonly clusterId: string
-  /** The moment that it shows, ISO 8601. */
+  /** The time of the snapshot, ISO 8601. */
   readonly takenAt: string
   readonly partitions: readonly ManifestPartition[]
   readonly files: readonly ManifestFile[]
@@ -70,7 +70,7 @@ export function decodeManifest(bytes: Uint8Array, where: string): Manifest {
   const [, sum] = sumShape.exec(text) ?? []
   if (!read || !sum || sha256(encodeUtf8(text.replace(sum, noSum))) !== sum)
     throw new CorruptDataError(
-      `${manifestPath} of the backup ${where} is damaged: it is not what its checksum says. Use another backup`,
+      `${manifestPath} of the backup ${where} is damaged: its checksum does not match. Use another backup`,
       { code: 'CORRUPT_MESSAGE' },
     )
   delete read.sha256

@@ -118,7 +118,7 @@ class Restore {
       )
     const what = this.#received.has('meta.properties') ? 'It looks like a data folder. ' : ''
     throw new ConfigError(
-      `${name} is no backup: there is no ${manifestPath} in it. ${what}'kafka-do backup' makes one`,
+      `${name} is not a backup: it has no ${manifestPath}. ${what}'kafka-do backup' creates one`,
       { code: 'INVALID_CONFIG' },
     )
   }
@@ -173,9 +173,9 @@ class Restore {
       const received = this.#received.get(name)
       if (!received) problems.push(`${file.path} is missing`)
       else if (received.size !== file.size)
-        problems.push(`${file.path} has ${received.size} bytes in place of ${file.size}`)
+        problems.push(`${file.path} has ${received.size} bytes instead of ${file.size}`)
       else if (received.sha256 !== file.sha256)
-        problems.push(`${file.path} is not what its checksum says`)
+        problems.push(`${file.path} does not match its checksum`)
       names.set(file, name)
     }
     const known = new Set(removed)
@@ -199,7 +199,7 @@ class Restore {
       const { checked } = this.#received.get(name)!
       if (!checked || file.damage !== undefined || file.end === undefined) continue
       if (String(checked.end) !== file.end)
-        found.push(`${file.path} is sound up to offset ${checked.end}, in place of ${file.end}`)
+        found.push(`${file.path} is sound up to offset ${checked.end} instead of ${file.end}`)
     }
     return found
   }

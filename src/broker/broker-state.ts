@@ -59,7 +59,7 @@ export class BrokerState {
     return this.#services.logs.reserve.condition()
   }
 
-  /** Partitions, the broker's own included, and how many of them the disk has failed. */
+  /** Partitions, including internal ones, and how many of them the disk has failed. */
   partitions(): { readonly count: number; readonly offline: number } {
     let count = 0
     let offline = 0
@@ -74,7 +74,7 @@ export class BrokerState {
   metrics(): Metric[] {
     const { waiting } = this.#services.longPolls
     return [
-      one('kafkado_waiting_fetches', 'Fetches that wait for records', waiting),
+      one('kafkado_waiting_fetches', 'Fetches waiting for records', waiting),
       ...diskMetrics(this.disk()),
     ]
   }
@@ -88,16 +88,16 @@ function one(name: string, help: string, value: number | undefined): Metric {
 function diskMetrics(disk: DiskCondition | undefined): Metric[] {
   const shortages = ['low', 'full', 'readOnly'] as const
   return [
-    one('kafkado_disk_free_bytes', 'Space free on the disk of the data folder', disk?.freeBytes),
+    one('kafkado_disk_free_bytes', 'Free space on the disk of the data folder', disk?.freeBytes),
     one('kafkado_disk_total_bytes', 'Size of the disk of the data folder', disk?.totalBytes),
     one(
       'kafkado_disk_reserve_bytes',
-      "diskReserve: with less space free, clients' writes are refused",
+      'diskReserve: with less free space, client writes are refused',
       disk?.keptFreeBytes,
     ),
     gauge(
       'kafkado_disk_shortage_state',
-      "1 while clients' writes are refused as the disk is `low` on space, `full` or `readOnly`",
+      '1 while client writes are refused because the disk is `low` on space, `full` or `readOnly`',
       ['state'],
       disk
         ? shortages.map((state) => ({

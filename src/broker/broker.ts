@@ -1,5 +1,5 @@
 /**
- * One broker on one data folder. It takes typed requests and gives typed responses; doors (the embedded connection, the
+ * One broker on one data folder. It takes typed requests and gives typed responses; listeners (the embedded connection, the
  * Kafka listener, HTTP) stand before it.
  *
  * Opening: the lock; the metadata log; the topics' partitions, recovered where needed; the groups. Closing: long polls
@@ -223,10 +223,10 @@ export class Broker implements Backend {
   #unexpected(api: string, cause: unknown): KafkaError {
     this.#services.runtime.logger[levelOf(cause, 'error')](
       { err: cause, api },
-      'a request failed in a way that was not expected',
+      'a request failed unexpectedly',
     )
     if (cause instanceof KafkaError) return cause
-    return new KafkaError(`The broker failed to answer ${api}; its log says more`, {
+    return new KafkaError(`The broker failed to answer ${api}; see its log`, {
       code: 'UNKNOWN_SERVER_ERROR',
       outcome: 'unknown',
       cause,
@@ -276,7 +276,7 @@ function shortageReport({ openFilesLimit }: FileSystem, runtime: Runtime): () =>
     saidAtMs = nowMs
     runtime.logger.warn(
       { openFilesLimit },
-      'the process has as many files open as it may; the broker goes on with those it has. Raise the limit (ulimit -n), or lower maxConnections',
+      'the process has reached its limit on open files; the broker continues with those it has. Raise the limit (ulimit -n), or lower maxConnections',
     )
   }
 }
@@ -303,7 +303,7 @@ async function openServices(
       `${metadataTopic}-0`,
       metadata.lost,
       description,
-      'what it said of topics and configs there is not known, and nothing is deleted by retention of topics that it may concern',
+      'the topics and configs recorded there are unknown, and retention is off for topics that may be affected',
     )
   }
   skipUsedProducerIds(producerIds, metadata, store, runtime)
@@ -397,7 +397,7 @@ function skipUsedProducerIds(
   producerIds.skipTo(next)
   logger.warn(
     { from: String(next) },
-    'which producer ids were given out is not known; the next ones are far from those in use',
+    'the producer ids in use are unknown; new ones are far away from them',
   )
 }
 
@@ -450,7 +450,7 @@ async function openGroups(
         `${offsetsTopic}-0`,
         lost,
         description,
-        'offsets that groups have committed may be lost, so consumer groups are refused',
+        'committed offsets may be lost, so consumer groups are refused',
       ),
     )
   return groups
@@ -481,7 +481,7 @@ async function openTransactions(
         `${transactionsTopic}-0`,
         lost,
         parts.description,
-        'how far transactions are and which producers are fenced may be lost, so transactional ids are refused',
+        'the state of transactions and fenced producers may be lost, so transactional ids are refused',
       ),
     )
   // What is left may be out of date: to carry it out could end a transaction in the wrong way.
@@ -507,5 +507,7 @@ async function forgetOffsetsOfGoneTopics(
 }
 
 function closedBroker(): ClosedError {
-  return new ClosedError('The broker is closed; open it again to go on', { code: 'BROKER_CLOSED' })
+  return new ClosedError('The broker is closed; open it again to continue', {
+    code: 'BROKER_CLOSED',
+  })
 }

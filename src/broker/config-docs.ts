@@ -1,4 +1,4 @@
-/** What is told of the options of a broker: in docs/configuration.md, docstrings and the help of `kafka-do serve`. */
+/** Descriptions of the broker options, for docs/configuration.md, docstrings and the help of `kafka-do serve`. */
 import type { DocsOf } from '../core/option.ts'
 import type { BrokerConfigInput } from './config.ts'
 
@@ -14,17 +14,17 @@ export const brokerDocs: DocsOf<BrokerConfigInput> = {
     section: topics,
   },
   autoCreateTopics: {
-    doc: 'Whether a topic that a client asks for is created when it does not exist.',
+    doc: 'Whether a missing topic is created when a client asks for it.',
     renamed: 'the value says whether it is enabled',
     section: topics,
   },
   defaultPartitions: {
-    doc: 'Partitions of a topic that is created without a number; not more than `maxPartitionsPerTopic`.',
-    renamed: 'it is a default, and there is no number of all partitions',
+    doc: 'Partitions of a topic that is created without a number; at most `maxPartitionsPerTopic`.',
+    renamed: 'it is a default, and there is no total number of partitions',
     section: topics,
   },
   maxPartitionsPerTopic: {
-    doc: 'Limit on the partitions of one topic.',
+    doc: 'Largest number of partitions of one topic.',
     section: topics,
   },
   messageMaxBytes: {
@@ -32,8 +32,8 @@ export const brokerDocs: DocsOf<BrokerConfigInput> = {
     section: topics,
   },
   maxOpenFiles: {
-    doc: 'Files of the data folder that are open at a time; others are opened when they are needed.',
-    byDefault: 'half of what the process may have open (`ulimit -n`)',
+    doc: 'Number of data files open at a time; others are opened on demand.',
+    byDefault: "half of the process's limit (`ulimit -n`)",
     section: topics,
   },
   segmentBytes: {
@@ -42,7 +42,7 @@ export const brokerDocs: DocsOf<BrokerConfigInput> = {
   },
   maxSegmentAge: {
     doc: 'Age at which a segment file is closed.',
-    renamed: '`segment` alone says nothing',
+    renamed: '`segment` alone is unclear',
     section: topics,
   },
   retention: {
@@ -50,58 +50,58 @@ export const brokerDocs: DocsOf<BrokerConfigInput> = {
     section: topics,
   },
   retentionBytes: {
-    doc: "Size above which a partition's oldest records go, bytes; -1: no limit.",
+    doc: "Size above which a partition's oldest records are deleted, bytes; -1: no limit.",
     section: topics,
   },
   diskReserve: {
-    doc: "Free space, bytes, below which clients' writes are refused, while reads, commits of offsets and deletions go on; 0: no such limit.",
-    byDefault: '64 MiB, or a tenth of the disk where that is less',
+    doc: 'Free space in bytes below which client writes are refused, while reads, offset commits and deletions continue; 0: no such limit.',
+    byDefault: '64 MiB, or a tenth of the disk if that is less',
     section: topics,
   },
   logCleanerBackoff: {
-    doc: 'How often retention and compaction look for work; they also do soon after a segment is closed.',
+    doc: 'Interval of retention and compaction; they also run soon after a segment is closed.',
     section: topics,
   },
   logCleanerMinCleanableRatio: {
-    doc: "Share of a compacted log that must have come since its last compaction before the next; a topic's `min.cleanable.dirty.ratio` overrides it.",
+    doc: "Share of a compacted log that must be new since its last compaction before the next; a topic's `min.cleanable.dirty.ratio` overrides it.",
     section: topics,
   },
   logCleanerMinCompactionLag: {
-    doc: "How long a record stays uncompacted at least; a topic's `min.compaction.lag.ms` overrides it.",
+    doc: "Shortest time a record stays uncompacted; a topic's `min.compaction.lag.ms` overrides it.",
     section: topics,
   },
   logCleanerMaxCompactionLag: {
-    doc: "How long a record that was overtaken may wait for compaction; a topic's `max.compaction.lag.ms` overrides it.",
+    doc: "Longest time a superseded record may wait for compaction; a topic's `max.compaction.lag.ms` overrides it.",
     section: topics,
   },
   clockJumpGrace: {
-    doc: 'How long nothing is deleted that only expired by a jump of the clock of a week or more, so that a clock that is wrong can be set. 0: the clock is always trusted.',
+    doc: 'After the clock has jumped ahead by a week or more, how long records are kept that expired only because of the jump, so that a wrong clock can be corrected. 0: always trust the clock.',
     section: topics,
   },
   flushInterval: {
-    doc: 'Longest time that acks=1 data waits in the operating system before it is put on stable storage.',
-    renamed: 'logs are all that is flushed',
+    doc: 'Longest time that acks=1 data stays in the operating system before it is synced to stable storage.',
+    renamed: 'only logs are flushed',
     section: topics,
   },
   fetchMaxBytes: {
-    doc: 'Largest answer to one fetch, bytes (more only for a first batch that is larger).',
+    doc: 'Largest response to a fetch, bytes (more only if its first batch is larger).',
     section: fetching,
   },
   fetchMaxWait: {
-    doc: 'Longest long poll; a fetch that asks for more is answered after this.',
+    doc: 'Longest long poll; a fetch that asks for more is answered after this time.',
     section: fetching,
   },
   maxWaitingFetches: {
-    doc: 'Long polls that may wait at a time; more are answered at once.',
+    doc: 'Number of waiting long polls; further ones are answered at once.',
     section: fetching,
   },
   maxFetchSessions: {
-    doc: 'Fetch sessions (KIP-227) at a time; with 0 none are granted.',
-    renamed: 'it limits fetch sessions, and says so',
+    doc: 'Number of fetch sessions (KIP-227); with 0 none are granted.',
+    renamed: 'it limits fetch sessions',
     section: fetching,
   },
   maxFetchSessionPartitions: {
-    doc: 'Partitions that all fetch sessions together remember. Kafka has no limit.',
+    doc: 'Number of partitions in all fetch sessions together. Kafka has no limit.',
     section: fetching,
   },
   groupInitialRebalanceDelay: {
@@ -109,15 +109,15 @@ export const brokerDocs: DocsOf<BrokerConfigInput> = {
     section: groups,
   },
   groupMinSessionTimeout: {
-    doc: 'Shortest session timeout that a member may ask for.',
+    doc: 'Shortest session timeout a member may request.',
     section: groups,
   },
   groupMaxSessionTimeout: {
-    doc: 'Longest session timeout that a member may ask for.',
+    doc: 'Longest session timeout a member may request.',
     section: groups,
   },
   groupMaxSize: {
-    doc: 'Members of one group. Kafka has no limit.',
+    doc: 'Largest number of members in a group. Kafka has no limit.',
     section: groups,
   },
   offsetsRetention: {
@@ -125,27 +125,27 @@ export const brokerDocs: DocsOf<BrokerConfigInput> = {
     section: groups,
   },
   transactionMaxTimeout: {
-    doc: 'Longest time that a producer may ask for one transaction.',
+    doc: 'Longest transaction timeout a producer may request.',
     section: transactions,
   },
   transactionalIdExpiration: {
-    doc: 'How long a transactional id that is not used is remembered.',
+    doc: 'How long an unused transactional id is kept.',
     section: transactions,
   },
   offsetsTopicSegmentBytes: {
-    doc: 'Size at which a segment of `__consumer_offsets` is closed, bytes; acts where the topic is created.',
+    doc: 'Size at which a segment of `__consumer_offsets` is closed, bytes; used when the topic is created.',
     section: groups,
   },
   transactionStateLogSegmentBytes: {
-    doc: 'Size at which a segment of `__transaction_state` is closed, bytes; acts where the topic is created.',
+    doc: 'Size at which a segment of `__transaction_state` is closed, bytes; used when the topic is created.',
     section: transactions,
   },
   metadataLogSegmentBytes: {
-    doc: 'Size at which a segment of the log of topics and configs is closed, bytes.',
+    doc: 'Size at which a segment of the metadata log (topics and configs) is closed, bytes.',
     section: topics,
   },
   offsetMetadataMaxBytes: {
-    doc: 'Metadata text of one committed offset, bytes.',
+    doc: 'Longest metadata text of a committed offset, bytes.',
     section: groups,
   },
 }

@@ -19,20 +19,18 @@ import {
 } from '../core/options.ts'
 import { openFilesMin } from '../storage/file-system.ts'
 
-/**
- * Settings of the broker, embedded or served. Durations are milliseconds or strings as `'30s'`.
- */
+/** Settings of the broker, embedded or served. Durations are milliseconds or strings such as `'30s'`. */
 export interface BrokerConfigInput {
   /** Id of this node in metadata. 0 to 2,147,483,647; default 1. */
   nodeId?: number | undefined
-  /** Whether a topic that a client asks for is created when it does not exist. Default true. */
+  /** Whether a missing topic is created when a client asks for it. Default true. */
   autoCreateTopics?: boolean | undefined
   /**
-   * Partitions of a topic that is created without a number; not more than `maxPartitionsPerTopic`.
-   * 1 to 100,000; default 1.
+   * Partitions of a topic that is created without a number; at most `maxPartitionsPerTopic`. 1 to
+   * 100,000; default 1.
    */
   defaultPartitions?: number | undefined
-  /** Limit on the partitions of one topic. 1 to 100,000; default 10,000. */
+  /** Largest number of partitions of one topic. 1 to 100,000; default 10,000. */
   maxPartitionsPerTopic?: number | undefined
   /**
    * Largest record batch, bytes; a topic's `max.message.bytes` overrides it. 0 to 1 GiB; default
@@ -40,70 +38,73 @@ export interface BrokerConfigInput {
    */
   messageMaxBytes?: number | undefined
   /**
-   * Files of the data folder that are open at a time; others are opened when they are needed. 16 or
-   * more; default: half of what the process may have open (`ulimit -n`).
+   * Number of data files open at a time; others are opened on demand. 16 or more; default: half of
+   * the process's limit (`ulimit -n`).
    */
   maxOpenFiles?: number | undefined
   /** Size at which a segment file is closed, bytes. 1 KiB to 2,147,483,647 bytes; default 1 GiB. */
   segmentBytes?: number | undefined
   /** Age at which a segment file is closed. 1 ms or more; default 7 days. */
   maxSegmentAge?: Duration | undefined
-  /** How long records are kept. 0 or more, or -1 for ever; default 7 days. */
+  /** How long records are kept. 0 or more, or -1 for no limit; default 7 days. */
   retention?: Duration | undefined
-  /** Size above which a partition's oldest records go, bytes; -1: no limit. Default -1. */
+  /** Size above which a partition's oldest records are deleted, bytes; -1: no limit. Default -1. */
   retentionBytes?: number | undefined
   /**
-   * Free space, bytes, below which clients' writes are refused, while reads, commits of offsets and
-   * deletions go on; 0: no such limit. 0 or more; default: 64 MiB, or a tenth of the disk where
+   * Free space in bytes below which client writes are refused, while reads, offset commits and
+   * deletions continue; 0: no such limit. 0 or more; default: 64 MiB, or a tenth of the disk if
    * that is less.
    */
   diskReserve?: number | undefined
   /**
-   * How often retention and compaction look for work; they also do soon after a segment is closed.
-   * 1 ms to 2,147,483,647 ms; default 15 s.
+   * Interval of retention and compaction; they also run soon after a segment is closed. 1 ms to
+   * 2,147,483,647 ms; default 15 s.
    */
   logCleanerBackoff?: Duration | undefined
   /**
-   * Share of a compacted log that must have come since its last compaction before the next; a
-   * topic's `min.cleanable.dirty.ratio` overrides it. 0 to 1; default 0.5.
+   * Share of a compacted log that must be new since its last compaction before the next; a topic's
+   * `min.cleanable.dirty.ratio` overrides it. 0 to 1; default 0.5.
    */
   logCleanerMinCleanableRatio?: number | undefined
   /**
-   * How long a record stays uncompacted at least; a topic's `min.compaction.lag.ms` overrides it.
+   * Shortest time a record stays uncompacted; a topic's `min.compaction.lag.ms` overrides it.
    * Default 0.
    */
   logCleanerMinCompactionLag?: Duration | undefined
   /**
-   * How long a record that was overtaken may wait for compaction; a topic's `max.compaction.lag.ms`
-   * overrides it. 1 ms or more, or -1 for ever; default -1.
+   * Longest time a superseded record may wait for compaction; a topic's `max.compaction.lag.ms`
+   * overrides it. 1 ms or more, or -1 for no limit; default -1.
    */
   logCleanerMaxCompactionLag?: Duration | undefined
   /**
-   * How long nothing is deleted that only expired by a jump of the clock of a week or more, so that
-   * a clock that is wrong can be set. 0: the clock is always trusted. Default 1 day.
+   * After the clock has jumped ahead by a week or more, how long records are kept that expired only
+   * because of the jump, so that a wrong clock can be corrected. 0: always trust the clock. Default
+   * 1 day.
    */
   clockJumpGrace?: Duration | undefined
   /**
-   * Longest time that acks=1 data waits in the operating system before it is put on stable storage.
-   * 1 ms or more; default 1 s.
+   * Longest time that acks=1 data stays in the operating system before it is synced to stable
+   * storage. 1 ms or more; default 1 s.
    */
   flushInterval?: Duration | undefined
   /**
-   * Largest answer to one fetch, bytes (more only for a first batch that is larger). 1 KiB to 1
-   * GiB; default 55 MiB.
+   * Largest response to a fetch, bytes (more only if its first batch is larger). 1 KiB to 1 GiB;
+   * default 55 MiB.
    */
   fetchMaxBytes?: number | undefined
   /**
-   * Longest long poll; a fetch that asks for more is answered after this. At most 2,147,483,647 ms;
-   * default 5 min.
+   * Longest long poll; a fetch that asks for more is answered after this time. At most
+   * 2,147,483,647 ms; default 5 min.
    */
   fetchMaxWait?: Duration | undefined
-  /** Long polls that may wait at a time; more are answered at once. 1 or more; default 100,000. */
+  /**
+   * Number of waiting long polls; further ones are answered at once. 1 or more; default 100,000.
+   */
   maxWaitingFetches?: number | undefined
-  /** Fetch sessions (KIP-227) at a time; with 0 none are granted. 0 to 1,000,000; default 1000. */
+  /** Number of fetch sessions (KIP-227); with 0 none are granted. 0 to 1,000,000; default 1000. */
   maxFetchSessions?: number | undefined
   /**
-   * Partitions that all fetch sessions together remember. Kafka has no limit. 0 or more; default
+   * Number of partitions in all fetch sessions together. Kafka has no limit. 0 or more; default
    * 200,000.
    */
   maxFetchSessionPartitions?: number | undefined
@@ -112,39 +113,36 @@ export interface BrokerConfigInput {
    * At most 2,147,483,647 ms; default 0.
    */
   groupInitialRebalanceDelay?: Duration | undefined
-  /** Shortest session timeout that a member may ask for. 1 ms to 2,147,483,647 ms; default 6 s. */
+  /** Shortest session timeout a member may request. 1 ms to 2,147,483,647 ms; default 6 s. */
   groupMinSessionTimeout?: Duration | undefined
-  /**
-   * Longest session timeout that a member may ask for. 1 ms to 2,147,483,647 ms; default 30 min.
-   */
+  /** Longest session timeout a member may request. 1 ms to 2,147,483,647 ms; default 30 min. */
   groupMaxSessionTimeout?: Duration | undefined
-  /** Members of one group. Kafka has no limit. 1 or more; default 10,000. */
+  /** Largest number of members in a group. Kafka has no limit. 1 or more; default 10,000. */
   groupMaxSize?: number | undefined
   /** How long the offsets of a group without members are kept. 1 ms or more; default 7 days. */
   offsetsRetention?: Duration | undefined
   /**
-   * Longest time that a producer may ask for one transaction. 1 ms to 2,147,483,647 ms; default 15
-   * min.
+   * Longest transaction timeout a producer may request. 1 ms to 2,147,483,647 ms; default 15 min.
    */
   transactionMaxTimeout?: Duration | undefined
-  /** How long a transactional id that is not used is remembered. 1 ms or more; default 7 days. */
+  /** How long an unused transactional id is kept. 1 ms or more; default 7 days. */
   transactionalIdExpiration?: Duration | undefined
   /**
-   * Size at which a segment of `__consumer_offsets` is closed, bytes; acts where the topic is
+   * Size at which a segment of `__consumer_offsets` is closed, bytes; used when the topic is
    * created. 1 KiB to 2,147,483,647 bytes; default 100 MiB.
    */
   offsetsTopicSegmentBytes?: number | undefined
   /**
-   * Size at which a segment of `__transaction_state` is closed, bytes; acts where the topic is
+   * Size at which a segment of `__transaction_state` is closed, bytes; used when the topic is
    * created. 1 KiB to 2,147,483,647 bytes; default 100 MiB.
    */
   transactionStateLogSegmentBytes?: number | undefined
   /**
-   * Size at which a segment of the log of topics and configs is closed, bytes. 1 KiB to
+   * Size at which a segment of the metadata log (topics and configs) is closed, bytes. 1 KiB to
    * 2,147,483,647 bytes; default 100 MiB.
    */
   metadataLogSegmentBytes?: number | undefined
-  /** Metadata text of one committed offset, bytes. 0 to 1 MiB; default 4 KiB. */
+  /** Longest metadata text of a committed offset, bytes. 0 to 1 MiB; default 4 KiB. */
   offsetMetadataMaxBytes?: number | undefined
 }
 

@@ -32,7 +32,7 @@ export function toErrorCode(logger: Logger, error: unknown): number {
     if (code !== unknownServerError) return code
     if (error instanceof StorageError) return errorCode('KAFKA_STORAGE_ERROR')
   }
-  logger.error({ err: error }, 'a request failed in a way that was not expected')
+  logger.error({ err: error }, 'a request failed unexpectedly')
   return unknownServerError
 }
 

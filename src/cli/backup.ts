@@ -16,28 +16,28 @@ export const backup = defineCommand({
   formats: ['table', 'json'],
   args: {
     source: optionalArgument({
-      doc: 'a data folder that no broker has open, or the URL of a server; none: what --url says',
+      doc: 'data folder that no broker has open, or URL of a server; otherwise --url',
       completes: 'folder',
     }),
   },
   options: {
     to: valueOption({
       placeholder: 'folder',
-      doc: 'where it goes: a folder, where only what has changed is copied again; a file NAME.tar; or -, standard output, as a tar archive',
+      doc: 'destination: a folder, which is updated incrementally; a file NAME.tar; or - for a tar archive on standard output',
       completes: 'folder',
     }),
-    force: switchOption({ doc: 'in the place of a backup of another cluster' }),
+    force: switchOption({ doc: 'replace a backup of another cluster' }),
     maxBytesPerSecond: valueOption({
       placeholder: 'bytes',
-      doc: 'copy no faster, such as 20MiB',
+      doc: 'limit, such as 20MiB',
       byDefault: 'no limit',
       read: sizeBytes,
     }),
   },
-  more: `It shows the moment at which it begins, whole: topics and their records, offsets, transactions, keys and rights. A
-server that works goes on meanwhile; over HTTP it takes a key that may do everything (admin). A folder that no broker
-has open is copied as it lies there, and nothing in it is changed. Cut short, it leaves the backup before. The
-secrets of keys and users are in it as hashes: keep it as you keep the data folder.`,
+  more: `A backup is a consistent snapshot of the moment it starts: topics and their records, offsets, transactions, keys and
+rights. A running server keeps serving; over HTTP this needs a key with all rights (admin). A folder that no broker has
+open is copied as it is, and nothing in it is changed. If a backup is interrupted, the previous one stays. It contains
+the hashed secrets of keys and users: protect it like the data folder.`,
   examples: [
     'kafka-do backup ./data --to /backups/events',
     'kafka-do backup http://localhost:8080 --to /backups/events',
@@ -45,10 +45,10 @@ secrets of keys and users are in it as hashes: keep it as you keep the data fold
   ],
   async run({ args, flags, io, out, progress: startProgress }) {
     const { to, force, maxBytesPerSecond } = flags
-    if (to === undefined) throw new UsageError('it takes --to: where the backup goes')
+    if (to === undefined) throw new UsageError('--to is required: where to write the backup')
     if (to === '-' && io.stdout.isTTY)
       throw new UsageError(
-        '--to - writes a tar archive, which is nothing for a terminal',
+        '--to - writes a tar archive, which cannot go to a terminal',
         '... | gzip > backup.tar.gz',
       )
     const connection = { ...(flags as Partial<ConnectionFlags>) }
@@ -79,7 +79,7 @@ type Source =
 
 function sourceOf(given: string | undefined, flags: Partial<ConnectionFlags>, io: Io): Source {
   if (given !== undefined && (flags.url ?? flags.context) !== undefined)
-    throw new UsageError('the source is said twice: by the argument, and by --url or --context')
+    throw new UsageError('the source is given twice: by the argument, and by --url or --context')
   if (given !== undefined && !/^(?:file|https?|kafka|kafka\+tls|memory):/i.test(given))
     return { folder: given }
   const url = given ?? targetOf(flags, io.environment).url
@@ -107,7 +107,7 @@ async function ofFolder(folder: string, io: Io, options: BackupOptions): Promise
     import('../storage/node-file-system.ts'),
   ])
   if (!createNodeFileSystem(folder).stat('meta.properties'))
-    throw new NotFoundError(`${folder} is no data folder: there is no meta.properties in it`, {
+    throw new NotFoundError(`${folder} is not a data folder: it has no meta.properties`, {
       code: 'NO_DATA_FOLDER',
     })
   let isHeld = false
@@ -121,7 +121,7 @@ async function ofFolder(folder: string, io: Io, options: BackupOptions): Promise
     if (isHeld || !(error instanceof DataFolderLockedError)) throw error
     throw new CommandError(error.message.replace(/\. Close it there.*$/s, ''), {
       code: error.code,
-      hint: 'Back it up through the server that has it, by its HTTP port: kafka-do backup http://HOST:PORT --to … ; or stop that first',
+      hint: 'Back it up through the HTTP port of its server: kafka-do backup http://HOST:PORT --to … ; or stop the server first',
       cause: error,
     })
   }
@@ -142,5 +142,5 @@ function factsOf(
 }
 
 function toldBriefly({ takenAt, files, bytes }: BackupResult): string {
-  return `Backed up what was stored at ${takenAt}: ${formatCount(files)} files, ${formatBytes(bytes)}.`
+  return `Backed up the state of ${takenAt}: ${formatCount(files)} files, ${formatBytes(bytes)}.`
 }

@@ -24,58 +24,58 @@ export const bench = defineCommand({
   options: {
     topic: valueOption({
       placeholder: 'name',
-      doc: 'a topic that is there, which is written to and read',
-      byDefault: 'one of its own, which is deleted afterwards',
+      doc: 'existing topic to write to and read from',
+      byDefault: 'a temporary topic',
       completes: 'topic',
     }),
     only: listOption({
       placeholder: phases.join('|'),
-      doc: 'only this; may be given more than once',
+      doc: 'run only this; may be repeated',
       byDefault: 'all, in this order',
       choices: phases,
       read: oneOf(phases),
     }),
     duration: defaultedOption({
       placeholder: 'time',
-      doc: 'how long to produce, and how long to measure latency',
+      doc: 'duration of the produce and of the latency measurement',
       fallback: '5s',
       read: durationMs,
     }),
     size: defaultedOption({
       placeholder: 'bytes',
-      doc: 'of each value: 4 to 1MiB',
+      doc: 'size of each value: 4 to 1MiB',
       fallback: '1k',
       read: readSize,
     }),
     partitions: defaultedOption({
       placeholder: 'number',
-      doc: 'of its own topic',
+      doc: 'partitions of the temporary topic',
       fallback: '1',
       read: wholeNumber({ min: 1, max: 10_000 }),
     }),
     inFlight: defaultedOption({
       placeholder: 'records',
-      doc: 'with produce: records that are unanswered at a time',
+      doc: 'with produce: records in flight',
       fallback: '4000',
       read: wholeNumber({ min: 1, max: 1_000_000 }),
     }),
     rate: defaultedOption({
       placeholder: 'records',
-      doc: 'with latency: records a second',
+      doc: 'with latency: records per second',
       fallback: '100',
       read: positiveNumber,
     }),
     compression: compressionOption,
     acks: defaultedOption({
       placeholder: acksAllowed.join('|'),
-      doc: 'how safe a record must be before it counts as stored',
+      doc: 'when a record counts as stored',
       choices: acksAllowed,
       fallback: 'all',
       read: oneOf(acksAllowed),
     }),
   },
-  more: `produce: as many as go; latency is until a record is acknowledged. consume: all of the topic. latency: at a steady
-rate, from when a record was to be sent until it was read. Percentiles are at most 1.6 % too high.`,
+  more: `produce: as many records as possible; latency is the time to acknowledgement. consume: the whole topic. latency: at a
+steady rate, from when a record was due to be sent until it was read. Percentiles are at most 1.6 % too high.`,
   examples: [
     'kafka-do bench --url kafka://localhost:9092',
     'kafka-do bench --only latency --rate 1000 --duration 30s -o json',
@@ -127,7 +127,7 @@ async function removeTopic(
     await using another = await openClient(flags as Partial<ConnectionFlags>, io)
     await another.admin.deleteTopic(topic)
   } catch (error) {
-    out.note(`Topic ${topic} is left: ${(error as Error).message}`)
+    out.note(`Topic ${topic} could not be deleted: ${(error as Error).message}`)
   }
 }
 

@@ -3,11 +3,11 @@ import type { CommandTree } from './shell/tree.ts'
 
 export const commands: CommandTree = {
   serve: {
-    summary: 'serve the events of a data folder to every Kafka client',
+    summary: 'serve a data folder to Kafka clients',
     load: async () => (await import('./serve.ts')).serve,
   },
   topic: {
-    summary: 'topics: what there is, and changing it',
+    summary: 'list, create, change and delete topics',
     aliases: ['topics'],
     commands: {
       ls: {
@@ -33,7 +33,7 @@ export const commands: CommandTree = {
         load: async () => (await import('./topic/rm.ts')).topicRm,
       },
       purge: {
-        summary: 'delete records of a topic, and keep the topic',
+        summary: 'delete records of a topic but keep the topic',
         load: async () => (await import('./topic/purge.ts')).topicPurge,
       },
     },
@@ -43,19 +43,19 @@ export const commands: CommandTree = {
     load: async () => (await import('./produce.ts')).produce,
   },
   consume: {
-    summary: 'read records: from anywhere, up to anywhere, or as they come',
+    summary: 'read records: a range, or new ones as they arrive',
     load: async () => (await import('./consume.ts')).consume,
   },
   export: {
-    summary: 'write the records of a topic to a file, as NDJSON, without loss',
+    summary: 'write the records of a topic to a file as lossless NDJSON',
     load: async () => (await import('./export.ts')).exportTopic,
   },
   import: {
-    summary: 'write records of an export to a topic',
+    summary: 'write exported records to a topic',
     load: async () => (await import('./import.ts')).importTopic,
   },
   group: {
-    summary: 'consumer groups: how far they are, and moving them',
+    summary: 'list, inspect, reset and delete consumer groups',
     aliases: ['groups'],
     commands: {
       ls: {
@@ -68,22 +68,22 @@ export const commands: CommandTree = {
         load: async () => (await import('./group/describe.ts')).groupDescribe,
       },
       lag: {
-        summary: 'show how far groups are behind, in records',
+        summary: 'show the lag of groups, in records',
         load: async () => (await import('./group/lag.ts')).groupLag,
       },
       reset: {
-        summary: 'move the offsets of a group that nobody reads with',
+        summary: 'reset the offsets of a group without members',
         load: async () => (await import('./group/reset.ts')).groupReset,
       },
       rm: {
-        summary: 'delete groups and all that they have committed',
+        summary: 'delete groups and their committed offsets',
         aliases: ['delete'],
         load: async () => (await import('./group/rm.ts')).groupRm,
       },
     },
   },
   tx: {
-    summary: 'transactions: those under way, and what became of others',
+    summary: 'list and inspect transactions',
     commands: {
       ls: {
         summary: 'list transactional ids',
@@ -101,7 +101,7 @@ export const commands: CommandTree = {
     aliases: ['keys'],
     commands: {
       create: {
-        summary: 'make an API key',
+        summary: 'create an API key',
         load: async () => (await import('./key/create.ts')).keyCreate,
       },
       ls: {
@@ -114,27 +114,27 @@ export const commands: CommandTree = {
         load: async () => (await import('./key/rotate.ts')).keyRotate,
       },
       rm: {
-        summary: 'revoke API keys, and take their rights away',
+        summary: 'revoke API keys and remove their rights',
         aliases: ['delete', 'revoke'],
         load: async () => (await import('./key/rm.ts')).keyRm,
       },
     },
   },
   acl: {
-    summary: 'rights, as Kafka keeps them',
+    summary: 'Kafka ACLs (rights)',
     aliases: ['acls'],
     commands: {
       ls: {
-        summary: 'list rights',
+        summary: 'list ACLs',
         aliases: ['list'],
         load: async () => (await import('./acl/ls.ts')).aclLs,
       },
       add: {
-        summary: 'give rights, or take them away',
+        summary: 'add ACLs that allow or deny',
         load: async () => (await import('./acl/add.ts')).aclAdd,
       },
       rm: {
-        summary: 'delete the rights that fit',
+        summary: 'delete matching ACLs',
         aliases: ['delete'],
         load: async () => (await import('./acl/rm.ts')).aclRm,
       },
@@ -154,38 +154,38 @@ export const commands: CommandTree = {
         load: async () => (await import('./quota/set.ts')).quotaSet,
       },
       rm: {
-        summary: 'take quotas away',
+        summary: 'remove quotas',
         aliases: ['delete'],
         load: async () => (await import('./quota/rm.ts')).quotaRm,
       },
     },
   },
   context: {
-    summary: 'connections that are kept by name',
+    summary: 'saved connections',
     aliases: ['contexts'],
     commands: {
       add: {
-        summary: 'keep a connection',
+        summary: 'save a connection',
         load: async () => (await import('./context/add.ts')).contextAdd,
       },
       use: {
-        summary: 'use a connection where nothing else is said',
+        summary: 'set the default connection',
         load: async () => (await import('./context/use.ts')).contextUse,
       },
       ls: {
-        summary: 'list the connections that are kept',
+        summary: 'list saved connections',
         aliases: ['list'],
         load: async () => (await import('./context/ls.ts')).contextLs,
       },
       rm: {
-        summary: 'forget a connection',
+        summary: 'remove a saved connection',
         aliases: ['delete'],
         load: async () => (await import('./context/rm.ts')).contextRm,
       },
     },
   },
   streams: {
-    summary: 'stream applications: how they stand, and taking them back to their beginning',
+    summary: 'list, inspect and reset stream applications',
     commands: {
       ls: {
         summary: 'list applications',
@@ -193,11 +193,12 @@ export const commands: CommandTree = {
         load: async () => (await import('./streams/ls.ts')).streamsLs,
       },
       describe: {
-        summary: "an application's members, how far it is in each partition, and its own topics",
+        summary:
+          "show an application's members, its progress in each partition, and its internal topics",
         load: async () => (await import('./streams/describe.ts')).streamsDescribe,
       },
       reset: {
-        summary: 'take an application back to its beginning: it processes everything again',
+        summary: 'reset an application so that it processes everything again',
         load: async () => (await import('./streams/reset.ts')).streamsReset,
       },
     },
@@ -207,16 +208,15 @@ export const commands: CommandTree = {
     load: async () => (await import('./console.ts')).consoleCommand,
   },
   doctor: {
-    summary:
-      'look for what is wrong with a data folder, its machine or a cluster, and repair damage',
+    summary: 'check a data folder, its machine or a cluster for problems, and repair damage',
     load: async () => (await import('./doctor.ts')).doctor,
   },
   backup: {
-    summary: 'copy all that is stored at this moment, of a folder or a server that works',
+    summary: 'take a snapshot of a data folder or a running server',
     load: async () => (await import('./backup.ts')).backup,
   },
   restore: {
-    summary: 'make a data folder of a backup',
+    summary: 'restore a backup to a data folder',
     load: async () => (await import('./restore.ts')).restore,
   },
   bench: {
@@ -224,15 +224,15 @@ export const commands: CommandTree = {
     load: async () => (await import('./bench.ts')).bench,
   },
   top: {
-    summary: 'watch rates and lag, live',
+    summary: 'watch live rates and lag',
     load: async () => (await import('./top.ts')).top,
   },
   completion: {
-    summary: 'print what makes a shell complete commands, options and names',
+    summary: 'print a shell completion script',
     load: async () => (await import('./completion.ts')).completion,
   },
   version: {
-    summary: 'show the version, and that of Node.js',
+    summary: 'show the versions of kafka-do and Node.js',
     load: async () => (await import('./version.ts')).version,
   },
 }

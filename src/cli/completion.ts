@@ -9,12 +9,12 @@ export const completion = defineCommand({
   args: { shell: anyArguments({ doc: `one of ${shells.join(', ')}`, choices: shells }) },
   options: {
     words: switchOption({
-      doc: 'for the scripts: what the last of the words after -- may become, after those before it',
+      doc: 'for the completion scripts: completes the last word after --',
     }),
   },
   more: `bash: eval "$(kafka-do completion bash)" in ~/.bashrc. zsh: source <(kafka-do completion zsh) in ~/.zshrc, after
 compinit. fish: kafka-do completion fish > ~/.config/fish/completions/kafka-do.fish. Names of topics and groups come
-from where the command line says that the events are.`,
+from the connection on the command line.`,
   examples: ['kafka-do completion bash', 'kafka-do completion zsh', 'kafka-do completion fish'],
   async run({ args, flags, io, out }) {
     if (flags.words) {

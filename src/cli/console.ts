@@ -15,15 +15,14 @@ export const consoleCommand = defineCommand({
     ...connectionOptions,
     port: defaultedOption({
       placeholder: 'number',
-      doc: 'where it listens, on this machine only; 0 takes a free port',
+      doc: 'port on this machine; 0 picks a free one',
       fallback: '0',
       read: wholeNumber({ max: 65_535 }),
     }),
-    open: switchOption({ doc: 'show it in the browser' }),
+    open: switchOption({ doc: 'open it in the browser' }),
   },
-  more: `Whoever reaches the port may do what the connection may. It listens on 127.0.0.1, so that is everybody on
-this machine. A kafka-do serve with --http-port has the console already, at /, and asks for keys where it has
-access control.`,
+  more: `Anyone who can reach the port may do what the connection may. It listens on 127.0.0.1, so that is everyone on this
+machine. A kafka-do serve with --http-port already has the console at /, and asks for keys if it has access control.`,
   examples: [
     'kafka-do console --open',
     'kafka-do console --url kafka://broker:9092 --port 8081',
@@ -77,6 +76,6 @@ function openInBrowser(url: string, io: Io): void {
         ? ['cmd', '/c', 'start', '', url]
         : ['xdg-open', url]
   const child = spawn(program!, args, { stdio: 'ignore', detached: true })
-  child.on('error', () => io.stderr.write(`No browser could be opened; the console is at ${url}\n`))
+  child.on('error', () => io.stderr.write(`Could not open a browser; the console is at ${url}\n`))
   child.unref()
 }

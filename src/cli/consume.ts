@@ -14,60 +14,60 @@ import { UsageError } from './shell/command-error.ts'
 import { wholeNumber } from './shell/readers.ts'
 
 export const consume = defineCommand({
-  args: { topics: restArgument({ doc: 'what is read', completes: 'topic' }) },
+  args: { topics: restArgument({ doc: 'topics to read', completes: 'topic' }) },
   options: {
     from: valueOption({
       placeholder: 'place',
-      doc: 'where to begin: earliest, latest, -1h, 2026-01-31T12:00:00Z, @1000 (an offset), +5 or -5 (records from the beginning or the end); or a range: @-1h:end',
+      doc: 'where to start: earliest, latest, -1h, 2026-01-31T12:00:00Z, @1000 (an offset), +5 or -5 (records from the beginning or the end); or a range: @-1h:end',
       byDefault:
-        'earliest; with --follow latest. With --group it is for a group that has committed nothing; else it goes on where it was',
+        'earliest; with --follow latest. With --group, only for a group without commits; others continue from their offsets',
       read: readRange,
     }),
     to: valueOption({
       placeholder: 'place',
-      doc: 'where to end: the first record that is not read any more',
-      byDefault: 'the end as it is now',
+      doc: 'where to stop: the first record that is not read',
+      byDefault: 'the current end',
       read: readPlace,
     }),
     partition: partitionsOption,
-    follow: switchOption({ short: 'F', doc: 'go on with what comes, until Ctrl-C' }),
+    follow: switchOption({ short: 'F', doc: 'continue with new records until Ctrl-C' }),
     limit: valueOption({
       short: 'n',
       placeholder: 'number',
-      doc: 'end after so many records that are printed',
+      doc: 'stop after printing this many records',
       read: wholeNumber(),
     }),
     filter: valueOption({
       placeholder: 'expression',
-      doc: 'print only records for which it is true: value.amount > 100 && key != null',
+      doc: 'print only matching records: value.amount > 100 && key != null',
       read: readFilter,
     }),
     group: valueOption({
       short: 'g',
       placeholder: 'name',
-      doc: 'read as a member of this group, and commit what was printed',
+      doc: 'read as a member of this group and commit printed records',
       completes: 'group',
     }),
     format: valueOption({
       short: 'f',
       placeholder: 'template',
-      doc: 'print this for each record, instead of what -o says: %t %p %o %k %v %h %T %d, \\n \\t',
+      doc: 'output format of each record, instead of -o: %t %p %o %k %v %h %T %d, \\n \\t',
       read: readTemplate,
     }),
-    uncommitted: switchOption({ doc: 'records of open and aborted transactions, too' }),
+    uncommitted: switchOption({ doc: 'include records of open and aborted transactions' }),
   },
   formats: ['value', 'table', 'json', 'ndjson', 'tsv'],
-  more: `It ends at the end as it was when it began, unless --follow is given. Values are printed as the bytes they
-are, and on a terminal with control characters and bytes that are no UTF-8 as escapes. In JSON a value that is
-JSON stands as it was written, text that is none as valueText, bytes that are no UTF-8 as valueBase64. TSV is
-topic, partition, offset, time (epoch milliseconds), key, value, headers; \\N is null.
+  more: `It stops at the end the topic had when it started, unless --follow is given. Values are printed as they are; on
+a terminal, control characters and invalid UTF-8 are escaped. In JSON output, a JSON value appears as it was
+written, other text as valueText, and invalid UTF-8 as valueBase64. TSV columns are topic, partition, offset, time
+(epoch milliseconds), key, value, headers; \\N is null.
 
 --format: %t topic, %p partition, %o offset, %k key, %v value, %h headers, %K %V bytes of key and value, %T time
 in epoch milliseconds, %d time in ISO 8601, %% a percent sign; \\n \\t \\r \\\\ \\0 \\xNN.
 
 --filter: key, value, text (the value as text), headers, topic, partition, offset, timestamp; value.items[0].id,
 headers["content-type"]; == != < <= > >= in && || !; contains, startsWith, endsWith, like (with *), size, has,
-lower, time("2026-01-31T12:00:00Z"). What is not there is null.`,
+lower, time("2026-01-31T12:00:00Z"). A missing field is null.`,
   examples: [
     'kafka-do consume orders --from -1h',
     'kafka-do consume orders --follow -o table',
@@ -83,7 +83,7 @@ lower, time("2026-01-31T12:00:00Z"). What is not there is null.`,
     if (format !== undefined && out.format !== 'value')
       throw new UsageError('--format and -o exclude each other')
     if (follow && out.format === 'json' && flags.limit === undefined)
-      throw new UsageError('with --follow there is no end of the array: use -o ndjson')
+      throw new UsageError('with --follow the array never ends: use -o ndjson')
     const isolation = flags.uncommitted ? 'read_uncommitted' : 'read_committed'
     const client = await connect()
     const wanted = { partitions: flags.partition, range, follow, isolation } as const
@@ -128,7 +128,7 @@ function rangeOf(flags: {
 }): Range {
   const { from, to, follow } = flags
   if (from?.to !== undefined && to !== undefined)
-    throw new UsageError('--from has an end already, so --to must go')
+    throw new UsageError('--from already has an end, so leave out --to')
   const ends = [from?.from, from?.to ?? to]
   const [first, last] = ends.map((one) => (one?.kind === 'at' ? one.offset : undefined))
   if (first !== undefined && last !== undefined && last < first)
@@ -145,6 +145,6 @@ function beginningOf(
 ): Offset | undefined {
   const offset = asOffset(range.from, runtime)
   if (offset === undefined && group !== undefined)
-    throw new UsageError('with --group, --from takes no number of records')
+    throw new UsageError('with --group, --from cannot be a number of records')
   return offset
 }

@@ -14,21 +14,21 @@ import { section } from './shell/output.ts'
 export const doctor = defineCommand({
   args: {
     folder: optionalArgument({
-      doc: 'a data folder that no broker has open; none: what --url says',
+      doc: 'data folder that no broker has open; otherwise --url',
       completes: 'folder',
     }),
   },
   options: {
-    repair: switchOption({ doc: 'set aside what is damaged, and go on with what is sound' }),
-    dryRun: switchOption({ doc: 'with --repair: show what it would do, and change nothing' }),
+    repair: switchOption({ doc: 'set damaged files aside and keep the sound data' }),
+    dryRun: switchOption({ doc: 'with --repair: show what it would do and change nothing' }),
   },
-  more: `Of a folder every file is read: records and their checksums, indexes, snapshots, checkpoints. Besides, it looks
-at the disk (how long fdatasync takes, how much is free), at the number of files that may be open, at the clock and
-at versions. Of a cluster it looks whether it can be reached by the addresses that it tells its clients.
+  more: `For a folder, every file is read: records and their checksums, indexes, snapshots, checkpoints. It also checks the
+disk (fdatasync time, free space), the limit on open files, the clock and versions. For a cluster, it checks whether
+the addresses it advertises lead to it.
 
-Without --repair nothing is changed. A repair moves each damaged file into the folder .damaged of the data folder
-before it puts another in its place, so nothing is destroyed; what is lost it cannot bring back: a backup can. Look
-at --repair --dry-run first. With 1 as exit code there is a problem, or damage that is still there.`,
+Without --repair nothing is changed. A repair moves each damaged file to the folder .damaged in the data folder
+before it replaces it, so nothing is destroyed. It cannot restore lost data; a backup can. Run --repair --dry-run
+first. Exit code 1 means there is a problem, or damage that is still there.`,
   examples: [
     'kafka-do doctor ./data',
     'kafka-do doctor ./data --repair --dry-run',
@@ -60,7 +60,7 @@ async function ofFolder(
   { repair, dryRun }: { readonly repair: boolean; readonly dryRun: boolean },
   { io, out }: Run,
 ): Promise<number> {
-  if (!existsSync(folder)) throw noData(folder, 'it is not there')
+  if (!existsSync(folder)) throw noData(folder, 'it does not exist')
   const [{ examineFolder }, { machineChecks }] = await Promise.all([
     import('../server/doctor.ts'),
     import('./doctor/machine-checks.ts'),
@@ -74,12 +74,12 @@ async function ofFolder(
     return hasDamage || hasProblem(checks) ? exitCode.failed : exitCode.done
   })
   return examined.catch((error: unknown) => {
-    throw error instanceof ConfigError ? noData(folder, 'nothing of kafka-do is in it') : error
+    throw error instanceof ConfigError ? noData(folder, 'it has no kafka-do files') : error
   })
 }
 
 function noData(folder: string, why: string): NotFoundError {
-  return new NotFoundError(`${folder} is no data folder: ${why}`, { code: 'NO_DATA_FOLDER' })
+  return new NotFoundError(`${folder} is not a data folder: ${why}`, { code: 'NO_DATA_FOLDER' })
 }
 
 async function ofCluster({ flags, io, out, connect }: Run): Promise<number> {
@@ -171,8 +171,8 @@ function described({ path, damage, lost, remedy }: Finding): string {
 
 function ending(folder: string, { findings, isRepaired, isDryRun }: Examined): string {
   const count = countOf(findings)
-  if (isRepaired) return `\n${count}, repaired; what was set aside lies in ${folder}/.damaged\n`
+  if (isRepaired) return `\n${count}, repaired; damaged files are in ${folder}/.damaged\n`
   return isDryRun
-    ? `\n${count}; nothing was changed, for this is a dry run\n`
-    : `\n${count}; 'kafka-do doctor ${folder} --repair --dry-run' shows the same, and without --dry-run it is done\n`
+    ? `\n${count}; nothing was changed (dry run)\n`
+    : `\n${count}; 'kafka-do doctor ${folder} --repair --dry-run' previews a repair; --repair does it\n`
 }

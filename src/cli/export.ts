@@ -23,31 +23,31 @@ import { counted } from './shell/numbers.ts'
 export const exportTopic = defineCommand({
   formats: [],
   args: {
-    topic: argument({ doc: 'what is read', completes: 'topic' }),
+    topic: argument({ doc: 'topic to read', completes: 'topic' }),
     file: optionalArgument({
-      doc: 'where it goes; a name that ends in .gz is compressed; none, or -: standard output',
+      doc: 'file to write; compressed if its name ends in .gz; - or none for standard output',
       completes: 'file',
     }),
   },
   options: {
     from: defaultedOption({
       placeholder: 'place',
-      doc: 'where to begin, as with consume',
+      doc: 'where to start, as with consume',
       fallback: 'earliest',
       read: readPlace,
     }),
     to: valueOption({
       placeholder: 'place',
-      doc: 'where to end',
-      byDefault: 'the end as it is now',
+      doc: 'where to stop',
+      byDefault: 'the current end',
       read: readPlace,
     }),
     partition: partitionsOption,
-    force: switchOption({ doc: 'in place of a file that is there' }),
+    force: switchOption({ doc: 'overwrite an existing file' }),
   },
-  more: `One record a line, in the form that kafka-do import and produce --format records read: keys, values, headers and
-times come back byte for byte, partitions too. Only committed records are written. The file appears when all is in
-it.`,
+  more: `One record per line, in the format that kafka-do import and produce --format records read: keys, values, headers,
+timestamps and partitions come back byte for byte. Only committed records are written. The file appears once it is
+complete.`,
   examples: [
     'kafka-do export orders orders.ndjson.gz',
     'kafka-do export orders --from -1d | gzip > orders.ndjson.gz',
@@ -56,9 +56,9 @@ it.`,
     const { topic } = args
     const path = args.file === '-' ? undefined : args.file
     if (path !== undefined && existsSync(path) && !flags.force)
-      throw new CommandError(`the file ${path} is there already`, {
+      throw new CommandError(`the file ${path} already exists`, {
         code: 'EEXIST',
-        hint: '--force writes it anew',
+        hint: '--force overwrites it',
       })
     const client = await connect()
     const isolation = 'read_committed'

@@ -16,17 +16,17 @@ import { wholeNumber } from './shell/readers.ts'
 
 export const importTopic = defineCommand({
   args: {
-    topic: argument({ doc: 'where the records go', completes: 'topic' }),
+    topic: argument({ doc: 'topic to write to', completes: 'topic' }),
     files: anyArguments({
-      doc: 'what kafka-do export has written, also as .gz; - for standard input; none: standard input',
+      doc: 'file written by kafka-do export, also .gz; - or none for standard input',
       completes: 'file',
     }),
   },
   options: {
     spread: switchOption({
-      doc: 'choose partitions by key, instead of those that the records were in',
+      doc: 'choose partitions by key instead of keeping the original ones',
     }),
-    create: switchOption({ doc: 'make the topic if it is not there' }),
+    create: switchOption({ doc: 'create the topic if it does not exist' }),
     partitions: valueOption({
       placeholder: 'number',
       doc: 'with --create: partitions of the new topic',
@@ -36,8 +36,8 @@ export const importTopic = defineCommand({
     compression: compressionOption,
     rate: rateOption,
   },
-  more: `Records keep keys, values, headers, times and partitions; offsets are new. It stops when a record cannot be read
-or stored, and says how many were stored.`,
+  more: `Records keep keys, values, headers, timestamps and partitions; offsets are new. It stops when a record cannot be
+read or stored, and prints how many were stored.`,
   examples: [
     'kafka-do import orders orders.ndjson.gz',
     'kafka-do import orders-copy orders.ndjson --create --partitions 6 --spread',
@@ -47,7 +47,7 @@ or stored, and says how many were stored.`,
     const { topic, files } = args
     const { spread, create, partitions } = flags
     if (partitions !== undefined && !create)
-      throw new UsageError('--partitions is for a new topic: give --create, too')
+      throw new UsageError('--partitions is for a new topic: also use --create')
     const client = await connect({ create })
     await ensureTopic(client.admin, topic, create ? { partitions } : undefined)
     const plan = {

@@ -23,9 +23,9 @@ import { oneOf, pair, wholeNumber } from './shell/readers.ts'
 
 export const produce = defineCommand({
   args: {
-    topic: argument({ doc: 'where the records go', completes: 'topic' }),
+    topic: argument({ doc: 'topic to write to', completes: 'topic' }),
     files: anyArguments({
-      doc: 'what is read, - for standard input; none: standard input',
+      doc: 'files to read; - or none for standard input',
       completes: 'file',
     }),
   },
@@ -33,7 +33,7 @@ export const produce = defineCommand({
     format: defaultedOption({
       short: 'f',
       placeholder: inputFormats.join('|'),
-      doc: 'lines: each is a value. json: each line is a value, and checked. records: each line is a record as consume -o ndjson prints it. file: each file is a value',
+      doc: 'lines: each line is a value. json: each line is a JSON value and is checked. records: each line is a record as printed by consume -o ndjson. file: each file is a value',
       choices: inputFormats,
       fallback: 'lines',
       read: oneOf(inputFormats),
@@ -41,35 +41,35 @@ export const produce = defineCommand({
     value: listOption({
       short: 'v',
       placeholder: 'text',
-      doc: 'a value, instead of reading any; may be given more than once',
+      doc: 'a value, instead of reading input; may be repeated',
     }),
-    key: valueOption({ short: 'k', placeholder: 'text', doc: 'the key of records that have none' }),
+    key: valueOption({ short: 'k', placeholder: 'text', doc: 'key of records without one' }),
     keySeparator: valueOption({
       placeholder: 'text',
-      doc: 'with lines: what stands between key and value, such as : or \\t',
+      doc: 'with lines: separator between key and value, such as : or \\t',
       read: readSeparator,
     }),
     keyPointer: valueOption({
       placeholder: 'pointer',
-      doc: 'with json: where in the value the key stands, such as /customer/id',
+      doc: 'with json: JSON pointer to the key in the value, such as /customer/id',
       read: readPointer,
     }),
     header: listOption({
       short: 'H',
       placeholder: 'name=value',
-      doc: 'a header of each record; may be given more than once',
+      doc: 'header of each record; may be repeated',
       read: pair('='),
     }),
     partition: valueOption({
       short: 'p',
       placeholder: 'number',
-      doc: 'the partition of records that have none',
+      doc: 'partition of records without one',
       byDefault: 'chosen by the key',
       read: wholeNumber({ max: 2 ** 31 - 1 }),
     }),
     timestamp: valueOption({
       placeholder: 'time',
-      doc: 'the time of records that have none: ISO 8601, or epoch milliseconds',
+      doc: 'timestamp of records without one: ISO 8601, or epoch milliseconds',
       byDefault: 'now',
       read: readTime,
     }),
@@ -77,16 +77,16 @@ export const produce = defineCommand({
     compression: compressionOption,
     acks: valueOption({
       placeholder: 'all|1|0',
-      doc: 'how safe a record must be before it counts as stored',
+      doc: 'when a record counts as stored',
       byDefault: 'all',
       choices: ['all', '1', '0'],
       read: readAcks,
     }),
     rate: rateOption,
-    create: switchOption({ doc: 'make the topic if it is not there' }),
+    create: switchOption({ doc: 'create the topic if it does not exist' }),
   },
-  more: `It stops when a record cannot be read or stored, and says how many were stored. Ctrl-C
-stops reading, and waits for what is under way.`,
+  more: `It stops when a record cannot be read or stored, and prints how many were stored. Ctrl-C stops
+reading and waits for records in flight.`,
   examples: [
     "echo 'hello' | kafka-do produce greetings",
     'kafka-do produce orders -f json --key-pointer /orderId orders.ndjson',

@@ -55,13 +55,13 @@ export class Reloading {
         ...(needRestart.length > 0 ? [`needs a restart: ${needRestart.join(', ')}`] : []),
       ]
       const level = needRestart.length > 0 ? 'warn' : 'info'
-      this.#logger[level]({}, `the settings were read anew; ${parts.join('; ')}`)
+      this.#logger[level]({}, `settings reloaded; ${parts.join('; ')}`)
       onSaid()
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       this.#logger.error(
         { reason },
-        'the settings could not be read anew; the server goes on with those it has',
+        'the settings could not be reloaded; the server continues with the current ones',
       )
     }
   }

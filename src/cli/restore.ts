@@ -13,22 +13,22 @@ export const restore = defineCommand({
   formats: ['table', 'json'],
   args: {
     backup: argument({
-      doc: "a backup's folder, a tar archive, or - for one from standard input",
+      doc: 'backup folder or tar archive, or - for an archive from standard input',
       completes: 'folder',
     }),
   },
   options: {
     to: valueOption({
       placeholder: 'folder',
-      doc: 'the data folder to make, which is not there yet, or empty',
+      doc: 'data folder to create; must not exist or be empty',
       completes: 'folder',
     }),
-    check: switchOption({ doc: 'look at all of the backup, and make nothing' }),
+    check: switchOption({ doc: 'verify the whole backup and write nothing' }),
   },
-  more: `Every file is held against the checksum that the backup has of it, and every batch of records against its own. What
-is missing, damaged or not part of the backup is named, and nothing is made then. The folder appears when all is in
-it. What was damaged in the data folder that was backed up is so again, and is named; kafka-do doctor repairs it.
-With --check, 1 as exit code says that something is wrong.`,
+  more: `Every file is checked against its checksum in the backup, and every batch of records against its own. If anything is
+missing, damaged or not part of the backup, it is named and nothing is written. The folder appears once it is complete.
+Damage in the original data folder is restored as it was, and named; kafka-do doctor repairs it. With --check, exit
+code 1 means something is wrong.`,
   examples: [
     'kafka-do restore /backups/events --to ./data',
     'kafka-do restore /backups/events --check',
@@ -37,9 +37,8 @@ With --check, 1 as exit code says that something is wrong.`,
   async run({ args, flags, io, out, progress: startProgress }) {
     const { to, check } = flags
     if (!check && to === undefined)
-      throw new UsageError('it takes --to: the data folder to make; or --check, to make none')
-    if (check && to !== undefined)
-      throw new UsageError('--check makes no folder, so it takes no --to')
+      throw new UsageError('--to is required: the data folder to create; or --check')
+    if (check && to !== undefined) throw new UsageError('--check and --to exclude each other')
     const { restoreTo, checkBackup } = await import('../backup/restore-to.ts')
     const progress = startProgress(check ? 'check' : 'restore')
     const name = args.backup === '-' ? 'from standard input' : args.backup

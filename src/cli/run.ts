@@ -89,15 +89,15 @@ async function group(
   throw new UsageError(
     `${name} has no ${what} '${word}'`,
     (what === 'command' ? didYouMean(word, namesIn(tree)) : undefined) ??
-      `${name} --help shows what there is`,
+      `${name} --help lists what there is`,
   )
 }
 
 const rootHelp = `
-kafka-do <command> --help tells more, docs/guide/command-line.md all of it.
+See kafka-do <command> --help, and docs/guide/command-line.md.
 
-Where the events are: --url, --context, KAFKA_DO_CONTEXT, KAFKA_DO_URL, the
-context in use, or else file:./.kafka-do. Keys come from --api-key-file or
+Connection: --url, --context, KAFKA_DO_CONTEXT, KAFKA_DO_URL, the
+context in use, or file:./.kafka-do. Keys come from --api-key-file or
 KAFKA_DO_API_KEY, never from arguments.
 
 Examples:

@@ -27,8 +27,8 @@ export const logOptions: OptionTable<LogOptions> = {
 }
 
 const logDocs: DocsOf<LogOptions> = {
-  logLevel: { doc: 'The least that is logged, to standard error.', section: logging },
-  logFormat: { doc: "Log lines for people or, with `'json'`, for machines.", section: logging },
+  logLevel: { doc: 'Lowest level that is logged, to standard error.', section: logging },
+  logFormat: { doc: "Log format: text for people, or `'json'`.", section: logging },
 }
 
 /** What a config file may hold. */

@@ -34,13 +34,13 @@ const section = 'Settings:'
 const ownOptions = {
   config: valueOption({
     placeholder: 'file',
-    doc: 'JSON file with settings, by the names of options',
+    doc: 'JSON file with settings',
     byDefault: 'KAFKA_DO_CONFIG',
     completes: 'file',
     section,
   }),
   printConfig: switchOption({
-    doc: 'show each setting and where it comes from; serve nothing',
+    doc: 'print each setting and where it comes from, and exit',
     section,
   }),
 } as const
@@ -51,8 +51,8 @@ export const serve = defineCommand({
   connects: false,
   formats: [],
   options: { ...ownOptions, ...settingOptions() } as typeof ownOptions,
-  more: `A flag counts for more than the environment, that for more than the config file. Each flag has a
-variable: ${serveSettings[2]!.variable} for --${serveSettings[2]!.flag}. docs/configuration.md has the entries of the config file.`,
+  more: `A flag overrides the environment, which overrides the config file. Each flag has a variable:
+${serveSettings[2]!.variable} for --${serveSettings[2]!.flag}. docs/configuration.md lists the entries of the config file.`,
   examples: [
     'kafka-do serve --data ./data',
     'kafka-do serve --data ./data --host 0.0.0.0 --advertised-host events.example.com',
@@ -136,7 +136,7 @@ async function runServer(given: Flags, { stdout, environment }: Io): Promise<voi
   // As process 1 of a container it would not end by itself. What it recovers is recovered again by the next start.
   void signal.then((name) => {
     if (isOpen) return
-    stdout.write('Stopped while it was being opened.\n')
+    stdout.write('Stopped while opening the data folder.\n')
     process.exit(codeOf(name))
   })
   // Help and --print-config need no broker.
@@ -193,7 +193,7 @@ function stopSignal(): Promise<EndingSignal> {
 
 /** A second signal does not wait. */
 async function stop(server: Server, stdout: Io['stdout']): Promise<void> {
-  stdout.write('Finishing what is in flight ...\n')
+  stdout.write('Finishing requests in flight ...\n')
   for (const signal of endingSignals) {
     process.once(signal, () => process.exit(codeOf(signal)))
   }

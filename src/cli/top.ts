@@ -16,25 +16,25 @@ export const top = defineCommand({
   options: {
     interval: defaultedOption({
       placeholder: 'time',
-      doc: 'how often to look',
+      doc: 'update interval',
       fallback: '2s',
       read: readInterval,
     }),
     count: valueOption({
       short: 'n',
       placeholder: 'number',
-      doc: 'end after so many looks',
-      byDefault: 'at q or Ctrl-C',
+      doc: 'stop after this many updates',
+      byDefault: 'until q or Ctrl-C',
       read: wholeNumber({ min: 1 }),
     }),
     limit: defaultedOption({
       placeholder: 'number',
-      doc: 'so many topics and groups at most',
+      doc: 'largest number of topics and groups',
       fallback: '15',
       read: wholeNumber({ min: 1 }),
     }),
   },
-  more: 'Topics are in order of their rate, groups in order of their lag. NDJSON has one object for each look.',
+  more: 'Topics are sorted by rate, groups by lag. NDJSON has one object per update.',
   examples: ['kafka-do top', 'kafka-do top --count 1 -o ndjson'],
   async run({ flags, io, out, connect }) {
     const { interval, count, limit } = flags

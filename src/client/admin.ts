@@ -107,16 +107,16 @@ export class Admin {
     return listGroups(this.#cluster)
   }
 
-  /** State, members, and how far the group is behind. Throws `KafkaError` GROUP_ID_NOT_FOUND. */
+  /** State, members and lag of the group. Throws `KafkaError` GROUP_ID_NOT_FOUND. */
   async describeGroup(group: string): Promise<GroupDescription> {
     return describeGroup(this.#cluster, group)
   }
 
   /**
-   * Moves what the group has committed for every partition of a topic, durably. An exact offset or a shift that leads out
-   * of a partition stops at its beginning or end. A group that is not there is made. Throws `KafkaError` NON_EMPTY_GROUP
-   * while the group has members, `OffsetOutOfRangeError` for a shift of what was never committed, `TopicNotFoundError`,
-   * `ConfigError`.
+   * Moves the group's committed offset in every partition of a topic, durably. An exact offset or a shift out of range
+   * stops at the beginning or end of the partition. A group that does not exist is created. Throws `KafkaError`
+   * NON_EMPTY_GROUP while the group has members, `OffsetOutOfRangeError` for a shift without a committed offset,
+   * `TopicNotFoundError`, `ConfigError`.
    * @example await kafka.admin.resetOffsets('billing', 'orders', Offset.timestamp(yesterday))
    */
   async resetOffsets(
@@ -127,7 +127,7 @@ export class Admin {
     return resetOffsets(this.#cluster, group, topic, offset)
   }
 
-  /** What `resetOffsets` would do, and do nothing. Throws as it does. */
+  /** Returns what `resetOffsets` would do, without doing it. Throws like `resetOffsets`. */
   async previewReset(
     group: string,
     topic: string,
@@ -136,7 +136,10 @@ export class Admin {
     return resetOffsets(this.#cluster, group, topic, offset, { isPreview: true })
   }
 
-  /** Deletes a group without members and all that it has committed. Throws `KafkaError` NON_EMPTY_GROUP, GROUP_ID_NOT_FOUND. */
+  /**
+   * Deletes a group without members, and its committed offsets. Throws `KafkaError` NON_EMPTY_GROUP,
+   * GROUP_ID_NOT_FOUND.
+   */
   async deleteGroup(group: string): Promise<void> {
     await deleteGroup(this.#cluster, group)
   }
@@ -154,8 +157,8 @@ export class Admin {
   }
 
   /**
-   * Rights that fit; what the filter leaves out is any. Throws `KafkaError` SECURITY_DISABLED where the cluster has no access
-   * control, `UnauthorizedError`, `ConfigError`.
+   * ACLs that match the filter; an omitted field matches any value. Throws `KafkaError` SECURITY_DISABLED where the
+   * cluster has no access control, `UnauthorizedError`, `ConfigError`.
    * @example await kafka.admin.listAcls({ principal: 'User:alice' })
    */
   async listAcls(filter: AclFilter = {}): Promise<Acl[]> {
@@ -165,7 +168,7 @@ export class Admin {
   }
 
   /**
-   * Gives rights, or takes them with `permission: 'deny'`; what is there already stays. Throws as `listAcls`.
+   * Adds ACLs, which allow or, with `permission: 'deny'`, deny. Existing ACLs stay. Throws like `listAcls`.
    * @example
    * await kafka.admin.createAcls([
    *   { principal: 'User:alice', type: 'topic', name: 'orders', operation: 'read' },
@@ -177,7 +180,7 @@ export class Admin {
     await createAcls(this.#cluster, acls)
   }
 
-  /** Removes all rights that fit, and returns them; what the filter leaves out is any. Throws as `listAcls`. */
+  /** Removes all matching ACLs and returns them; an omitted field matches any value. Throws like `listAcls`. */
   async deleteAcls(filter: AclFilter): Promise<Acl[]> {
     const { checkAclFilter, deleteAcls } = await import('./admin/acls.ts')
     checkAclFilter(filter)
@@ -191,8 +194,8 @@ export class Admin {
   }
 
   /**
-   * Sets quotas of an entity, and with null takes them away; those that are not named stay. Throws `KafkaError`
-   * INVALID_REQUEST for a quota that the broker does not know, `UnauthorizedError`, `ConfigError`.
+   * Sets quotas of an entity; null removes one. Other quotas stay. Throws `KafkaError` INVALID_REQUEST for a quota that
+   * the broker does not know, `UnauthorizedError`, `ConfigError`.
    * @example await kafka.admin.alterQuotas({ user: 'alice' }, { producer_byte_rate: 1_048_576 })
    */
   async alterQuotas(entity: QuotaEntity, changes: QuotaChanges): Promise<void> {
@@ -202,7 +205,7 @@ export class Admin {
   }
 
   /**
-   * The API keys of `kafka-do serve --access keys`, without their secrets: all, or those that were made with the key in use.
+   * The API keys of `kafka-do serve --access keys`, without their secrets: all, or those created with the key in use.
    * Throws `KafkaError` SECURITY_DISABLED where there are none, as on Apache Kafka; `UnauthorizedError`.
    */
   async listKeys(): Promise<ApiKey[]> {
@@ -211,8 +214,8 @@ export class Admin {
   }
 
   /**
-   * Makes an API key, which may do no more than the one in use. Throws as `listKeys`, and `ConfigError`; with `outcome`
-   * `'unknown'` it may have been made.
+   * Creates an API key, with at most the rights of the key in use. Throws like `listKeys`, and `ConfigError`. With
+   * `outcome` `'unknown'` it may have been created.
    * @example const { key } = await kafka.admin.createKey({ name: 'shop', scopes: ['produce:orders'] })
    */
   async createKey(options: NewApiKey): Promise<CreatedApiKey> {
@@ -220,13 +223,16 @@ export class Admin {
     return createKey(this.#cluster, options)
   }
 
-  /** Gives a key a new secret; the old one is taken for `overlap` more. Throws as `createKey`; `KafkaError` RESOURCE_NOT_FOUND. */
+  /**
+   * Gives a key a new secret; the old one stays valid for `overlap`. Throws like `createKey`; `KafkaError`
+   * RESOURCE_NOT_FOUND.
+   */
   async rotateKey(id: string, options: RotateKeyOptions = {}): Promise<CreatedApiKey> {
     const { rotateKey } = await import('./admin/keys.ts')
     return rotateKey(this.#cluster, id, options)
   }
 
-  /** Takes a key and its rights away; what is open with it ends within a second. Throws as `rotateKey`. */
+  /** Revokes a key and removes its rights; its connections are closed within a second. Throws like `rotateKey`. */
   async revokeKey(id: string): Promise<void> {
     const { revokeKey } = await import('./admin/keys.ts')
     await revokeKey(this.#cluster, id)
@@ -237,9 +243,8 @@ export class Admin {
   }
 
   /**
-   * The folders in which nodes store records: what each partition takes there, and how much room there is. Takes the right to
+   * The folders in which nodes store records, with the size of each partition and the free space. Requires the right to
    * describe the cluster.
-   *
    * @throws {UnauthorizedError} for a caller without that right.
    * @example const [disk] = await kafka.admin.describeDisks()
    */

@@ -65,7 +65,7 @@ export class BaseClient {
     return this.#admin
   }
 
-  /** What this client has counted so far, and how its consumers stand, for an exporter such as prom-client. See docs/observability.md. */
+  /** Metrics of this client and its consumers, for an exporter such as prom-client. See docs/observability.md. */
   metrics(): Metric[] {
     return this.#cluster.metrics.read()
   }
@@ -103,8 +103,9 @@ export class BaseClient {
   }
 
   /**
-   * A consumer of one topic or several; it starts when it is read. A RegExp stands for all topics whose names match, but
-   * internal ones; those that come later are found within 30 s, or `metadataMaxAge` if that is less. Throws `ConfigError`.
+   * A consumer of one topic or several; it starts when it is read. A RegExp selects all topics whose names match,
+   * except internal ones; topics created later are found within 30 s, or `metadataMaxAge` if that is less. Throws
+   * `ConfigError`.
    */
   consumer<V = unknown, K = string>(
     topics: OneOrMore<Subscribable<V, K>>,
@@ -124,10 +125,11 @@ export class BaseClient {
   }
 
   /**
-   * Calls `handler` with each record, in order within a partition; with `concurrency` and `ordering`, several at a time.
-   * Resolves when the consumer is stopped, by `config.signal` or `close()`. When the handler throws, stops, commits nothing
-   * past that record, and rejects with the handler's error; unless `onError` says otherwise. It goes on when the error is that
-   * the record's partition has gone to another member (`RebalanceInProgressError`), which handles the record again.
+   * Calls `handler` with each record, in order within a partition; with `concurrency` and `ordering`, several at a
+   * time. Resolves when the consumer is stopped, by `config.signal` or `close()`. When the handler throws, it stops,
+   * commits nothing past that record, and rejects with the handler's error, unless `onError` says otherwise. It
+   * continues if the record's partition has moved to another member (`RebalanceInProgressError`), which handles the
+   * record again.
    */
   async consume<V = unknown, K = string>(
     topics: OneOrMore<Subscribable<V, K>>,
@@ -154,9 +156,9 @@ export class BaseClient {
   }
 
   /**
-   * Writes to one topic or several, all or nothing: commits when `work` resolves, aborts when it rejects. Consumers that
-   * read committed records, as ours do, see what was written only then. With `commitOffsets`, what is read, written and
-   * marked as done happens exactly once.
+   * Writes to one topic or several, all or nothing: commits when `work` resolves, aborts when it rejects. Consumers
+   * that read committed records, the default here, see the records only then. With `commitOffsets`, reading, writing
+   * and committing the position happen exactly once.
    *
    * Rejects with `work`'s error; with that of a send that failed; with `ProducerFencedError` when another producer with
    * the same `id` has taken over or the transaction took too long. `outcome` `'unknown'`: it may have been committed.
@@ -195,7 +197,10 @@ export class BaseClient {
     )
   }
 
-  /** Stops consumers (committing what they handled), sends what producers hold, and lets go of everything. Idempotent. */
+  /**
+   * Stops consumers (committing handled records), sends what producers have buffered, and releases all resources.
+   * Idempotent.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing

@@ -240,7 +240,7 @@ export function retryTiming(error: unknown, baseMs: number): { baseMs: number; m
 }
 
 export function closedClient(): ClosedError {
-  return new ClosedError('The client is closed; make a new Client to go on', {
+  return new ClosedError('The client is closed; create a new Client', {
     code: 'CLIENT_CLOSED',
   })
 }

@@ -1,6 +1,6 @@
 /**
- * What is told of a client's options, in docs/configuration.md and docstrings. Apart from the tables, so
- * that no program that uses the client carries it along.
+ * Descriptions of the client options, for docs/configuration.md and docstrings. Separate from the tables, so
+ * that programs that use the client do not contain them.
  */
 import type { SaslCredentials } from '../connection/sasl/mechanism.ts'
 import type { TlsOptions } from '../connection/tls-options.ts'
@@ -16,41 +16,41 @@ import type { RetryOptions } from './with-retry.ts'
 
 const saslDocs: DocsOf<SaslCredentials> = {
   mechanism: {
-    doc: 'How the password, or the token, is shown to the broker.',
-    renamed: 'it stands in `sasl`',
+    doc: 'How the password or token is proven to the broker.',
+    renamed: 'it is inside `sasl`',
   },
   username: {
-    doc: 'The user. Not with `OAUTHBEARER`.',
+    doc: 'The user name. Not with `OAUTHBEARER`.',
   },
   password: {
-    doc: 'The password of the user. Not with `OAUTHBEARER`.',
+    doc: "The user's password. Not with `OAUTHBEARER`.",
   },
   token: {
-    doc: 'With `OAUTHBEARER`: the token, or a function that gives one. It is asked for each connection, and again before what it gave runs out.',
-    renamed: "it is a token or a function, and no class's name",
+    doc: 'With `OAUTHBEARER`: the token, or a function that returns one. The function is called for each connection, and again before its last token expires.',
+    renamed: 'it is a token or a function, not a class name',
   },
   extensions: {
-    doc: 'With `OAUTHBEARER`: what else the broker wants to be told, by name (KIP-342).',
-    byDefault: 'nothing',
+    doc: 'With `OAUTHBEARER`: SASL extensions for the broker, by name (KIP-342).',
+    byDefault: 'none',
   },
 }
 
 const tlsDocs: DocsOf<TlsOptions> = {
   ca: {
-    doc: 'Authorities to trust instead of the well-known ones, PEM.',
+    doc: 'Certificate authorities to trust instead of the well-known ones, PEM.',
   },
   cert: {
-    doc: "This client's certificate, PEM, where the broker wants one.",
+    doc: "This client's certificate, PEM, if the broker requires one.",
   },
   key: {
-    doc: 'The key of the certificate, PEM.',
+    doc: 'The private key of the certificate, PEM.',
   },
   serverName: {
     doc: "The name that the broker's certificate must have.",
     byDefault: 'the host connected to',
   },
   rejectUnauthorized: {
-    doc: 'False accepts every certificate: for tests only.',
+    doc: '`false` accepts any certificate: for tests only.',
   },
 }
 
@@ -60,49 +60,50 @@ export const commonDocs: DocsOf<Omit<ClientConfig, 'url' | 'apiKey' | 'sasl' | '
     doc: "Shown in the broker's logs.",
   },
   timeout: {
-    doc: 'How long one call may take, all its retries included.',
-    renamed: 'there is one time limit, so it needs no second name',
+    doc: 'How long one call may take, including all retries.',
+    renamed: 'there is only one time limit',
   },
   retries: {
-    doc: 'Retries of one request that failed in a retriable way. Producers have their own.',
+    doc: 'Retries of one request that failed with a retriable error. Producers have their own setting.',
   },
   retryBackoff: {
     doc: 'First delay between retries; it doubles up to 1 s.',
   },
   metadataMaxAge: {
-    doc: 'How long cluster metadata is trusted.',
+    doc: 'How long cluster metadata is used before it is refreshed.',
   },
   logger: {
-    doc: 'Receives structured log lines; a pino logger fits.',
+    doc: 'Receives structured log messages; a pino logger fits.',
     byDefault: 'none',
   },
   telemetry: {
-    doc: 'Looks on at sends and handlers: `openTelemetry()` of `kafka-do/opentelemetry`, or one of your own.',
+    doc: 'Observes sends and handlers: `openTelemetry()` from `kafka-do/opentelemetry`, or your own.',
     byDefault: 'none',
   },
   runtime: {
-    doc: 'Clock, timers and randomness; for tests.',
+    doc: 'Clock, timers and randomness, for tests.',
   },
 }
 
 export const clientDocs: DocsOf<ClientConfig> = {
   ...commonDocs,
   url: {
-    doc: 'Where the events live. `file:./dir` (embedded, durable) · `memory:` (embedded, gone at exit) · `kafka://h1:9092,h2:9092` · `kafka+tls://…` · `https://host` or `http://host:8080` (kafka-do serve over HTTP).',
-    byDefault: '`KAFKA_DO_URL`, else `file:./.kafka-do`',
-    renamed: 'a URL says how they are reached, too',
+    doc: 'Where the events are stored. `file:./dir` (embedded, durable) · `memory:` (embedded, gone at exit) · `kafka://h1:9092,h2:9092` · `kafka+tls://…` · `https://host` or `http://host:8080` (kafka-do serve over HTTP).',
+    byDefault: '`KAFKA_DO_URL`, or `file:./.kafka-do`',
+    renamed: 'a URL also says how to connect',
   },
   apiKey: {
-    doc: 'Key of `kafka-do serve`: sent as bearer over `https://` and `http://`, by SASL PLAIN over `kafka+tls://`, and over `kafka://` to this machine only.',
-    byDefault: '`KAFKA_DO_API_KEY`; with `kafka:` and `kafka+tls:` only beside `KAFKA_DO_URL`',
+    doc: 'API key of `kafka-do serve`. Sent as bearer token over `https://` and `http://`, with SASL PLAIN over `kafka+tls://`, and over `kafka://` to this machine only.',
+    byDefault:
+      '`KAFKA_DO_API_KEY`; with `kafka:` and `kafka+tls:` only together with `KAFKA_DO_URL`',
   },
   sasl: {
-    doc: 'User and password, or a token, for `kafka://` and `kafka+tls://`; a user is also possible in the URL: `kafka+tls://user:password@host`.',
+    doc: 'User and password, or a token, for `kafka://` and `kafka+tls://`. A user can also be in the URL: `kafka+tls://user:password@host`.',
     options: saslDocs,
   },
   tls: {
     doc: 'Certificates for `kafka+tls://` and `https://`.',
-    byDefault: 'the well-known authorities, no certificate of our own',
+    byDefault: 'the well-known authorities, no client certificate',
     options: tlsDocs,
   },
 }
@@ -110,11 +111,11 @@ export const clientDocs: DocsOf<ClientConfig> = {
 /** What a producer and a transaction have in common. */
 const batchingDocs: DocsOf<Omit<ProducerConfig, 'acks' | 'idempotent'>> = {
   batchSize: {
-    doc: "A batch is sent when it holds this many bytes, which are no more than `maxRequestSize`. A batch that is over the topic's `max.message.bytes` is split and sent again.",
+    doc: "Size in bytes at which a batch is sent, at most `maxRequestSize`. A batch over the topic's `max.message.bytes` is split and sent again.",
     byDefault: '128 KiB, or `maxRequestSize` if that is less',
   },
   linger: {
-    doc: 'How long to wait for more records before sending; less than `deliveryTimeout`. With 0 nothing waits; sends made together still share a batch.',
+    doc: 'How long to wait for more records before sending; less than `deliveryTimeout`. With 0 there is no wait; sends made together still share a batch.',
   },
   compression: {
     doc: 'How batches are compressed.',
@@ -128,7 +129,7 @@ const batchingDocs: DocsOf<Omit<ProducerConfig, 'acks' | 'idempotent'>> = {
     doc: 'First delay between retries; it doubles up to 1 s.',
   },
   deliveryTimeout: {
-    doc: "From `send` to its outcome, whatever it waits for: metadata, memory, the broker's answer, retries. A record shares its batch's deadline, and so may fail a tenth of it (or a `linger`) early.",
+    doc: "Longest time from `send` to its outcome, including waits for metadata, memory, the broker's response and retries. A record shares its batch's deadline, and so may fail a tenth of it (or a `linger`) early.",
   },
   partitioner: {
     doc: 'Chooses the partition of a record.',
@@ -146,43 +147,43 @@ const batchingDocs: DocsOf<Omit<ProducerConfig, 'acks' | 'idempotent'>> = {
 export const producerDocs: DocsOf<ProducerConfig> = {
   ...batchingDocs,
   acks: {
-    doc: "When a send is answered. `'all'`: once the record is on stable storage. `1`: once the operating system of the broker has it. `0`: not answered; offsets are -1.",
+    doc: "When a send is acknowledged. `'all'`: once the record is on stable storage. `1`: once the broker's operating system has it. `0`: never; offsets are -1.",
   },
   idempotent: {
-    doc: 'A retry is never a duplicate (KIP-98).',
-    byDefault: "true with `acks: 'all'`, which it needs",
-    renamed: 'an adjective reads better where true and false are written',
+    doc: 'Retries never create duplicates (KIP-98).',
+    byDefault: "true with `acks: 'all'`, which it requires",
+    renamed: 'an adjective suits a boolean',
   },
 }
 
 export const transactionDocs: DocsOf<TransactionConfig> = {
   ...batchingDocs,
   id: {
-    doc: 'The transactional id. A producer fences all earlier ones with the same id, so name what must not run twice, e.g. `payments-0`; transactions with one id run one after the other.',
-    byDefault: "an id of this client's own, and as many transactions at a time as you like",
-    renamed: 'it stands among the options of a transaction',
+    doc: 'The transactional id. A producer fences all earlier ones with the same id, so name the work that must not run twice, e.g. `payments-0`. Transactions with the same id run one after another.',
+    byDefault: 'an id unique to this client; transactions then run concurrently',
+    renamed: 'it is one of the transaction options',
   },
   timeout: {
-    doc: "The broker aborts a transaction that takes longer. So long, too, the partitions and the group's offsets that a transaction has touched are held up when its process dies in the middle, unless a producer with the same `id` comes after it: make it a little longer than your transactions take. The broker has a limit of its own (15 min).",
-    renamed: 'it stands among the options of a transaction',
+    doc: 'The broker aborts a transaction that takes longer. If a process dies during a transaction, its partitions and group offsets are also blocked for this long, unless a producer with the same `id` starts earlier: make it a little longer than your transactions take. The broker has its own limit (15 min).',
+    renamed: 'it is one of the transaction options',
   },
 }
 
 const retryDocs: DocsOf<Omit<RetryOptions, 'signal'>> = {
   attempts: {
-    doc: 'Calls in all, the first included.',
+    doc: 'Number of calls, including the first.',
   },
   baseDelay: {
     doc: 'Delay before the first retry; it doubles.',
   },
   maxDelay: {
-    doc: 'No delay is longer.',
+    doc: 'Longest delay.',
   },
   jitter: {
     doc: 'Share of the delay that is random.',
   },
   retryIf: {
-    doc: 'Which errors are worth another attempt.',
+    doc: 'Decides which errors are retried.',
     byDefault: '`KafkaError`s that are `retriable`',
   },
 }
@@ -196,7 +197,7 @@ export const withRetryDocs: DocsOf<RetryOptions> = {
 
 const onErrorDocs: DocsOf<Exclude<OnError, string>> = {
   retry: {
-    doc: 'Attempts in all, and the delays between them; see `withRetry`.',
+    doc: 'Number of attempts, and the delays between them; see `withRetry`.',
     byDefault: 'one attempt',
     options: { ...retryDocs, retryIf: { ...retryDocs.retryIf, byDefault: 'every error' } },
   },
@@ -205,104 +206,104 @@ const onErrorDocs: DocsOf<Exclude<OnError, string>> = {
     byDefault: "`'stop'`",
   },
   deadLetter: {
-    doc: 'Topic for records that failed, as they were; they count as handled then.',
+    doc: 'Topic that failed records are copied to, unchanged; they then count as handled.',
   },
 }
 
 export const consumerDocs: DocsOf<ConsumerConfig> = {
   group: {
-    doc: 'Consumers of one group share the partitions, and the group remembers how far it got. Without: this consumer reads every partition, and commits nothing.',
-    renamed: 'nothing else of a group is given',
+    doc: 'Consumers with the same group share the partitions, and the group remembers its position. Without a group, this consumer reads every partition and commits nothing.',
+    renamed: 'a group has no other option',
   },
   offset: {
-    doc: 'Where to start when the group has no committed offset.',
+    doc: 'Where to start if the group has no committed offset.',
     byDefault: '`Offset.earliest`',
-    renamed: 'it is a place, and it counts without a group, too',
+    renamed: 'it is a position, and also applies without a group',
   },
   autoCommit: {
-    doc: 'Commit by itself what has been handled: when the handler resolved, or the loop asked for the next record.',
+    doc: 'Whether handled records are committed automatically: those whose handler has resolved, or after which the loop has asked for the next record.',
     renamed: 'the value says whether it is enabled',
   },
   autoCommitInterval: {
-    doc: 'How often it commits by itself.',
+    doc: 'Interval of automatic commits.',
   },
   sessionTimeout: {
-    doc: 'A member not heard of for so long is dead to the group.',
+    doc: 'The group removes a member that sends no heartbeat for this long.',
   },
   heartbeatInterval: {
-    doc: 'How often a member says that it is there; more often just after a rebalance. Less than `sessionTimeout`.',
+    doc: 'Interval of heartbeats; more often just after a rebalance. Less than `sessionTimeout`.',
     byDefault: '3 s, or a third of `sessionTimeout` if that is less',
   },
   rebalanceTimeout: {
-    doc: 'How long a rebalance waits for a record that is being handled.',
-    renamed: 'nothing is polled; the protocol has this name for it',
+    doc: 'How long a rebalance waits for a record in progress.',
+    renamed: 'there is no poll; the protocol uses this name',
   },
   fetchMinBytes: {
-    doc: 'The broker answers a fetch when it has this much, bytes, or when `fetchMaxWait` is over.',
+    doc: 'The broker answers a fetch when it has this many bytes, or after `fetchMaxWait`.',
   },
   fetchMaxWait: {
-    doc: 'Longest time that the broker waits for `fetchMinBytes`.',
+    doc: 'Longest time the broker waits for `fetchMinBytes`.',
   },
   fetchMaxBytes: {
-    doc: 'Largest answer, and most that is fetched ahead, bytes.',
+    doc: 'Largest fetch response, and most data that is fetched ahead, bytes.',
   },
   maxPartitionFetchBytes: {
-    doc: 'Largest part of an answer for one partition, bytes.',
+    doc: 'Largest part of a response for one partition, bytes.',
   },
   maxPollRecords: {
-    doc: "Records that are handed out one after the other before the process's timers and I/O get their turn. Batches have `batchSize`.",
+    doc: "Records delivered one after another before the process's timers and I/O get a turn. For batches, use `batchSize`.",
   },
   isolation: {
     doc: "`'read_committed'` hides records of open and aborted transactions.",
     renamed: '`level` adds nothing',
   },
   assignor: {
-    doc: "How the group shares partitions. With `'cooperative-sticky'` a rebalance moves few partitions and stops nothing else. An object: an assignor of your own.",
+    doc: "How the group shares partitions. With `'cooperative-sticky'` a rebalance moves few partitions and does not interrupt the others. An object is your own assignor.",
     byDefault: "`'cooperative-sticky'`",
-    renamed: "it is one assignor, not a list of Java's classes",
+    renamed: 'it is one assignor, not a list of Java classes',
   },
   groupInstanceId: {
-    doc: 'A name of this member that survives restarts (KIP-345): within `sessionTimeout` it gets its partitions back without a rebalance.',
+    doc: 'A member name that survives restarts (KIP-345): a member that restarts within `sessionTimeout` gets its partitions back without a rebalance.',
   },
   partitions: {
-    doc: "Reads these partitions, and no others: of each topic of the consumer at least one. With a `group` it commits to the group's offsets, and starts from them, without being a member: the group must have none.",
-    byDefault: 'all partitions, or the share that the group gives',
+    doc: "Reads these partitions and no others, at least one of each topic. With a `group`, the consumer starts from the group's offsets and commits to them without being a member; the group must have no members.",
+    byDefault: 'all partitions, or those assigned by the group',
   },
   signal: {
-    doc: 'Ends the consumer as `close()` does.',
+    doc: 'Stops the consumer, like `close()`.',
   },
   concurrency: {
-    doc: 'Records that `consume` and `forEach` handle at a time.',
+    doc: 'Number of records `consume` and `forEach` handle at a time.',
   },
   ordering: {
-    doc: 'What stays in order when several are handled at a time: the records of a partition, those of a partition with the same key (those without a key do not wait), or nothing. A commit never passes a record that is not done.',
+    doc: 'The order kept when several records are handled at a time: that of a partition, that of records with the same key in a partition (records without a key do not wait), or none. A commit never passes a record that is not done.',
   },
   onError: {
-    doc: "What happens when the handler of `consume` or `forEach` throws, or a record cannot be read: `'stop'` ends the consumer with the error; `'skip'` logs it and goes on. An object: first `retry`, with growing pauses, then what `otherwise` says, or to the topic `deadLetter`, with where it came from and why in headers.",
+    doc: "What to do when the handler of `consume` or `forEach` throws, or a record cannot be deserialised. `'stop'` ends the consumer with the error; `'skip'` logs it and continues. With an object: first `retry`, with growing delays, then `otherwise`, or copy the record to the topic `deadLetter`, with its origin and the error in headers.",
     byDefault: "`'stop'`",
     options: onErrorDocs,
   },
   onAssigned: {
-    doc: "These partitions are this consumer's now, and it is known where each starts. It may be asynchronous: their first records come when it is over.",
+    doc: 'Called when these partitions have been assigned and their start offsets are known. If it returns a promise, their first records are delivered after it resolves.',
   },
   onRevoked: {
-    doc: 'These are to be given up; what was being handled of them is finished. It may be asynchronous: they go when it is over, and until then commits still work.',
+    doc: 'Called before these partitions are given up, after their records in progress are finished. If it returns a promise, they are given up after it resolves; until then commits still work.',
   },
   onLost: {
-    doc: 'These have gone to other members, because this one was not heard of in time: nothing more can be committed for them.',
+    doc: 'Called when these partitions have gone to other members because this one sent no heartbeat in time: nothing more can be committed for them.',
   },
   hookTimeout: {
     doc: 'How long `onAssigned`, `onRevoked` and `onLost` may take. A hook that takes longer, throws or rejects ends the consumer with that error.',
   },
   giveUpAfter: {
-    doc: 'A consumer waits for a broker that is away, and keeps trying what fails for no reason of its own; once nothing but that has happened for so long, it ends with a `TimeoutError`.',
+    doc: 'How long a consumer waits for an unavailable broker. After this long with only temporary failures, it ends with a `TimeoutError`.',
     byDefault: 'never',
   },
   closeHandlerTimeout: {
-    doc: 'How long `close()` waits for records that are being handled. One that takes longer comes again.',
+    doc: 'How long `close()` waits for records in progress. A record that takes longer is delivered again.',
   },
   closeTimeout: {
-    doc: 'How long `close()` then takes at most to commit and to leave the group, whatever the broker does; a hook that is running has its `hookTimeout`. What was not committed in time comes again.',
+    doc: 'How long `close()` then takes at most to commit and leave the group, whatever the broker does; a running hook has its `hookTimeout`. Records not committed in time are delivered again.',
   },
 }
 
@@ -311,31 +312,31 @@ const { concurrency, ordering, onError, ...ofConsumers } = consumerDocs
 export const batchDocs: DocsOf<ConsumeBatchConfig> = {
   ...ofConsumers,
   batchSize: {
-    doc: 'Records of one batch.',
+    doc: 'Number of records in a batch.',
   },
   batchTimeout: {
-    doc: 'How long after its first record a batch waits for more.',
+    doc: 'How long a batch waits for more records after its first.',
   },
 }
 
 export const topicDocs: DocsOf<TopicOptions<unknown, unknown>> = {
   key: {
-    doc: 'How keys are written and read.',
+    doc: 'Serialiser for keys.',
     byDefault: '`string`',
   },
   value: {
-    doc: 'How values are written and read.',
+    doc: 'Serialiser for values.',
     byDefault: '`json()`',
   },
   schema: {
-    doc: 'A Standard Schema (zod, valibot, arktype …) that values are checked with, when they are sent and when they are read; one that does not fit is a `SerializationError` that names the path. What is stored is the value as it was given. It must check synchronously.',
+    doc: 'A Standard Schema (zod, valibot, arktype …) that validates values when they are sent and read. A value that does not match is a `SerializationError` that names the path. The value is stored as you gave it. The schema must validate synchronously.',
     byDefault: 'none',
   },
 }
 
 export const topicConfigDocs: DocsOf<TopicConfig> = {
   partitions: {
-    doc: 'Partitions of the topic.',
+    doc: 'Number of partitions.',
     byDefault: "the broker's",
   },
   replicationFactor: {
@@ -347,15 +348,15 @@ export const topicConfigDocs: DocsOf<TopicConfig> = {
     byDefault: "the broker's",
   },
   configs: {
-    doc: "Any other of Kafka's topic configs by its own name, such as `{ 'cleanup.policy': 'compact' }`.",
+    doc: "Other Kafka topic configs by name, such as `{ 'cleanup.policy': 'compact' }`.",
   },
 }
 
 export const topicChangeDocs: DocsOf<TopicChanges> = {
   retention: {
-    doc: "How long records are kept; null: back to the broker's default.",
+    doc: "How long records are kept; null restores the broker's default.",
   },
   configs: {
-    doc: "Any other of Kafka's topic configs by its own name; null: back to the broker's default.",
+    doc: "Other Kafka topic configs by name; null restores the broker's default.",
   },
 }

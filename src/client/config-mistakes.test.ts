@@ -99,7 +99,7 @@ const kinds: { readonly [name: string]: Kind } = {
         ],
         [{ mechanism: 'OAUTHBEARER' }, /sasl.token goes with .*'OAUTHBEARER'/],
         [{ mechanism: 'OAUTHBEARER', token: 't', username: 'a' }, /without a user/],
-        [{ mechanism: 'OAUTHBEARER', token: 7 }, /a token, or a function that gives one; got 7/],
+        [{ mechanism: 'OAUTHBEARER', token: 7 }, /a token, or a function that returns one; got 7/],
         [{ mechanism: 'OAUTHBEARER', token: 't', extensions: { auth: 'x' } }, /names in letters/],
         [{ mechanism: 'PLAIN', username: 'a', password: 'b', token: 't' }, /goes with .*mechanism/],
         [{ username: 'alice' }, /password/],

@@ -33,48 +33,48 @@ import { checkSchemeOptions, schemeOf } from './url-schemes.ts'
 /** What every client takes, and how a cluster or a service is reached. Wrong values throw `ConfigError` naming the option. */
 export interface ClientConfig {
   /**
-   * Where the events live. `file:./dir` (embedded, durable) · `memory:` (embedded, gone at exit) ·
-   * `kafka://h1:9092,h2:9092` · `kafka+tls://…` · `https://host` or `http://host:8080` (kafka-do
-   * serve over HTTP). Default: `KAFKA_DO_URL`, else `file:./.kafka-do`.
+   * Where the events are stored. `file:./dir` (embedded, durable) · `memory:` (embedded, gone at
+   * exit) · `kafka://h1:9092,h2:9092` · `kafka+tls://…` · `https://host` or `http://host:8080`
+   * (kafka-do serve over HTTP). Default: `KAFKA_DO_URL`, or `file:./.kafka-do`.
    */
   url?: string | URL | undefined
   /**
-   * Key of `kafka-do serve`: sent as bearer over `https://` and `http://`, by SASL PLAIN over
-   * `kafka+tls://`, and over `kafka://` to this machine only. Default: `KAFKA_DO_API_KEY`; with
-   * `kafka:` and `kafka+tls:` only beside `KAFKA_DO_URL`.
+   * API key of `kafka-do serve`. Sent as bearer token over `https://` and `http://`, with SASL
+   * PLAIN over `kafka+tls://`, and over `kafka://` to this machine only. Default:
+   * `KAFKA_DO_API_KEY`; with `kafka:` and `kafka+tls:` only together with `KAFKA_DO_URL`.
    */
   apiKey?: string | undefined
   /**
-   * User and password, or a token, for `kafka://` and `kafka+tls://`; a user is also possible in
-   * the URL: `kafka+tls://user:password@host`.
+   * User and password, or a token, for `kafka://` and `kafka+tls://`. A user can also be in the
+   * URL: `kafka+tls://user:password@host`.
    */
   sasl?: SaslCredentials | undefined
   /**
-   * Certificates for `kafka+tls://` and `https://`. Default: the well-known authorities, no
-   * certificate of our own.
+   * Certificates for `kafka+tls://` and `https://`. Default: the well-known authorities, no client
+   * certificate.
    */
   tls?: TlsOptions | undefined
   /** Shown in the broker's logs. Default `'kafka-do'`. */
   clientId?: string | undefined
-  /** How long one call may take, all its retries included. 1 ms or more; default 30 s. */
+  /** How long one call may take, including all retries. 1 ms or more; default 30 s. */
   timeout?: Duration | undefined
   /**
-   * Retries of one request that failed in a retriable way. Producers have their own. 0 or more;
-   * default 5.
+   * Retries of one request that failed with a retriable error. Producers have their own setting. 0
+   * or more; default 5.
    */
   retries?: number | undefined
   /** First delay between retries; it doubles up to 1 s. 1 ms or more; default 100 ms. */
   retryBackoff?: Duration | undefined
-  /** How long cluster metadata is trusted. 1 ms or more; default 5 min. */
+  /** How long cluster metadata is used before it is refreshed. 1 ms or more; default 5 min. */
   metadataMaxAge?: Duration | undefined
-  /** Receives structured log lines; a pino logger fits. Default: none. */
+  /** Receives structured log messages; a pino logger fits. Default: none. */
   logger?: Logger | undefined
   /**
-   * Looks on at sends and handlers: `openTelemetry()` of `kafka-do/opentelemetry`, or one of your
-   * own. Default: none.
+   * Observes sends and handlers: `openTelemetry()` from `kafka-do/opentelemetry`, or your own.
+   * Default: none.
    */
   telemetry?: Telemetry | undefined
-  /** Clock, timers and randomness; for tests. */
+  /** Clock, timers and randomness, for tests. */
   runtime?: Runtime | undefined
 }
 
@@ -104,7 +104,7 @@ const saslOptions: OptionTable<GivenSasl> = {
   }),
   username: text(undefined),
   password: text(undefined),
-  token: shaped(undefined, 'a token, or a function that gives one', isTokenOrSource, {
+  token: shaped(undefined, 'a token, or a function that returns one', isTokenOrSource, {
     kafka: 'sasl.login.callback.handler.class',
   }),
   extensions: shaped(undefined, 'names in letters with printable values', isExtensions),
@@ -205,9 +205,9 @@ export function resolveGivenBrokerConfig<More extends object, R extends Runtime>
   more: OptionTable<More>,
   runtimeOf: (logger: Logger) => R,
 ): ResolvedClientConfig & More & { readonly runtime: R } {
-  const elsewhere = 'it has a broker of its own, in memory'
+  const elsewhere = 'it has its own broker, in memory'
   refuseOptions(kind, input, ['url', 'apiKey', 'sasl', 'tls'], elsewhere)
-  refuseOptions(kind, input, ['runtime'], 'it has a clock of its own')
+  refuseOptions(kind, input, ['runtime'], 'it has its own clock')
   const { runtime: _, ...common } = commonOptions
   const options = resolveOptions<Omit<ClientOptions, 'runtime'>>(
     kind,

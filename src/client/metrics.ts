@@ -32,17 +32,17 @@ export class ClientMetrics {
   )
   readonly sends = new Histogram(
     'kafka_client_send_seconds',
-    'Batches, from the first record to the answer that they are stored',
+    "Time from a batch's first record until it is stored",
     'topic',
   )
   readonly sendRetries = new Counter(
     'kafka_client_send_retries_total',
-    'Batches that were sent again',
+    'Batches that were retried',
     ['topic'],
   )
   readonly sendFailures = new Counter(
     'kafka_client_send_failures_total',
-    'Records that could not be stored, or of which that is not known',
+    'Records that were not stored, or may not have been',
     ['topic', 'error'],
   )
   readonly consumedRecords = new Counter(
@@ -57,22 +57,22 @@ export class ClientMetrics {
   )
   readonly commitFailures = new Counter(
     'kafka_client_commit_failures_total',
-    'Automatic commits that failed, and are made up for by the next',
+    'Automatic commits that failed; the next one covers them',
     ['group', 'error'],
   )
   readonly rebalances = new Counter(
     'kafka_client_rebalances_total',
-    'Generations of a group that a consumer took part in',
+    'Group generations a consumer took part in',
     ['group'],
   )
   readonly requests = new Histogram(
     'kafka_client_request_seconds',
-    "Requests by Kafka's name, until the answer; fetches and joins wait at the broker",
+    'Duration of requests by Kafka API; fetches and joins include their wait at the broker',
     'api',
   )
   readonly requestFailures = new Counter(
     'kafka_client_request_failures_total',
-    'Requests without an answer',
+    'Requests without a response',
     ['api', 'error'],
   )
   readonly buffers = new Set<BufferSource>()
@@ -112,7 +112,7 @@ export class ClientMetrics {
   #sendBuffer(): Metric {
     let value = 0
     for (const { bufferedBytes } of this.buffers) value += bufferedBytes
-    const help = 'Bytes of records that have no outcome yet'
+    const help = 'Size of records that have no outcome yet'
     return gauge('kafka_client_send_buffer_bytes', help, [], [{ labels: {}, value }])
   }
 
@@ -120,7 +120,7 @@ export class ClientMetrics {
     const counts = new Map<string, number>()
     for (const { group = '', isWaiting } of this.consumers)
       counts.set(group, (counts.get(group) ?? 0) + Number(isWaiting))
-    const help = 'Consumers for which something fails at present that they keep trying'
+    const help = 'Consumers that keep retrying after failures'
     const values = [...counts].map(([group, value]) => ({ labels: { group }, value }))
     return gauge('kafka_client_consumers_waiting', help, ['group'], values)
   }
@@ -134,7 +134,7 @@ export class ClientMetrics {
         values.push({ labels, value: Number(lag) })
       }
     }
-    const help = 'Records between the next one to be handed out and the end of the partition'
+    const help = 'Records between the next one to be delivered and the end of the partition'
     return gauge('kafka_client_consumer_lag', help, ['topic', 'partition', 'group'], values)
   }
 }

@@ -25,15 +25,15 @@ interface SchemaIssue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
 }
 
-/** What may be sent to a topic with this schema. */
+/** The type that may be sent to a topic with this schema. */
 export type SchemaInput<S extends StandardSchema> = NonNullable<S['~standard']['types']>['input']
-/** What is read from a topic with this schema. */
+/** The type read from a topic with this schema. */
 export type SchemaOutput<S extends StandardSchema> = NonNullable<S['~standard']['types']>['output']
 
 /** Why a value does not fit: the `cause` of the `SerializationError`. */
 export class SchemaError extends Error {
   override readonly name = 'SchemaError'
-  /** Each with the path to what is wrong, as `items[2].price`; empty for the value itself. */
+  /** Each with the path to the problem, such as `items[2].price`; empty for the value itself. */
   readonly issues: readonly { readonly path: string; readonly message: string }[]
 
   constructor(vendor: string, issues: readonly { path: string; message: string }[]) {

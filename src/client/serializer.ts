@@ -6,7 +6,7 @@ import { decodeUtf8 } from '../core/bytes.ts'
 import { inspectBriefly } from '../core/duration.ts'
 import { SerializationError } from '../core/errors.ts'
 
-/** `T` is what is read; `Input` what may be written, where that is something else. */
+/** `T` is the type read; `Input` the type that may be written, if different. */
 export interface Serializer<T, Input = T> {
   readonly name: string
   /** Text is written as UTF-8. Whatever this throws reaches the caller as the cause of a `SerializationError`. */
@@ -15,8 +15,8 @@ export interface Serializer<T, Input = T> {
   /** Used instead of `deserialize` where it is there: decoding text in place avoids a copy. */
   deserializeText?(text: string): T
   /**
-   * Of keys: what the default partitioner goes by instead of all that `serialize` gives. Records whose keys differ in something else
-   * then lie in one partition, as those of one key of a windowed table do.
+   * For keys: the bytes the default partitioner uses instead of those of `serialize`. Records whose keys differ only in
+   * other bytes then go to the same partition, like those of one key of a windowed table.
    */
   partitionKey?(key: Input): string | Uint8Array
 }

@@ -11,16 +11,16 @@ import type { RecordMetadata } from './producer/delivery.ts'
  */
 export interface Telemetry {
   /**
-   * Whether anyone looks on at present. While it says false nothing else is called, and sends and handlers cost what they
-   * cost without telemetry; asked for each of them. Default: someone does.
+   * Whether telemetry is active; called for each send and handler. While it returns false nothing else is called, and
+   * there is no overhead. Default: active.
    */
   isActive?(): boolean
-  /** Calls `run` once, with headers to add to each record, and gives back what it gives. */
+  /** Calls `run` once, with headers to add to each record, and returns its result. */
   send(
     about: SendTrace,
     run: (headers: TraceHeaders) => Promise<RecordMetadata[]>,
   ): Promise<RecordMetadata[]>
-  /** Calls `run` once, and gives back what it gives: a handler of one record, or of a batch. */
+  /** Calls `run` once and returns its result: a handler of one record, or of a batch. */
   process<T>(about: ProcessTrace, run: () => Promise<T>): Promise<T>
   /**
    * Calls `run` once: a commit of a stream application's process, of all its tasks that have something to commit. An error
@@ -47,7 +47,7 @@ export interface SendTrace {
   readonly key?: unknown
 }
 
-/** What telemetry is told of the handling of records. */
+/** What telemetry gets about the handling of records. */
 export interface ProcessTrace {
   /** One; those of a batch. */
   readonly records: readonly ConsumerRecord[]

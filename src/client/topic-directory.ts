@@ -71,7 +71,7 @@ const zeroTopicId = 'AAAAAAAAAAAAAAAAAAAAAA'
 
 /** About 1.5 s. */
 const creationTries = 7
-/** How long after its creation a broker may say of a topic that it is not there: it has not heard of it yet. */
+/** How long after its creation a broker may say of a topic that it does not exist: it has not heard of it yet. */
 const newsMs = 30_000
 
 export class TopicDirectory {
@@ -244,7 +244,7 @@ export class TopicDirectory {
       const answer = answers.get(name)
       const error = answer
         ? faultOf(name, answer)
-        : new DisconnectedError(`The broker's answer does not name topic '${name}'`)
+        : new DisconnectedError(`The broker's response does not include topic '${name}'`)
       if (error instanceof KafkaError && error.retriable) passing ??= error
       else if (error) found.set(name, { error })
       else if (answer && errorName(answer.errorCode) !== unknown) {

@@ -10,8 +10,8 @@ import { type SchemaInput, type SchemaOutput, type StandardSchema, withSchema } 
 import { json, type Serializer, string } from './serializer.ts'
 
 /**
- * Keys of records are strings unless a key serialiser says otherwise. `V` is what is read; `Input` what may be written,
- * where a schema makes something else of it.
+ * Keys of records are strings unless a key serialiser says otherwise. `V` is the type read; `Input` the type that may
+ * be written, if a schema transforms it.
  */
 export interface Topic<V = unknown, K = string, Input = V> {
   readonly name: string
@@ -21,14 +21,14 @@ export interface Topic<V = unknown, K = string, Input = V> {
 
 /** Options of `topic(name, options)`. */
 export interface TopicOptions<V, K> {
-  /** How keys are written and read. Default: `string`. */
+  /** Serialiser for keys. Default: `string`. */
   key?: Serializer<K>
-  /** How values are written and read. Default: `json()`. */
+  /** Serialiser for values. Default: `json()`. */
   value?: Serializer<V>
   /**
-   * A Standard Schema (zod, valibot, arktype …) that values are checked with, when they are sent
-   * and when they are read; one that does not fit is a `SerializationError` that names the path.
-   * What is stored is the value as it was given. It must check synchronously. Default: none.
+   * A Standard Schema (zod, valibot, arktype …) that validates values when they are sent and read.
+   * A value that does not match is a `SerializationError` that names the path. The value is stored
+   * as you gave it. The schema must validate synchronously. Default: none.
    */
   schema?: StandardSchema<unknown, V>
 }
@@ -83,7 +83,7 @@ export const topicOptions: OptionTable<ResolvedTopicOptions> = {
   value: shaped<Serializer<unknown>, Serializer<unknown>>(json(), serializerShape, isSerializer),
   schema: shaped<StandardSchema, undefined>(
     undefined,
-    'a Standard Schema (of zod, valibot, arktype or another library that speaks it)',
+    'a Standard Schema (from zod, valibot, arktype or another library that implements it)',
     isSchema,
   ),
 } satisfies OptionsOf<TopicOptions<unknown, unknown>>
@@ -107,7 +107,7 @@ export function toTopic<V, K, Input = V>(named: string | Topic<V, K, Input>): To
   checkTopicName(named.name)
   if (!isSerializer(named.key) || !isSerializer(named.value)) {
     throw invalid(
-      `Topic '${named.name}' lacks the serialisers of its keys and values; make it with topic('${named.name}')`,
+      `Topic '${named.name}' has no serialisers for keys and values; create it with topic('${named.name}')`,
     )
   }
   return named

@@ -25,7 +25,7 @@ export type SchemeName = (typeof schemes)[number]['name']
 export interface UrlScheme {
   readonly name: string
   readonly takes: readonly SchemeOption[]
-  /** How such a URL is written, for errors; undefined: not told of, because it is not there yet. */
+  /** How such a URL is written, for errors; undefined: not told of, because it does not exist yet. */
   readonly example: string | undefined
 }
 

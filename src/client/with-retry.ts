@@ -17,17 +17,17 @@ import { createRuntime, type Runtime } from '../core/runtime.ts'
 
 /** Options of `withRetry`. */
 export interface RetryOptions {
-  /** Calls in all, the first included. 1 or more; default 5. */
+  /** Number of calls, including the first. 1 or more; default 5. */
   attempts?: number | undefined
   /** Delay before the first retry; it doubles. Default 100 ms. */
   baseDelay?: Duration | undefined
-  /** No delay is longer. Default 10 s. */
+  /** Longest delay. Default 10 s. */
   maxDelay?: Duration | undefined
   /** Share of the delay that is random. 0 to 1; default 0.2. */
   jitter?: number | undefined
   /** Ends the wait between attempts; rejects with the signal's reason. */
   signal?: AbortSignal | undefined
-  /** Which errors are worth another attempt. Default: `KafkaError`s that are `retriable`. */
+  /** Decides which errors are retried. Default: `KafkaError`s that are `retriable`. */
   retryIf?: ((error: unknown) => boolean) | undefined
 }
 
@@ -56,8 +56,8 @@ export const withRetryOptions: OptionTable<
 } satisfies OptionsOf<RetryOptions>
 
 /**
- * Calls `fn` until it succeeds, fails in a way that will not pass, or `attempts` are used up; then rejects with the last
- * error. Throws `ConfigError` for options it cannot use.
+ * Calls `fn` until it succeeds, fails with an error that is not retried, or `attempts` are used up; then rejects with
+ * the last error. Throws `ConfigError` for options it cannot use.
  * @example
  * await withRetry(() => kafka.admin.createTopic('orders'), { attempts: 3, baseDelay: '1s' })
  */

@@ -1,5 +1,5 @@
 /**
- * The connection of a door that speaks another language than Kafka's to the backend behind it: requests are handed over as
+ * The connection of a listener that speaks another language than Kafka's to the backend behind it: requests are handed over as
  * objects, for the caller whose session it is. A cluster may have several nodes.
  */
 import type { AnswerMemory } from '../backend/answer-memory.ts'
@@ -98,7 +98,7 @@ export class BackendConnection implements Connection {
     if (nodeId === undefined) return nodes.any()
     const backend = await nodes.node(nodeId)
     if (backend) return backend
-    throw new DisconnectedError(`The cluster has no node ${nodeId} at present`, {
+    throw new DisconnectedError(`The cluster currently has no node ${nodeId}`, {
       code: 'NETWORK_EXCEPTION',
       retriable: true,
     })

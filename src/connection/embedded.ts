@@ -146,7 +146,7 @@ export function embeddedSession(authentication: 'embedded' | 'system'): Session 
 }
 
 function closedConnection(): ClosedError {
-  return new ClosedError('The client is closed; make a new Client to go on', {
+  return new ClosedError('The client is closed; create a new Client', {
     code: 'CLIENT_CLOSED',
   })
 }

@@ -39,7 +39,7 @@ export class LazyConnection implements Connection {
   async #opened(): Promise<Connection> {
     if (this.#connection) return this.#connection
     if (this.#isClosed) {
-      throw new ClosedError('The client is closed; make a new Client to go on', {
+      throw new ClosedError('The client is closed; create a new Client', {
         code: 'CLIENT_CLOSED',
       })
     }

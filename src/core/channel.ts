@@ -24,8 +24,8 @@ interface WaitingReceive<T> {
 }
 
 /**
- * A bounded queue between asynchronous tasks, for hand-made pools of workers: senders wait while it is full,
- * receivers while it is empty.
+ * A bounded queue between asynchronous tasks, for your own worker pools: senders wait while it is full, receivers while
+ * it is empty.
  */
 export class Channel<T> implements AsyncIterable<T> {
   readonly capacity: number
@@ -48,7 +48,9 @@ export class Channel<T> implements AsyncIterable<T> {
     return this.#isClosed
   }
 
-  /** Resolves when the value has a place, or its receiver. Rejects with `ClosedError` when the channel is closed first. */
+  /**
+   * Resolves when the value is in the queue or received. Rejects with `ClosedError` when the channel is closed first.
+   */
   send(value: T): Promise<void> {
     if (this.#isClosed) return Promise.reject(closed())
     for (let next = this.#receives.shift(); next; next = this.#receives.shift()) {
@@ -63,12 +65,12 @@ export class Channel<T> implements AsyncIterable<T> {
     return new Promise((resolve, reject) => this.#sends.push({ value, resolve, reject }))
   }
 
-  /** The next value; undefined once the channel is closed and what it held has been received. */
+  /** The next value; undefined once the channel is closed and empty. */
   async receive(): Promise<T | undefined> {
     return (await this.#next())?.value
   }
 
-  /** Nothing more can be sent; what waits can still be received. Sends without a place are rejected. Idempotent. */
+  /** Refuses further sends; values in the queue can still be received. Waiting sends are rejected. Idempotent. */
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
@@ -77,8 +79,9 @@ export class Channel<T> implements AsyncIterable<T> {
   }
 
   /**
-   * Receives until the channel is closed and empty. Several loops share the values among them. `next()` may be called again
-   * before the last has settled; `return()` ends the iterator at once, and what it waited for goes to others.
+   * Receives until the channel is closed and empty. Several loops share the values among them. `next()` may be called
+   * again before the last has settled; `return()` ends the iterator at once; a value it waited for goes to another
+   * receiver.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<T, undefined> {
     const waiting = new Set<WaitingReceive<T>>()

@@ -16,7 +16,7 @@ export interface KafkaErrorOptions {
   cause?: unknown
 }
 
-/** What every error of this package is. `code` is Kafka's own name where there is one. */
+/** The base class of every error of this package. `code` is Kafka's own name where there is one. */
 export class KafkaError extends Error {
   readonly code: string
   readonly retriable: boolean
@@ -30,7 +30,7 @@ export class KafkaError extends Error {
     this.outcome = options.outcome ?? 'failed'
   }
 
-  /** What JSON would leave out: an Error's message. Without the stack, which is nobody else's business. */
+  /** Includes an Error's message, which JSON would leave out, but not the stack. */
   toJSON(): object {
     const { name, code, message, retriable, outcome } = this
     return { name, code, message, retriable, outcome }
@@ -58,7 +58,7 @@ export class NotLeaderError extends KafkaError {}
 export class OffsetOutOfRangeError extends KafkaError {}
 /** The group's coordinator is not available, is loading, or has moved. */
 export class GroupCoordinatorError extends KafkaError {}
-/** The group is rebalancing, or this member's generation is over. */
+/** The group is rebalancing, or this member's generation has ended. */
 export class RebalanceInProgressError extends KafkaError {}
 /** The caller is not authenticated, or lacks the right. */
 export class UnauthorizedError extends KafkaError {}
@@ -80,7 +80,7 @@ export class ProducerFencedError extends KafkaError {}
 export class CorruptDataError extends KafkaError {}
 /** The data folder is in use by another process or broker. */
 export class DataFolderLockedError extends KafkaError {}
-/** The disk refused: full, failing, or not permitted. */
+/** A disk error: full, failing, or not permitted. */
 export class StorageError extends KafkaError {}
 /** A call was cancelled by its `AbortSignal`. */
 export class AbortedError extends KafkaError {}

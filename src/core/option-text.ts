@@ -50,7 +50,7 @@ export function rangeOf(type: OptionType): string | undefined {
     case 'bytes':
       return between(type, 0, spellBytes)
     case 'duration':
-      if (type.forever) return `${between(type, 0, spellDuration)}, or -1 for ever`
+      if (type.forever) return `${between(type, 0, spellDuration)}, or -1 for no limit`
       return between(type, 1, spellDuration)
     case 'choice':
       return alternatives(type.allowed.map((value) => `\`${literal(value)}\``))

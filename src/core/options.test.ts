@@ -83,7 +83,7 @@ test.each<[Option<unknown>, OptionDoc, string]>([
   [
     duration(86_400_000, { forever: true }),
     { doc: 'Age.' },
-    'Age. 0 or more, or -1 for ever; default 1 day.',
+    'Age. 0 or more, or -1 for no limit; default 1 day.',
   ],
   [duration(0, { max: 60_000 }), { doc: 'Delay.' }, 'Delay. At most 1 min; default 0.'],
   [oneOf('a', ['a', 'b']), { doc: 'Which.' }, "Which. Default `'a'`."],

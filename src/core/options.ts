@@ -292,7 +292,7 @@ export function invalid(message: string): ConfigError {
 
 /** Throws `ConfigError` for arguments that nobody would look at: a URL with its options beside it, for one. */
 export function refuseMore(more: readonly unknown[], instead: string): void {
-  if (more.length > 0) throw invalid(`One argument is taken, and more came: ${instead}`)
+  if (more.length > 0) throw invalid(`Only one argument is allowed, but there are more: ${instead}`)
 }
 
 /** Throws `ConfigError` for an option that the kind's relatives have, and it cannot have: `why` completes the sentence. */

@@ -21,7 +21,7 @@ export interface Timer {
   cancel(): void
 }
 
-/** Where a client gets time, timers and randomness from; tests give one of their own. */
+/** The source of time, timers and randomness of a client; tests can replace it. */
 export interface Runtime {
   /** Wall clock, milliseconds since the epoch. It may jump. */
   now(): number

@@ -17,8 +17,8 @@ const openers: Openers = {
 }
 
 /**
- * A client of a cluster or a service elsewhere. In browsers and at the edge its URL is `https://` or `http://`; elsewhere also `kafka://` or `kafka+tls://`.
- *
+ * A client of a remote cluster or service. In browsers and at the edge its URL is `https://` or `http://`; elsewhere
+ * also `kafka://` or `kafka+tls://`.
  * @example
  * const kafka = new Client({ url: 'https://events.example.com', apiKey })
  * await kafka.produce('orders', { orderId: '123', amount: 99.99 })

@@ -14,8 +14,7 @@ const openers: Openers = {
 }
 
 /**
- * A client of a cluster or a service elsewhere. Its URL is `https://` or `http://`.
- *
+ * A client of a remote cluster or service. Its URL is `https://` or `http://`.
  * @example
  * const kafka = new Client({ url: 'https://events.example.com', apiKey })
  * await kafka.produce('orders', { orderId: '123', amount: 99.99 })

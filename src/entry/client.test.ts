@@ -30,7 +30,7 @@ test.each([
 ])('%s: a URL with its options beside it is refused', (_, type) => {
   const make = type as new (...args: unknown[]) => unknown
   expect(() => new make('https://localhost:1', { clientId: 'me' })).toThrow(
-    /^One argument is taken, and more came: new (Mock)?Client\(\{.* clientId: '…' \}\)$/,
+    /^Only one argument is allowed, but there are more: new (Mock)?Client\(\{.* clientId: '…' \}\)$/,
   )
 })
 

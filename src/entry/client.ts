@@ -26,8 +26,8 @@ import { embeddedOptions, openConnection } from './open-connection.ts'
 /** Options of `new Client(config)`. An unknown key or a wrong value is a `ConfigError` that names it. */
 export interface ClientConfig extends BaseClientConfig {
   /**
-   * Settings of the embedded broker, for `file:` and `memory:`. The first client on a folder
-   * decides.
+   * Settings of the embedded broker, for `file:` and `memory:`. Those of the first client on a
+   * folder apply.
    */
   broker?: BrokerConfigInput | undefined
 }

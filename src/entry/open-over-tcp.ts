@@ -24,13 +24,13 @@ export function openOverTcp(config: ResolvedClientConfig): Connection {
   const { url, urlName, clientId, runtime, timeout, tls } = config
   const { hasTls, bootstrap, sasl } = parseKafkaUrl(url, urlName)
   if (sasl && config.sasl)
-    throw invalid(`ClientConfig.sasl and ${urlName} both name a user; one must go`)
+    throw invalid(`ClientConfig.sasl and ${urlName} both have a user; remove one`)
   const user = config.sasl ?? sasl
   if (user && config.apiKey)
-    throw invalid(`ClientConfig.apiKey and a user with a password were given; one must go`)
+    throw invalid(`ClientConfig.apiKey and a user with a password exclude each other`)
   if (config.apiKey && !hasTls && !bootstrap.every(({ host }) => isLoopback(host))) {
     throw invalid(
-      `ClientConfig.apiKey would cross the network for everybody to read: use kafka+tls:// instead of kafka://`,
+      `ClientConfig.apiKey would be sent unencrypted over the network: use kafka+tls:// instead of kafka://`,
     )
   }
   const key = config.apiKey === undefined ? undefined : credentialsOf(config.apiKey)
@@ -53,7 +53,7 @@ function credentialsOf(apiKey: string): SaslCredentials {
   const [prefix, id, secret, checksum] = apiKey.split('_')
   if (prefix !== 'kd' || !id || !secret || !checksum) {
     throw invalid(
-      'ClientConfig.apiKey is no key of kafka-do, or was cut off: they are kd_…_…_…; for the user and password of another broker use sasl',
+      'ClientConfig.apiKey is not a kafka-do key, or is truncated: keys look like kd_…_…_…; for the user and password of another broker use sasl',
     )
   }
   return { mechanism: 'PLAIN', username: id, password: apiKey }

@@ -27,6 +27,6 @@ export function composeRemote(
   const known = Object.keys(openers).map((name) => `${name}://`)
   const given = url === defaultUrl ? 'no URL was given' : `got '${maskPassword(url)}'`
   throw invalid(
-    `${urlName} must be ${known.join(', ')} here, where there is no embedded broker and nothing else can be reached; ${given}. The Client of 'kafka-do' takes them all`,
+    `${urlName} must be ${known.join(', ')} here, where there is no embedded broker and nothing else can be reached; ${given}. The Client of 'kafka-do' supports all of them`,
   )
 }

@@ -43,7 +43,7 @@ export async function openOnFolder(
   }
   shared.users++
   try {
-    return lease(await shared.opened, () => letGo(path, shared))
+    return lease(await shared.opened, () => release(path, shared))
   } catch (error) {
     if (brokers.get(path) === shared) brokers.delete(path)
     throw error
@@ -70,7 +70,7 @@ function lease(broker: Backend, release: () => Promise<void>): Backend {
   }
 }
 
-async function letGo(path: string, shared: SharedBroker): Promise<void> {
+async function release(path: string, shared: SharedBroker): Promise<void> {
   if (--shared.users > 0) return
   if (brokers.get(path) === shared) brokers.delete(path)
   await (await shared.opened).close()

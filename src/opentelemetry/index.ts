@@ -201,19 +201,20 @@ function instruments(provider: Pick<MeterProvider, 'getMeter'>) {
   return {
     operations: meter.createHistogram('messaging.client.operation.duration', {
       ...seconds,
-      description: 'How long sends took until the records were stored, and polls until they came',
+      description:
+        'Duration of sends until the records were stored, and of polls until records arrived',
     }),
     sent: meter.createCounter('messaging.client.sent.messages', {
       ...messages,
-      description: 'Records that were to be sent',
+      description: 'Records passed to send',
     }),
     handlers: meter.createHistogram('messaging.process.duration', {
       ...seconds,
-      description: 'How long handlers took',
+      description: 'Duration of handlers',
     }),
     handed: meter.createCounter('messaging.client.consumed.messages', {
       ...messages,
-      description: 'Records that were handed to a handler',
+      description: 'Records passed to handlers',
     }),
   }
 }

@@ -21,8 +21,8 @@ const boundaries = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 /**
  * For `telemetry` of a server's config.
  *
- * A span for each request, by Kafka's name for it (`Produce`), of kind server: a child of what is active, such as the span
- * of an HTTP request. Kafka's protocol carries no trace, so those of its clients begin with it. The metric
+ * A span for each request, named after its Kafka API (`Produce`), of kind server: a child of what is active, such as
+ * the span of an HTTP request. Kafka's protocol carries no trace, so those of its clients begin with it. The metric
  * `kafka_do.server.request.duration` has them in seconds, apart by `rpc.method` and `error.type`.
  * @example await createServer({ telemetry: openTelemetryServer() })
  */
@@ -33,7 +33,7 @@ export function openTelemetryServer(options: OpenTelemetryOptions = {}): ServerT
     .getMeter('kafka-do', version)
     .createHistogram('kafka_do.server.request.duration', {
       unit: 's',
-      description: 'How long requests took until their answers; fetches and joins wait for others',
+      description: 'Duration of requests; fetches and joins include waiting',
       advice: { explicitBucketBoundaries: boundaries },
     })
   return {

@@ -57,8 +57,8 @@ test('docs/errors.md says what the code says (UPDATE_DOCS=1 writes it)', () => {
   })
   const text = `# Errors
 
-Every error is a \`KafkaError\`: \`code\`, \`retriable\` (the same call may succeed later), \`outcome\`
-(\`failed\`: it did not happen; \`unknown\`: it may have) and \`cause\`.
+Every error is a \`KafkaError\` with \`code\`, \`retriable\` (the same call may succeed later), \`outcome\`
+(\`failed\`: it did not happen; \`unknown\`: it may have happened) and \`cause\`.
 
 ## From the client itself
 
@@ -66,45 +66,46 @@ Every error is a \`KafkaError\`: \`code\`, \`retriable\` (the same call may succ
 |---|---|---|
 | \`INVALID_CONFIG\` | ConfigError | a config has an unknown key or a value out of range |
 | \`SERIALIZATION_FAILED\`, \`DESERIALIZATION_FAILED\` | SerializationError | a key or value cannot be written or read |
-| \`CLIENT_CLOSED\`, \`PRODUCER_CLOSED\`, \`CONSUMER_CLOSED\`, \`BROKER_CLOSED\` | ClosedError | what was called is closed |
-| \`ABORTED\` | AbortedError, KafkaError | an AbortSignal ended the call; \`unknown\` once a record was under way |
-| \`TRANSACTION_TIMED_OUT\` | TimeoutError | a transaction took longer than its \`timeout\`, and was aborted |
-| \`BUFFER_FULL\` | TimeoutError | \`bufferMemory\` stayed used up for \`deliveryTimeout\` |
-| \`TOKEN_NOT_AVAILABLE\` | KafkaError | \`sasl.token\` threw, so there was nothing to connect with |
-| \`TLS_CERTIFICATE_REFUSED\` | UnauthorizedError | the broker's certificate is not trusted, or is another name's |
-| \`DATA_FOLDER_LOCKED\` | DataFolderLockedError | another process has the data folder |
-| \`STREAM_PROCESSING_FAILED\` | StreamProcessingError | a callback of a stream threw; an error of ours keeps its own code. \`topic\`, \`partition\`, \`offset\`, \`operator\` and \`cause\` say where and what |
-| \`TOPOLOGY_CHANGED\` | TopologyChangedError | a stream application that was changed would lose its state, or take it for what it is not |
+| \`CLIENT_CLOSED\`, \`PRODUCER_CLOSED\`, \`CONSUMER_CLOSED\`, \`BROKER_CLOSED\` | ClosedError | the object is closed |
+| \`ABORTED\` | AbortedError, KafkaError | an AbortSignal ended the call; \`unknown\` if a record was in flight |
+| \`TRANSACTION_TIMED_OUT\` | TimeoutError | a transaction took longer than its \`timeout\` and was aborted |
+| \`BUFFER_FULL\` | TimeoutError | \`bufferMemory\` was full for all of \`deliveryTimeout\` |
+| \`TOKEN_NOT_AVAILABLE\` | KafkaError | \`sasl.token\` threw, so the client could not connect |
+| \`TLS_CERTIFICATE_REFUSED\` | UnauthorizedError | the broker's certificate is not trusted, or is for another name |
+| \`DATA_FOLDER_LOCKED\` | DataFolderLockedError | another process uses the data folder |
+| \`STREAM_PROCESSING_FAILED\` | StreamProcessingError | a callback of a stream threw; a kafka-do error keeps its own code. \`topic\`, \`partition\`, \`offset\`, \`operator\` and \`cause\` say where and what |
+| \`TOPOLOGY_CHANGED\` | TopologyChangedError | a changed stream application would lose its state or misread it |
 | \`STREAM_STATE_WITHOUT_OFFSETS\` | ConfigError | a stream application has state, but its group's offsets are gone, so it would count everything again |
-| \`STORE_MOVED\` | StoreMovedError | a store was asked for a key whose task another process has now |
-| \`STREAM_NOT_RUNNING\`, \`STREAM_CLOSED\`, \`STREAM_STOPPED\` | ClosedError | a stream application was asked before it ran, or after it had ended; a test driver after an error |
+| \`STORE_MOVED\` | StoreMovedError | the key's task is now in another process |
+| \`STREAM_NOT_RUNNING\`, \`STREAM_CLOSED\`, \`STREAM_STOPPED\` | ClosedError | a stream application was queried before it ran or after it ended, or a test driver was used after an error |
 | \`UNSUPPORTED_DATA_FORMAT\` | CorruptDataError | the data folder was written by another version |
-| \`STORAGE_FULL\`, \`STORAGE_READ_ONLY\`, \`STORAGE_IO\`, \`STORAGE_DENIED\`, \`STORAGE_NOT_FOUND\`, \`STORAGE_CLOSED\`, \`STORAGE_TOO_MANY_FILES\` | StorageError | the disk refused |
+| \`STORAGE_FULL\`, \`STORAGE_READ_ONLY\`, \`STORAGE_IO\`, \`STORAGE_DENIED\`, \`STORAGE_NOT_FOUND\`, \`STORAGE_CLOSED\`, \`STORAGE_TOO_MANY_FILES\` | StorageError | the disk failed or refused the operation |
 
-Over HTTP these come with a status, as problems (RFC 9457):
+Over HTTP errors are problem documents (RFC 9457) with a status. These exist only there:
 
 | code | status | when |
 |---|---|---|
-| \`ROUTE_NOT_FOUND\`, \`METHOD_NOT_ALLOWED\` | 404, 405 | there is no such route, or not with this method |
-| \`INVALID_REQUEST\`, \`INVALID_JSON\`, \`INVALID_CURSOR\` | 400 | what was sent cannot be read; where the mistake is, the problem says |
-| \`UNSUPPORTED_MEDIA_TYPE\`, \`NOT_ACCEPTABLE\` | 415, 406 | the body is of a type, or the answer was wanted in one, that there is not |
-| \`HOST_NOT_ALLOWED\` | 421 | the request is for another host (\`allowedHosts\`) |
-| \`ORIGIN_NOT_ALLOWED\` | 403 | a web page of another origin asks for a change (\`corsOrigins\`) |
-| \`BODY_TIMED_OUT\` | 408 | a body stopped coming |
-| \`OFFSET_NOT_AS_EXPECTED\` | 412 | the partition does not end where \`expectedOffset\` says |
-| \`IDEMPOTENCY_KEY_REUSED\` | 422 | an \`Idempotency-Key\` came with another request before |
-| \`TOO_MANY_IDEMPOTENCY_KEYS\`, \`TOO_MANY_STREAMS\`, \`TOO_MANY_OPEN_RECORDS\`, \`SERVER_BUSY\` | 503, 429, 409, 503 | a limit with a name was reached |
+| \`ROUTE_NOT_FOUND\`, \`METHOD_NOT_ALLOWED\` | 404, 405 | there is no such route, or it does not accept this method |
+| \`INVALID_REQUEST\`, \`INVALID_JSON\`, \`INVALID_CURSOR\` | 400 | the request cannot be read; the problem document says where the mistake is |
+| \`UNSUPPORTED_MEDIA_TYPE\`, \`NOT_ACCEPTABLE\` | 415, 406 | the type of the body, or the requested type of the response, is not supported |
+| \`HOST_NOT_ALLOWED\` | 421 | the request names a host that is not in \`allowedHosts\` |
+| \`ORIGIN_NOT_ALLOWED\` | 403 | a web page of another origin tries to change something (\`corsOrigins\`) |
+| \`BODY_TIMED_OUT\` | 408 | a body stopped arriving |
+| \`BODY_ALREADY_READ\` | 500 | middleware before the handler has read the body, such as \`express.json()\` |
+| \`OFFSET_NOT_AS_EXPECTED\` | 412 | the end of the partition is not \`expectedOffset\` |
+| \`IDEMPOTENCY_KEY_REUSED\` | 422 | the \`Idempotency-Key\` was used for another request before |
+| \`TOO_MANY_IDEMPOTENCY_KEYS\`, \`TOO_MANY_STREAMS\`, \`TOO_MANY_OPEN_RECORDS\`, \`SERVER_BUSY\` | 503, 429, 409, 503 | a configured limit was reached |
 | \`RECORD_NOT_FOUND\` | 404 | there is no record at that offset |
-| \`CURSOR_OF_ANOTHER_TOPIC\` | 410 | the topic was deleted and made anew |
-| \`LEASE_OVER\` | 410 | the lease has run out |
-| \`GATEWAY_NOT_TRUSTED\` | 502 | the cluster behind a gateway does not let it keep what it must remember (\`gateways\`) |
-| \`INTERNAL_ERROR\` | 500 | what was not expected; the log says more |
+| \`CURSOR_OF_ANOTHER_TOPIC\` | 410 | the topic was deleted and created again |
+| \`LEASE_OVER\` | 410 | the lease has expired |
+| \`GATEWAY_NOT_TRUSTED\` | 502 | the cluster behind a gateway does not let it store its state (\`gateways\`) |
+| \`INTERNAL_ERROR\` | 500 | an unexpected error; see the log |
 
-A \`BatchError\` of \`sendBatch\` has the code of its first failure, and each record's result.
+A \`BatchError\` of \`sendBatch\` has the code of its first failure, and the result of each record.
 
 ## From the broker
 
-Kafka's own codes.
+These are Kafka's own codes.
 
 | | code | class | retriable | outcome | meaning |
 |---|---|---|---|---|---|

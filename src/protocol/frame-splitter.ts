@@ -77,7 +77,7 @@ export class FrameSplitter {
     const size = frameLengthAt(bytes, at)
     if (size >= 0 && size <= this.#socketRequestMaxBytes) return size
     throw new CorruptDataError(
-      `A frame of ${size} bytes was announced; at most ${this.#socketRequestMaxBytes} are taken: the peer does not speak Kafka's protocol, or the limit is too low`,
+      `A frame of ${size} bytes was announced; at most ${this.#socketRequestMaxBytes} are allowed: the peer does not speak Kafka's protocol, or the limit is too low`,
       { code: 'CORRUPT_MESSAGE' },
     )
   }

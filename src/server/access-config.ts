@@ -16,7 +16,7 @@ import {
   text,
 } from '../core/options.ts'
 
-/** Who is let in: everybody, or whoever shows who it is. */
+/** Access control: none, or by authentication. */
 export type AccessMode = 'none' | 'keys'
 
 /** An issuer whose tokens are taken: over HTTP as bearer, on the Kafka port by SASL OAUTHBEARER. */
@@ -25,7 +25,7 @@ export interface OAuthConfig {
   issuer: string
   /** The `aud` that its tokens must have. */
   audience: string
-  /** Where its keys are, a JWKS: `https:`, or `http:` on this machine. */
+  /** URL of its keys (JWKS): `https:`, or `http:` on this machine. */
   jwksUrl: string
   /** The claim that names the principal. Default `'sub'`. */
   principalClaim?: string | undefined
@@ -34,35 +34,34 @@ export interface OAuthConfig {
 /** Access control, of `ServerConfig`. */
 export interface AccessConfig {
   /**
-   * Who is let in: with `'none'` everybody, with `'keys'` whoever shows an API key, a SCRAM
-   * password, a token or a certificate, to do what the rights (ACLs) of that principal allow.
-   * Default `'none'`.
+   * Access control. `'none'`: everyone may do everything. `'keys'`: clients authenticate with an
+   * API key, a SCRAM password, a token or a certificate, and have the rights (ACLs) of that
+   * principal. Default `'none'`.
    */
   access?: AccessMode | undefined
   /**
-   * Without access control, listen at other addresses than this machine's own all the same. With
-   * it, let in whoever shows nothing as `User:ANONYMOUS`, to do what the rights of that principal
-   * allow. Default false.
+   * Without access control: allow addresses other than loopback. With it: clients without
+   * credentials are `User:ANONYMOUS`, with the rights of that principal. Default false.
    */
   allowAnonymous?: boolean | undefined
   /**
-   * Principals that may do everything, such as `User:admin`; several as a list or with commas
-   * between them. Default: none.
+   * Principals that may do everything, such as `User:admin`; a list, or separated by commas.
+   * Default: none.
    */
   superUsers?: string | readonly string[] | undefined
   /**
-   * Principals of other kafka-do servers that stand before this one (`upstream`), such as
-   * `User:gateway`: they may do everything, and keep what they remember in topics of this server.
-   * `User:ANONYMOUS` is everybody who shows nothing. Several as a list or with commas between them.
-   * Default: none.
+   * Principals of gateways in front of this server (other kafka-do servers with this one as
+   * `upstream`), such as `User:gateway`. They may do everything, and store their state in topics of
+   * this server. `User:ANONYMOUS` is every client without credentials. A list, or separated by
+   * commas. Default: none.
    */
   gateways?: string | readonly string[] | undefined
   /**
-   * A connection of SASL shows who it is again after so long, or is closed (KIP-368). 1 s or more;
-   * default: never, but for what runs out by itself.
+   * A SASL connection must authenticate again after this time, or is closed (KIP-368). 1 s or more;
+   * default: never, except for credentials that expire.
    */
   connectionsMaxReauth?: Duration | undefined
-  /** Issuers whose tokens are taken; needs the package `jose`. Default: none. */
+  /** Issuers whose tokens are accepted; requires the package `jose`. Default: none. */
   oauth?: readonly OAuthConfig[] | undefined
 }
 
@@ -136,36 +135,36 @@ const section = 'Access'
 const oauthDocs: DocsOf<OAuthConfig> = {
   issuer: { doc: 'The `iss` of its tokens.' },
   audience: { doc: 'The `aud` that its tokens must have.' },
-  jwksUrl: { doc: 'Where its keys are, a JWKS: `https:`, or `http:` on this machine.' },
+  jwksUrl: { doc: 'URL of its keys (JWKS): `https:`, or `http:` on this machine.' },
   principalClaim: { doc: 'The claim that names the principal.' },
 }
 
 export const accessDocs: DocsOf<AccessConfig> = {
   access: {
-    doc: "Who is let in: with `'none'` everybody, with `'keys'` whoever shows an API key, a SCRAM password, a token or a certificate, to do what the rights (ACLs) of that principal allow.",
+    doc: "Access control. `'none'`: everyone may do everything. `'keys'`: clients authenticate with an API key, a SCRAM password, a token or a certificate, and have the rights (ACLs) of that principal.",
     section,
   },
   allowAnonymous: {
-    doc: "Without access control, listen at other addresses than this machine's own all the same. With it, let in whoever shows nothing as `User:ANONYMOUS`, to do what the rights of that principal allow.",
+    doc: 'Without access control: allow addresses other than loopback. With it: clients without credentials are `User:ANONYMOUS`, with the rights of that principal.',
     section,
   },
   superUsers: {
-    doc: 'Principals that may do everything, such as `User:admin`; several as a list or with commas between them.',
+    doc: 'Principals that may do everything, such as `User:admin`; a list, or separated by commas.',
     byDefault: 'none',
     section,
   },
   gateways: {
-    doc: 'Principals of other kafka-do servers that stand before this one (`upstream`), such as `User:gateway`: they may do everything, and keep what they remember in topics of this server. `User:ANONYMOUS` is everybody who shows nothing. Several as a list or with commas between them.',
+    doc: 'Principals of gateways in front of this server (other kafka-do servers with this one as `upstream`), such as `User:gateway`. They may do everything, and store their state in topics of this server. `User:ANONYMOUS` is every client without credentials. A list, or separated by commas.',
     byDefault: 'none',
     section,
   },
   connectionsMaxReauth: {
-    doc: 'A connection of SASL shows who it is again after so long, or is closed (KIP-368).',
-    byDefault: 'never, but for what runs out by itself',
+    doc: 'A SASL connection must authenticate again after this time, or is closed (KIP-368).',
+    byDefault: 'never, except for credentials that expire',
     section,
   },
   oauth: {
-    doc: 'Issuers whose tokens are taken; needs the package `jose`.',
+    doc: 'Issuers whose tokens are accepted; requires the package `jose`.',
     byDefault: 'none',
     section,
     options: oauthDocs,
@@ -186,6 +185,6 @@ export function checkReach(
   const open = listeners.find(({ host }) => !isLoopback(host))
   if (!open) return
   throw invalid(
-    `listener '${open.name}' would let in everybody who reaches ${open.host}: turn access control on (access: 'keys', --access keys), or say that this is meant (allowAnonymous, --allow-anonymous)`,
+    `listener '${open.name}' would let in everyone who can reach ${open.host}: turn access control on (access: 'keys', --access keys), or allow this explicitly (allowAnonymous, --allow-anonymous)`,
   )
 }

@@ -66,6 +66,6 @@ export async function makeFirstKey(
     if (folder !== undefined) path = writePrivateFile(folder, firstKeyFile, `${text}\n`)
   }
   const { id, key } = await guard.keys.createFirst(keep)
-  logger.info({ id, path }, 'the first API key was made; it may do everything')
+  logger.info({ id, path }, 'the first API key was created; it has all rights')
   return { key, path }
 }

@@ -25,7 +25,7 @@ export async function withFolderBackup<T>(
 ): Promise<T> {
   const files = createNodeFileSystem(folder, { isReadOnly: true })
   if (!files.stat('meta.properties'))
-    throw new ConfigError(`${folder} is no data folder: there is no meta.properties in it`, {
+    throw new ConfigError(`${folder} is not a data folder: it has no meta.properties`, {
       code: 'INVALID_CONFIG',
     })
   const lock = lockOf(files)

@@ -1,5 +1,5 @@
 /**
- * Another cluster as a backend: what comes in at a door goes to one node of it over a `Connection`, and the answer comes
+ * Another cluster as a backend: what comes in at a listener goes to one node of it over a `Connection`, and the answer comes
  * back. A cluster of several nodes gets a listener, and one of these, for each.
  *
  * It serves the APIs that both the node and we know, in the versions that both speak; a request is passed on in the very

@@ -17,7 +17,7 @@ export async function examineFolder<T>(
 ): Promise<T> {
   const fileSystem = createNodeFileSystem(folder)
   if (!fileSystem.list('').some((name) => name === 'meta.properties' || /-\d+$/.test(name)))
-    throw new ConfigError(`${folder} is no data folder: nothing of kafka-do is in it`, {
+    throw new ConfigError(`${folder} is no data folder: it has no kafka-do files`, {
       code: 'INVALID_CONFIG',
     })
   const lock = fileSystem.lock()

@@ -1,7 +1,7 @@
 /**
  * Says that the process has no file left for another connection: once a minute, however many come. The system then
  * closes connections as they come, mostly without telling us, so it is seen from the numbers that sockets get: each is
- * the lowest that is free. Connections that are open go on, and so do the broker's files, which have spare ones.
+ * the lowest that is free. Open connections go on, and so do the broker's files, which have spare ones.
  */
 import type { Socket } from 'node:net'
 import type { Runtime } from '../core/runtime.ts'
@@ -39,7 +39,7 @@ export class FileShortage {
     this.#reportedAtMs = nowMs
     this.#runtime.logger.error(
       { openFilesLimit: this.#limit, ...(err && { err }) },
-      'the process has no files left for more connections, which are closed as they come. Raise the limit (ulimit -n), or lower maxConnections or maxOpenFiles',
+      'the process has reached its limit on open files, so new connections are closed. Raise the limit (ulimit -n), or lower maxConnections or maxOpenFiles',
     )
   }
 }

@@ -1,4 +1,4 @@
-/** Recognises those who knock at the wrong door, so that the log says so and not "a frame of 1195725856 bytes". */
+/** Recognises those who knock at the wrong listener, so that the log says so and not "a frame of 1195725856 bytes". */
 
 const httpStarts = ['GET ', 'HEAD', 'POST', 'PUT ', 'DELE', 'OPTI', 'PATC', 'CONN', 'TRAC', 'PRI ']
 const tlsHandshake = 0x16

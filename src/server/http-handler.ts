@@ -27,26 +27,28 @@ import { serverOptions } from './server-config.ts'
 /** Options of `createHttpHandler`. An unknown key or a wrong value is a `ConfigError` that names it. */
 export interface HttpHandlerConfig {
   /**
-   * The data folder, as a path or a `file:` URL, or `memory:` for data that is gone at the end.
-   * Default `'./.kafka-do'`.
+   * The data folder, as a path or a `file:` URL, or `memory:` to keep data in memory only. Default
+   * `'./.kafka-do'`.
    */
   data?: string | undefined
   /**
-   * Another cluster to stand before: `kafka://host:9092,host2:9092` or
+   * Cluster to act as a gateway for: `kafka://host:9092,host2:9092` or
    * `kafka+tls://user:password@host`. Default: the data folder is served.
    */
   upstream?: string | undefined
-  /** Authorities to trust for an `upstream` with TLS, PEM. Default: the well-known ones. */
+  /**
+   * Certificate authorities to trust for an `upstream` with TLS, PEM. Default: the well-known ones.
+   */
   upstreamCa?: string | Uint8Array | undefined
-  /** Where it is mounted, such as `/events`. Default: the root. */
+  /** Path it is mounted at, such as `/events`. Default: the root. */
   basePath?: string | undefined
-  /** Limits of HTTP, and whom it lets in. */
+  /** Limits and access rules of HTTP. */
   http?: HttpConfig | undefined
   /** Settings of the broker. */
   broker?: BrokerConfigInput | undefined
-  /** Receives structured log lines; a pino logger fits. Default: none. */
+  /** Receives structured log messages; a pino logger fits. Default: none. */
   logger?: Logger | undefined
-  /** Clock, timers and randomness; for tests. */
+  /** Clock, timers and randomness, for tests. */
   runtime?: Runtime | undefined
 }
 
@@ -56,7 +58,7 @@ export interface HttpHandler {
   readonly fetch: (request: Request, origin?: RequestOrigin) => Promise<Response>
   /** For Express and for `node:http`, which it costs less. Never rejects. */
   readonly node: (message: IncomingMessage, response: ServerResponse) => Promise<void>
-  /** Ends what is streamed, finishes what is in flight, and lets go of everything. Idempotent. */
+  /** Ends live streams, finishes requests in flight, and releases all resources. Idempotent. */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
@@ -93,9 +95,7 @@ export function resolveHttpHandlerConfig(input: HttpHandlerConfig | undefined) {
     input,
   )
   if (config.upstream !== undefined && input?.data !== undefined) {
-    throw invalid(
-      'HttpHandlerConfig.data and HttpHandlerConfig.upstream exclude each other: the events are here, or there',
-    )
+    throw invalid('HttpHandlerConfig.data and HttpHandlerConfig.upstream exclude each other')
   }
   return {
     ...config,
@@ -105,7 +105,7 @@ export function resolveHttpHandlerConfig(input: HttpHandlerConfig | undefined) {
 }
 
 /**
- * Opens the data folder, or stands before another cluster. There is no access control of its own: what is in front of it
+ * Opens the data folder, or acts as a gateway to another cluster. It has no access control: the code in front of it
  * decides who gets here. Throws as `createServer` does.
  * @example
  * const handler = await createHttpHandler({ upstream: 'kafka://broker:9092' })

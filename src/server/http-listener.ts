@@ -10,7 +10,7 @@ import type { ResolvedHttpConfig } from '../http/http-config.ts'
 import { answerNode, type HeldAnswer, type NodeAdapterOptions } from '../http/node-adapter.ts'
 import { HttpError, problemReply, titleOf } from '../http/problem.ts'
 import { StallClock } from '../http/stall-clock.ts'
-import type { Door } from './door.ts'
+import type { Listener } from './listener.ts'
 import type { TlsConfig } from './listener-config.ts'
 import { listenAt, urlAt } from './listening.ts'
 import type { MemoryBudget } from './memory-budget.ts'
@@ -45,7 +45,7 @@ const timeoutMsMax = 2_147_483_647
 /** Longest headers of a request, bytes. */
 const headerBytesMax = 32_768
 
-export class HttpListener implements Door {
+export class HttpListener implements Listener {
   readonly kind = 'http'
   readonly #options: HttpListenerOptions
   readonly #server: Server
@@ -163,7 +163,7 @@ export class HttpListener implements Door {
       this.#refuse(error, socket),
     )
     server.on('tlsClientError', (error) => {
-      runtime.logger.warn({ err: error }, 'a client did not agree on TLS')
+      runtime.logger.warn({ err: error }, 'a TLS handshake with a client failed')
     })
     // Whoever would like to go on in HTTP/2 is answered in HTTP/1.1: nobody listens for `upgrade`.
     server.on('connect', (_request, socket) => socket.destroy())
@@ -213,7 +213,7 @@ export class HttpListener implements Door {
       metrics.turnedAway.value++
       runtime.logger.warn(
         { peer: socket.remoteAddress, maxConnections: config.maxConnections },
-        'an HTTP connection was turned away: there are maxConnections already',
+        'an HTTP connection was refused: maxConnections has been reached',
       )
       socket.on('error', () => undefined)
       socket.destroy()
@@ -243,7 +243,7 @@ export class HttpListener implements Door {
       this.#broken.add(socket)
       return
     }
-    const [status, detail] = refusals[error.code ?? ''] ?? [400, 'This is no HTTP/1.1 request']
+    const [status, detail] = refusals[error.code ?? ''] ?? [400, 'This is not an HTTP/1.1 request']
     const body = this.#problem(status, detail)
     socket.end(
       `HTTP/1.1 ${status} ${titleOf(status)}\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
@@ -311,7 +311,7 @@ function claimMemory(
         metrics.reached('memoryWaitTimeout')
         reject(
           new KafkaError(
-            `The request waited ${Math.round(waitedMs)} ms for memory that others hold (queuedMaxRequestBytes)`,
+            `The request waited ${Math.round(waitedMs)} ms for memory (queuedMaxRequestBytes)`,
             { code: 'SERVER_BUSY', retriable: true },
           ),
         )

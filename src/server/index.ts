@@ -8,7 +8,7 @@ export type { Metric, MetricValue } from '../core/metrics.ts'
 export type { HttpConfig } from '../http/http-config.ts'
 export type { AccessConfig, AccessMode, OAuthConfig } from './access-config.ts'
 export type { FirstKey } from './access-setup.ts'
-export type { ListenerStatus } from './door.ts'
+export type { ListenerStatus } from './listener.ts'
 export type {
   AdvertisedConfig,
   HttpListenerConfig,

@@ -132,7 +132,7 @@ export class KafkaConnection {
         metrics.reached('slowConnectionGrace')
         const { unsentBytes } = this.#sender
         this.#cutOff(
-          'a connection is closed: it does not read its answers, and others wait for the memory',
+          'a connection is closed: it does not read its responses, and other requests wait for memory',
           { unsentBytes },
         )
       },

@@ -9,9 +9,9 @@ import type { Guard } from '../backend/guard.ts'
 import { Session } from '../backend/session.ts'
 import type { Runtime } from '../core/runtime.ts'
 import { identityOf } from './client-certificate.ts'
-import type { Door } from './door.ts'
 import { FileShortage } from './file-shortage.ts'
 import { KafkaConnection } from './kafka-connection.ts'
+import type { Listener } from './listener.ts'
 import type { TlsConfig } from './listener-config.ts'
 import { listenAt, urlAt } from './listening.ts'
 import type { MemoryBudget } from './memory-budget.ts'
@@ -37,7 +37,7 @@ export interface ListenerOptions {
   readonly advertised: (port: number) => Endpoint
 }
 
-export class KafkaListener implements Door {
+export class KafkaListener implements Listener {
   readonly kind = 'kafka'
   readonly #options: ListenerOptions
   #tls: TlsConfig | undefined
@@ -89,7 +89,7 @@ export class KafkaListener implements Door {
     return this.#options.name
   }
 
-  /** Connections that are open now. */
+  /** Open connections now. */
   get connections(): number {
     return this.#connections.size
   }
@@ -127,7 +127,7 @@ export class KafkaListener implements Door {
       const peer = `${socket.remoteAddress}:${socket.remotePort}`
       runtime.logger.warn(
         { peer, err: error },
-        'a client did not agree on TLS; does it speak plain TCP to a TLS port, or not trust the certificate?',
+        'a TLS handshake with a client failed; does it speak plain TCP to a TLS port, or not trust the certificate?',
       )
     })
     return server
@@ -153,7 +153,7 @@ export class KafkaListener implements Door {
         metrics.turnedAway.value++
         runtime.logger.warn(
           { peer: socket.remoteAddress, maxConnections },
-          'a connection was turned away: there are maxConnections already',
+          'a connection was refused: maxConnections has been reached',
         )
       }
       return

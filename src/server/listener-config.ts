@@ -1,4 +1,4 @@
-/** Configuration of a server's doors: one for each way in. */
+/** Configuration of a server's listeners: one for each way in. */
 import {
   integer,
   invalid,
@@ -19,99 +19,101 @@ export interface TlsConfig {
   /** Private key of the certificate, PEM. */
   key: string | Uint8Array
   /**
-   * Certificates of the authorities that clients' certificates must come from, PEM; given: clients
-   * must have one.
+   * Certificate authorities for client certificates, PEM. If set, clients must present a
+   * certificate.
    */
   ca?: string | Uint8Array | undefined
   /**
-   * How a client's certificate becomes the name of a principal, in Kafka's words:
+   * How a client certificate maps to a principal name, in Kafka's syntax:
    * `RULE:^CN=(.*?),.*$/$1/,DEFAULT`. Default: the whole distinguished name.
    */
   principalMappingRules?: string | undefined
 }
 
-/** Where clients are told to connect to. */
+/** The address clients are told to connect to. */
 export interface AdvertisedConfig {
-  /** Host name. Default: the listener's `host`, or this machine's name when that is a wildcard. */
+  /** Host name. Default: the listener's `host`, or this machine's name if that is a wildcard. */
   host?: string | undefined
-  /** Port, e.g. that of a proxy. 1 to 65,535; default: the one listened at. */
+  /** Port, e.g. that of a proxy. 1 to 65,535; default: the port it listens on. */
   port?: number | undefined
 }
 
 /** A listener for Kafka's protocol, one of `ServerConfig.listeners`. */
 export interface KafkaListenerConfig {
-  /** What is spoken. */
+  /** Protocol of the listener. */
   kind: 'kafka'
   /**
-   * In logs and metrics. Default: its kind, and from the second of that kind on `kafka-2`, `http-2`
-   * and so on.
+   * Name in logs and metrics. Default: its kind; further listeners of a kind are `kafka-2`,
+   * `http-2` and so on.
    */
   name?: string | undefined
   /**
-   * Address to listen at: this machine only, unless it is `0.0.0.0` or `::` for all interfaces.
+   * Address to listen on: this machine only, unless it is `0.0.0.0` or `::` for all interfaces.
    * Default `'127.0.0.1'`.
    */
   host?: string | undefined
   /**
-   * Port; 0 takes a free one. 0 to 65,535; default: 9092, of an HTTP listener 8080, of a management
-   * listener 9308.
+   * Port; 0 picks a free one. 0 to 65,535; default: 9092; for an HTTP listener 8080, for a
+   * management listener 9308.
    */
   port?: number | undefined
   /**
-   * Where clients that came in here are told to connect to. Default: where the listener listens.
+   * The address that clients of this listener are told to connect to. Default: the address the
+   * listener listens on.
    */
   advertised?: AdvertisedConfig | undefined
-  /** Speak TLS on the port. Default: plain TCP. */
+  /** Use TLS on the port. Default: plain TCP. */
   tls?: TlsConfig | undefined
 }
 
 /** A listener for HTTP: the API under `/v1`, and clients with `http://` or `https://` URLs. */
 export interface HttpListenerConfig {
-  /** What is spoken. */
+  /** Protocol of the listener. */
   kind: 'http'
   /**
-   * In logs and metrics. Default: its kind, and from the second of that kind on `kafka-2`, `http-2`
-   * and so on.
+   * Name in logs and metrics. Default: its kind; further listeners of a kind are `kafka-2`,
+   * `http-2` and so on.
    */
   name?: string | undefined
   /**
-   * Address to listen at: this machine only, unless it is `0.0.0.0` or `::` for all interfaces.
+   * Address to listen on: this machine only, unless it is `0.0.0.0` or `::` for all interfaces.
    * Default `'127.0.0.1'`.
    */
   host?: string | undefined
   /**
-   * Port; 0 takes a free one. 0 to 65,535; default: 9092, of an HTTP listener 8080, of a management
-   * listener 9308.
+   * Port; 0 picks a free one. 0 to 65,535; default: 9092; for an HTTP listener 8080, for a
+   * management listener 9308.
    */
   port?: number | undefined
   /**
-   * Where clients that came in here are told to connect to. Default: where the listener listens.
+   * The address that clients of this listener are told to connect to. Default: the address the
+   * listener listens on.
    */
   advertised?: AdvertisedConfig | undefined
-  /** Speak TLS on the port. Default: plain TCP. */
+  /** Use TLS on the port. Default: plain TCP. */
   tls?: TlsConfig | undefined
 }
 
-/** A listener for health checks and metrics: `/livez`, `/readyz` and `/metrics`. It asks nobody who they are. */
+/** A listener for health checks and metrics: `/livez`, `/readyz` and `/metrics`. It requires no authentication. */
 export interface ManagementListenerConfig {
-  /** What is spoken. */
+  /** Protocol of the listener. */
   kind: 'management'
   /**
-   * In logs and metrics. Default: its kind, and from the second of that kind on `kafka-2`, `http-2`
-   * and so on.
+   * Name in logs and metrics. Default: its kind; further listeners of a kind are `kafka-2`,
+   * `http-2` and so on.
    */
   name?: string | undefined
   /**
-   * Address to listen at: this machine only, unless it is `0.0.0.0` or `::` for all interfaces.
+   * Address to listen on: this machine only, unless it is `0.0.0.0` or `::` for all interfaces.
    * Default `'127.0.0.1'`.
    */
   host?: string | undefined
   /**
-   * Port; 0 takes a free one. 0 to 65,535; default: 9092, of an HTTP listener 8080, of a management
-   * listener 9308.
+   * Port; 0 picks a free one. 0 to 65,535; default: 9092; for an HTTP listener 8080, for a
+   * management listener 9308.
    */
   port?: number | undefined
-  /** Speak TLS on the port. Default: plain TCP. */
+  /** Use TLS on the port. Default: plain TCP. */
   tls?: TlsConfig | undefined
 }
 
@@ -180,7 +182,7 @@ export function checkListener(
   if (kind === undefined)
     throw invalid(`${nameOf('kind')} must be given: 'kafka', 'http' or 'management'`)
   if (kind === 'management' && rest.advertised)
-    throw invalid(`${nameOf('advertised')} is for listeners that clients are told of`)
+    throw invalid(`${nameOf('advertised')} is for listeners whose address clients are told`)
   return { kind, port: port ?? defaultPorts[kind], ...rest }
 }
 

@@ -1,4 +1,4 @@
-/** What every door does to be there: it listens, says why it cannot, and has a URL. */
+/** What every listener does to be there: it listens, says why it cannot, and has a URL. */
 import type { Server } from 'node:net'
 import type { Endpoint } from '../backend/endpoint.ts'
 import { KafkaError } from '../core/errors.ts'
@@ -41,7 +41,7 @@ function cannotListen(name: string, host: string, port: number, cause: Error): K
   const reasons: { readonly [code: string]: string } = {
     EADDRINUSE: 'another process listens there; choose another port, or 0 for a free one',
     EACCES: 'ports below 1024 need special rights; choose a higher one',
-    EADDRNOTAVAIL: 'this machine has no such address; 0.0.0.0 stands for all it has',
+    EADDRNOTAVAIL: 'this machine has no such address; 0.0.0.0 means all of its addresses',
     ENOTFOUND: 'the host name is not known',
   }
   return new KafkaError(

@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { resolveBrokerConfig } from '../broker/config.ts'
 import { isPlainObject } from '../core/options.ts'
 import type { ResolvedHttpConfig } from '../http/http-config.ts'
-import type { Door } from './door.ts'
+import type { Listener } from './listener.ts'
 import type { ResolvedListener, TlsConfig } from './listener-config.ts'
 import type { ConnectionLimits, ResolvedServerConfig } from './server-config.ts'
 import { checkCertificate } from './tls-context.ts'
@@ -52,7 +52,10 @@ export type LiveConfig = ConnectionLimits &
 export function applyReload(
   running: ResolvedServerConfig,
   wanted: ResolvedServerConfig,
-  { live, doors }: { readonly live: LiveConfig; readonly doors: readonly Door[] },
+  {
+    live,
+    openListeners,
+  }: { readonly live: LiveConfig; readonly openListeners: readonly Listener[] },
 ): { readonly reloaded: Reloaded; readonly running: ResolvedServerConfig } {
   const changed: string[] = []
   const needRestart: string[] = []
@@ -66,7 +69,7 @@ export function applyReload(
   Object.assign(live, taken.values)
   Object.assign(live.http, takenOfHttp.values)
   for (const [name, tls] of renewed) {
-    doors.find((door) => door.name === name)!.renewCertificate(tls)
+    openListeners.find((listener) => listener.name === name)!.renewCertificate(tls)
     changed.push(`tls of listener '${name}'`)
   }
   return {

@@ -83,7 +83,7 @@ export class RequestIntake {
       runtime,
       timeoutMs: limits.requestReceiveTimeout,
       onTimeout: (tookMs) => {
-        const message = 'a connection is closed: its request has begun to come and is not whole'
+        const message = 'a connection is closed: its request did not arrive in full'
         this.#limit('requestReceiveTimeout', message, { tookMs: Math.round(tookMs) })
       },
     })
@@ -142,7 +142,7 @@ export class RequestIntake {
     this.#parts.metrics.reached('maxFirstRequestBytes')
     this.#parts.onRefused(
       new KafkaError(
-        `A request of ${bytes} bytes came before authentication; at most ${this.#parts.limits.maxFirstRequestBytes} are taken then (maxFirstRequestBytes)`,
+        `A request of ${bytes} bytes arrived before authentication; at most ${this.#parts.limits.maxFirstRequestBytes} are allowed (maxFirstRequestBytes)`,
         { code: 'INVALID_REQUEST' },
       ),
     )
@@ -233,7 +233,7 @@ export class RequestIntake {
     }
     metrics.reached('maxFirstRequestBytes')
     throw new KafkaError(
-      `The first request of a connection has ${size} bytes; before one was answered at most ${limits.maxFirstRequestBytes} are taken (maxFirstRequestBytes)`,
+      `The first request of a connection has ${size} bytes; at most ${limits.maxFirstRequestBytes} are allowed before the first response (maxFirstRequestBytes)`,
       { code: 'INVALID_REQUEST' },
     )
   }
@@ -258,7 +258,7 @@ export class RequestIntake {
       movedBytes: () => this.#reader.pendingBytes,
       drop: () => {
         const message =
-          'a connection is closed: its request is not whole, and others wait for the memory'
+          'a connection is closed: its request is incomplete, and other requests wait for memory'
         this.#limit('slowConnectionGrace', message, { heldBytes: claim.bytes })
       },
     })

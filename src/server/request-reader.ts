@@ -183,7 +183,7 @@ export class RequestReader {
     if (size >= 0 && size <= this.#parts.bytesMax) return size
     if (size > 0) this.#parts.onTooLong()
     throw new CorruptDataError(
-      `A request of ${size} bytes was announced; at most ${this.#parts.bytesMax} are taken (socketRequestMaxBytes, and half of queuedMaxRequestBytes): the client does not speak Kafka's protocol, or a limit is too low`,
+      `A request of ${size} bytes was announced; at most ${this.#parts.bytesMax} are allowed (socketRequestMaxBytes, and half of queuedMaxRequestBytes): the client does not speak Kafka's protocol, or a limit is too low`,
       { code: 'CORRUPT_MESSAGE' },
     )
   }

@@ -1,4 +1,4 @@
-/** What the doors of a server lead to: a broker on a data folder, or another cluster. */
+/** What the listeners of a server lead to: a broker on a data folder, or another cluster. */
 import type { HallGuard } from '../backend/hall.ts'
 import { type Nodes, oneNode } from '../backend/nodes.ts'
 import type { ServerTelemetry } from '../backend/server-telemetry.ts'
@@ -28,7 +28,7 @@ export interface ServedConfig {
   readonly urlName: string
 }
 
-/** What the doors lead to. */
+/** What the listeners lead to. */
 export interface Served {
   readonly nodes: Nodes
   readonly clusterId: string

@@ -1,4 +1,4 @@
-/** What is told of the options of a server: in docs/configuration.md, docstrings and the help of `kafka-do serve`. */
+/** Descriptions of the server options, for docs/configuration.md, docstrings and the help of `kafka-do serve`. */
 import { brokerDocs } from '../broker/config-docs.ts'
 import type { DocsOf } from '../core/option.ts'
 import { httpDocs } from '../http/http-config-docs.ts'
@@ -27,13 +27,13 @@ const tlsDocs: DocsOf<TlsConfig> = {
     section: encryption,
   },
   ca: {
-    doc: "Certificates of the authorities that clients' certificates must come from, PEM; given: clients must have one.",
+    doc: 'Certificate authorities for client certificates, PEM. If set, clients must present a certificate.',
     section: encryption,
   },
   principalMappingRules: {
-    doc: "How a client's certificate becomes the name of a principal, in Kafka's words: `RULE:^CN=(.*?),.*$/$1/,DEFAULT`.",
+    doc: "How a client certificate maps to a principal name, in Kafka's syntax: `RULE:^CN=(.*?),.*$/$1/,DEFAULT`.",
     byDefault: 'the whole distinguished name',
-    renamed: 'it stands in `tls`, whose other options have no `ssl.` before their names either',
+    renamed: 'it is inside `tls`, like the other options without `ssl.`',
     section: encryption,
   },
 }
@@ -41,148 +41,148 @@ const tlsDocs: DocsOf<TlsConfig> = {
 const advertisedDocs: DocsOf<AdvertisedConfig> = {
   host: {
     doc: 'Host name.',
-    byDefault: "the listener's `host`, or this machine's name when that is a wildcard",
+    byDefault: "the listener's `host`, or this machine's name if that is a wildcard",
   },
-  port: { doc: 'Port, e.g. that of a proxy.', byDefault: 'the one listened at' },
+  port: { doc: 'Port, e.g. that of a proxy.', byDefault: 'the port it listens on' },
 }
 
 const listenerDocs: DocsOf<ListenerConfig & KafkaListenerConfig> = {
-  kind: { doc: 'What is spoken.' },
+  kind: { doc: 'Protocol of the listener.' },
   name: {
-    doc: 'In logs and metrics.',
-    byDefault: 'its kind, and from the second of that kind on `kafka-2`, `http-2` and so on',
+    doc: 'Name in logs and metrics.',
+    byDefault: 'its kind; further listeners of a kind are `kafka-2`, `http-2` and so on',
   },
   host: {
-    doc: 'Address to listen at: this machine only, unless it is `0.0.0.0` or `::` for all interfaces.',
+    doc: 'Address to listen on: this machine only, unless it is `0.0.0.0` or `::` for all interfaces.',
   },
   port: {
-    doc: 'Port; 0 takes a free one.',
-    byDefault: '9092, of an HTTP listener 8080, of a management listener 9308',
+    doc: 'Port; 0 picks a free one.',
+    byDefault: '9092; for an HTTP listener 8080, for a management listener 9308',
   },
   advertised: {
-    doc: 'Where clients that came in here are told to connect to.',
-    byDefault: 'where the listener listens',
+    doc: 'The address that clients of this listener are told to connect to.',
+    byDefault: 'the address the listener listens on',
     options: advertisedDocs,
   },
-  tls: { doc: 'Speak TLS on the port.', byDefault: 'plain TCP', options: tlsDocs },
+  tls: { doc: 'Use TLS on the port.', byDefault: 'plain TCP', options: tlsDocs },
 }
 
 export const serverDocs: DocsOf<ServerConfig> = {
   data: {
-    doc: 'The data folder, as a path or a `file:` URL, or `memory:` for data that is gone at the end.',
+    doc: 'The data folder, as a path or a `file:` URL, or `memory:` to keep data in memory only.',
     section: 'Data',
     placeholder: 'folder',
   },
   host: {
-    doc: 'Address to listen at: this machine only, unless it is `0.0.0.0` or `::` for all interfaces.',
+    doc: 'Address to listen on: this machine only, unless it is `0.0.0.0` or `::` for all interfaces.',
     section: listening,
     placeholder: 'address',
   },
   port: {
-    doc: 'Port; 0 takes a free one.',
+    doc: 'Port; 0 picks a free one.',
     section: listening,
   },
   advertisedHost: {
     doc: 'Host name that clients are told to connect to.',
-    byDefault: "`host`, or this machine's name when that is a wildcard",
+    byDefault: "`host`, or this machine's name if that is a wildcard",
     section: listening,
     placeholder: 'name',
   },
   advertisedPort: {
     doc: 'Port that clients are told to connect to, e.g. that of a proxy.',
-    byDefault: 'the one listened at',
+    byDefault: 'the port it listens on',
     section: listening,
   },
   tls: {
-    doc: 'Speak TLS on the port.',
+    doc: 'Use TLS on the port.',
     byDefault: 'plain TCP',
     options: tlsDocs,
   },
   httpPort: {
-    doc: 'Port for HTTP: the API under `/v1`, and clients with `http://` URLs; 0 takes a free one. With `tls` it is HTTPS.',
-    byDefault: 'no HTTP; with `upstream` 8080',
+    doc: 'Port for HTTP: the API under `/v1`, and clients with `http://` URLs; 0 picks a free one. With `tls` it is HTTPS.',
+    byDefault: 'no HTTP; with `upstream`, 8080',
     section: listening,
   },
   managementPort: {
-    doc: 'Port for health checks and metrics: `/livez`, `/readyz` and `/metrics`; 0 takes a free one. It asks nobody who they are, and has neither records nor secrets.',
+    doc: 'Port for health checks and metrics: `/livez`, `/readyz` and `/metrics`; 0 picks a free one. It requires no authentication, and shows no records and no secrets.',
     byDefault: 'none',
     section: watching,
   },
   managementHost: {
-    doc: 'Address that `managementPort` listens at: this machine only, whatever `host` says, unless it is `0.0.0.0` or `::` for all interfaces.',
+    doc: 'Address that `managementPort` listens on: this machine only, whatever `host` is, unless it is `0.0.0.0` or `::` for all interfaces.',
     section: watching,
     placeholder: 'address',
   },
   maxMetricSeries: {
-    doc: 'Series of topics and groups in `/metrics` together; what is beyond is summed under the label `(other)`.',
+    doc: 'Series for topics and groups in `/metrics`, in total; the rest are summed under the label `(other)`.',
     section: watching,
   },
   upstream: {
-    doc: 'Another cluster to stand before, as a gateway: `kafka://host:9092,host2:9092` or `kafka+tls://user:password@host`. HTTP is served, and nothing is stored here.',
+    doc: 'Cluster to act as a gateway for: `kafka://host:9092,host2:9092` or `kafka+tls://user:password@host`. The server then serves HTTP and stores nothing itself.',
     byDefault: 'the data folder is served',
     section: 'Data',
     placeholder: 'url',
   },
   upstreamCa: {
-    doc: 'Authorities to trust for an `upstream` with TLS, PEM.',
+    doc: 'Certificate authorities to trust for an `upstream` with TLS, PEM.',
     byDefault: 'the well-known ones',
     section: encryption,
   },
-  http: { doc: 'Limits of HTTP, and whom it lets in.', options: httpDocs },
+  http: { doc: 'Limits and access rules of HTTP.', options: httpDocs },
   listeners: {
-    doc: 'Several ways in, each with an address of its own, in the place of `host`, `port`, `advertisedHost`, `advertisedPort`, `tls`, `httpPort`, `managementPort` and `managementHost`.',
-    byDefault: 'the one that these describe',
+    doc: 'Several listeners, each with its own address, instead of `host`, `port`, `advertisedHost`, `advertisedPort`, `tls`, `httpPort`, `managementPort` and `managementHost`.',
+    byDefault: 'the listeners those options describe',
     section: listening,
     options: listenerDocs,
   },
   ...accessDocs,
   socketRequestMaxBytes: {
-    doc: 'Longest request, bytes; a longer one ends its connection. At most half of `queuedMaxRequestBytes`, or a 64th for requests other than Produce, whatever it says.',
+    doc: 'Longest request, bytes; a longer one closes its connection. Never more than half of `queuedMaxRequestBytes`, or 1/64 of it for requests other than Produce.',
     section: limits,
   },
   queuedMaxRequestBytes: {
-    doc: "Memory for requests that have come or begun to come, and for answers that have not left, of all connections together, bytes. What finds none waits its turn. Kafka's bounds requests alone.",
-    byDefault: "a quarter of the machine's or the container's memory, 64 MiB to 512 MiB",
+    doc: "Memory of all connections together for requests received in full or in part and for responses not yet sent, bytes. When it is used up, requests wait their turn. Kafka's setting limits requests only.",
+    byDefault: 'a quarter of the memory of the machine or container, 64 MiB to 512 MiB',
     section: limits,
   },
   requestReceiveTimeout: {
-    doc: 'A request that has begun to come and is not whole after so long ends its connection.',
+    doc: 'How long a request may take to arrive in full; after that its connection is closed.',
     section: limits,
   },
   memoryWaitTimeout: {
-    doc: 'How long a request or an answer waits for memory that others hold. Then a request ends its connection, and a fetch is answered without records.',
+    doc: "How long a request or response waits for memory. After that a request's connection is closed, and a fetch is answered without records.",
     section: limits,
   },
   slowConnectionGrace: {
-    doc: 'When others have waited for memory for so long, the connections that have held it as long for a request that is not whole or an answer that is not read are closed, the slowest first, until the others are served.',
+    doc: 'When requests have waited for memory this long, connections that have held memory as long for an incomplete request or an unread response are closed, the slowest first, until the others are served.',
     section: limits,
   },
   maxFirstRequestBytes: {
-    doc: 'Longest request of a connection before one was answered, bytes.',
+    doc: 'Longest request of a connection before its first response, bytes.',
     section: limits,
   },
   maxConnections: {
-    doc: 'Connections at a time; more are closed at once.',
+    doc: 'Number of connections; further ones are closed at once.',
     section: limits,
   },
   maxInFlightRequests: {
-    doc: 'Requests of one connection that are worked on at a time; reading stops there.',
+    doc: 'Requests of one connection processed at a time; further ones are not read.',
     section: limits,
   },
   maxUnsentBytes: {
-    doc: 'Answers of one connection that wait for a slow reader, bytes; no request is begun beyond, and the first answer to a fetch is no larger, unless one batch is.',
+    doc: 'Responses of one connection that wait for a slow reader, bytes. Beyond this no request is started. The first response to a fetch is no larger, unless a single batch is.',
     section: limits,
   },
   connectionsMaxIdle: {
-    doc: 'A connection that asks nothing for so long is closed.',
+    doc: 'A connection without requests for this long is closed.',
     section: limits,
   },
   closeTimeout: {
-    doc: 'How long `close` waits for clients to take their last answers.',
+    doc: 'How long `close` waits for clients to read their last responses.',
     section: limits,
   },
   drainDelay: {
-    doc: 'How long `close` goes on serving, while `/readyz` says that the server is about to stop, so that load balancers send new work elsewhere.',
+    doc: 'How long `close` keeps serving while `/readyz` reports that the server is about to stop, so that load balancers send new work elsewhere.',
     section: watching,
   },
   broker: {
@@ -190,14 +190,14 @@ export const serverDocs: DocsOf<ServerConfig> = {
     options: brokerDocs,
   },
   telemetry: {
-    doc: 'Looks on at requests: `openTelemetryServer()` of `kafka-do/opentelemetry`, or one of your own.',
+    doc: 'Observes requests: `openTelemetryServer()` from `kafka-do/opentelemetry`, or your own.',
     byDefault: 'none',
   },
   logger: {
-    doc: 'Receives structured log lines; a pino logger fits.',
+    doc: 'Receives structured log messages; a pino logger fits.',
     byDefault: 'none',
   },
   runtime: {
-    doc: 'Clock, timers and randomness; for tests.',
+    doc: 'Clock, timers and randomness, for tests.',
   },
 }

@@ -45,128 +45,133 @@ import {
 /** Options of `createServer`. An unknown key or a wrong value is a `ConfigError` that names it. */
 export interface ServerConfig extends AccessConfig {
   /**
-   * The data folder, as a path or a `file:` URL, or `memory:` for data that is gone at the end.
-   * Default `'./.kafka-do'`.
+   * The data folder, as a path or a `file:` URL, or `memory:` to keep data in memory only. Default
+   * `'./.kafka-do'`.
    */
   data?: string | undefined
   /**
-   * Address to listen at: this machine only, unless it is `0.0.0.0` or `::` for all interfaces.
+   * Address to listen on: this machine only, unless it is `0.0.0.0` or `::` for all interfaces.
    * Default `'127.0.0.1'`.
    */
   host?: string | undefined
-  /** Port; 0 takes a free one. 0 to 65,535; default 9092. */
+  /** Port; 0 picks a free one. 0 to 65,535; default 9092. */
   port?: number | undefined
   /**
-   * Host name that clients are told to connect to. Default: `host`, or this machine's name when
-   * that is a wildcard.
+   * Host name that clients are told to connect to. Default: `host`, or this machine's name if that
+   * is a wildcard.
    */
   advertisedHost?: string | undefined
   /**
-   * Port that clients are told to connect to, e.g. that of a proxy. 1 to 65,535; default: the one
-   * listened at.
+   * Port that clients are told to connect to, e.g. that of a proxy. 1 to 65,535; default: the port
+   * it listens on.
    */
   advertisedPort?: number | undefined
-  /** Speak TLS on the port. Default: plain TCP. */
+  /** Use TLS on the port. Default: plain TCP. */
   tls?: TlsConfig | undefined
   /**
-   * Port for HTTP: the API under `/v1`, and clients with `http://` URLs; 0 takes a free one. With
-   * `tls` it is HTTPS. 0 to 65,535; default: no HTTP; with `upstream` 8080.
+   * Port for HTTP: the API under `/v1`, and clients with `http://` URLs; 0 picks a free one. With
+   * `tls` it is HTTPS. 0 to 65,535; default: no HTTP; with `upstream`, 8080.
    */
   httpPort?: number | undefined
   /**
-   * Port for health checks and metrics: `/livez`, `/readyz` and `/metrics`; 0 takes a free one. It
-   * asks nobody who they are, and has neither records nor secrets. 0 to 65,535; default: none.
+   * Port for health checks and metrics: `/livez`, `/readyz` and `/metrics`; 0 picks a free one. It
+   * requires no authentication, and shows no records and no secrets. 0 to 65,535; default: none.
    */
   managementPort?: number | undefined
   /**
-   * Address that `managementPort` listens at: this machine only, whatever `host` says, unless it is
+   * Address that `managementPort` listens on: this machine only, whatever `host` is, unless it is
    * `0.0.0.0` or `::` for all interfaces. Default `'127.0.0.1'`.
    */
   managementHost?: string | undefined
   /**
-   * Series of topics and groups in `/metrics` together; what is beyond is summed under the label
+   * Series for topics and groups in `/metrics`, in total; the rest are summed under the label
    * `(other)`. 0 to 10,000,000; default 50,000.
    */
   maxMetricSeries?: number | undefined
   /**
-   * Another cluster to stand before, as a gateway: `kafka://host:9092,host2:9092` or
-   * `kafka+tls://user:password@host`. HTTP is served, and nothing is stored here. Default: the data
-   * folder is served.
+   * Cluster to act as a gateway for: `kafka://host:9092,host2:9092` or
+   * `kafka+tls://user:password@host`. The server then serves HTTP and stores nothing itself.
+   * Default: the data folder is served.
    */
   upstream?: string | undefined
-  /** Authorities to trust for an `upstream` with TLS, PEM. Default: the well-known ones. */
+  /**
+   * Certificate authorities to trust for an `upstream` with TLS, PEM. Default: the well-known ones.
+   */
   upstreamCa?: string | Uint8Array | undefined
-  /** Limits of HTTP, and whom it lets in. */
+  /** Limits and access rules of HTTP. */
   http?: HttpConfig | undefined
   /**
-   * Several ways in, each with an address of its own, in the place of `host`, `port`,
-   * `advertisedHost`, `advertisedPort`, `tls`, `httpPort`, `managementPort` and `managementHost`.
-   * Default: the one that these describe.
+   * Several listeners, each with its own address, instead of `host`, `port`, `advertisedHost`,
+   * `advertisedPort`, `tls`, `httpPort`, `managementPort` and `managementHost`. Default: the
+   * listeners those options describe.
    */
   listeners?: readonly ListenerConfig[] | undefined
   /**
-   * Longest request, bytes; a longer one ends its connection. At most half of
-   * `queuedMaxRequestBytes`, or a 64th for requests other than Produce, whatever it says. 1 KiB to
-   * 2,147,483,647 bytes; default 100 MiB.
+   * Longest request, bytes; a longer one closes its connection. Never more than half of
+   * `queuedMaxRequestBytes`, or 1/64 of it for requests other than Produce. 1 KiB to 2,147,483,647
+   * bytes; default 100 MiB.
    */
   socketRequestMaxBytes?: number | undefined
   /**
-   * Memory for requests that have come or begun to come, and for answers that have not left, of all
-   * connections together, bytes. What finds none waits its turn. Kafka's bounds requests alone. 8
-   * MiB or more; default: a quarter of the machine's or the container's memory, 64 MiB to 512 MiB.
+   * Memory of all connections together for requests received in full or in part and for responses
+   * not yet sent, bytes. When it is used up, requests wait their turn. Kafka's setting limits
+   * requests only. 8 MiB or more; default: a quarter of the memory of the machine or container, 64
+   * MiB to 512 MiB.
    */
   queuedMaxRequestBytes?: number | undefined
   /**
-   * A request that has begun to come and is not whole after so long ends its connection. 1 ms or
+   * How long a request may take to arrive in full; after that its connection is closed. 1 ms or
    * more; default 30 s.
    */
   requestReceiveTimeout?: Duration | undefined
   /**
-   * How long a request or an answer waits for memory that others hold. Then a request ends its
-   * connection, and a fetch is answered without records. 1 ms or more; default 15 s.
+   * How long a request or response waits for memory. After that a request's connection is closed,
+   * and a fetch is answered without records. 1 ms or more; default 15 s.
    */
   memoryWaitTimeout?: Duration | undefined
   /**
-   * When others have waited for memory for so long, the connections that have held it as long for a
-   * request that is not whole or an answer that is not read are closed, the slowest first, until
-   * the others are served. 1 ms or more; default 5 s.
+   * When requests have waited for memory this long, connections that have held memory as long for
+   * an incomplete request or an unread response are closed, the slowest first, until the others are
+   * served. 1 ms or more; default 5 s.
    */
   slowConnectionGrace?: Duration | undefined
   /**
-   * Longest request of a connection before one was answered, bytes. 1 KiB or more; default 512 KiB.
+   * Longest request of a connection before its first response, bytes. 1 KiB or more; default 512
+   * KiB.
    */
   maxFirstRequestBytes?: number | undefined
-  /** Connections at a time; more are closed at once. 1 or more; default 10,000. */
+  /** Number of connections; further ones are closed at once. 1 or more; default 10,000. */
   maxConnections?: number | undefined
   /**
-   * Requests of one connection that are worked on at a time; reading stops there. 1 or more;
-   * default 100.
+   * Requests of one connection processed at a time; further ones are not read. 1 or more; default
+   * 100.
    */
   maxInFlightRequests?: number | undefined
   /**
-   * Answers of one connection that wait for a slow reader, bytes; no request is begun beyond, and
-   * the first answer to a fetch is no larger, unless one batch is. 1 byte or more; default 1 MiB.
+   * Responses of one connection that wait for a slow reader, bytes. Beyond this no request is
+   * started. The first response to a fetch is no larger, unless a single batch is. 1 byte or more;
+   * default 1 MiB.
    */
   maxUnsentBytes?: number | undefined
-  /** A connection that asks nothing for so long is closed. 1 ms or more; default 10 min. */
+  /** A connection without requests for this long is closed. 1 ms or more; default 10 min. */
   connectionsMaxIdle?: Duration | undefined
-  /** How long `close` waits for clients to take their last answers. Default 5 s. */
+  /** How long `close` waits for clients to read their last responses. Default 5 s. */
   closeTimeout?: Duration | undefined
   /**
-   * How long `close` goes on serving, while `/readyz` says that the server is about to stop, so
+   * How long `close` keeps serving while `/readyz` reports that the server is about to stop, so
    * that load balancers send new work elsewhere. Default 0.
    */
   drainDelay?: Duration | undefined
   /** Settings of the broker. */
   broker?: BrokerConfigInput | undefined
   /**
-   * Looks on at requests: `openTelemetryServer()` of `kafka-do/opentelemetry`, or one of your own.
-   * Default: none.
+   * Observes requests: `openTelemetryServer()` from `kafka-do/opentelemetry`, or your own. Default:
+   * none.
    */
   telemetry?: ServerTelemetry | undefined
-  /** Receives structured log lines; a pino logger fits. Default: none. */
+  /** Receives structured log messages; a pino logger fits. Default: none. */
   logger?: Logger | undefined
-  /** Clock, timers and randomness; for tests. */
+  /** Clock, timers and randomness, for tests. */
   runtime?: Runtime | undefined
 }
 
@@ -325,7 +330,7 @@ export function resolveServerConfig(input: ServerConfig | undefined): ResolvedSe
   const resolved = named(listeners ?? [...short, ...management])
   const serving = resolved.filter(({ kind }) => kind !== 'management')
   if (serving.length === 0)
-    throw invalid("ServerConfig.listeners must have one of kind 'kafka' or 'http', too")
+    throw invalid("ServerConfig.listeners must include one of kind 'kafka' or 'http'")
   checkReach(given, serving)
   return Object.freeze({
     ...config,
@@ -344,7 +349,7 @@ function refuseShortForm(input: ServerConfig | undefined): void {
   for (const key of short) {
     if (input?.[key] !== undefined) {
       throw invalid(
-        `ServerConfig.${key} and ServerConfig.listeners exclude each other: give ${key} in each of the listeners`,
+        `ServerConfig.${key} and ServerConfig.listeners exclude each other: set ${key} in each listener`,
       )
     }
   }
@@ -360,7 +365,7 @@ function refuseBesideUpstream(input: ServerConfig | undefined): void {
   }
   if (input?.broker !== undefined) {
     throw invalid(
-      'ServerConfig.broker and ServerConfig.upstream exclude each other: the cluster has settings of its own',
+      'ServerConfig.broker and ServerConfig.upstream exclude each other: the cluster has its own settings',
     )
   }
 }

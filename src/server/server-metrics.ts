@@ -1,11 +1,11 @@
-/** What a server counts at its doors: connections, bytes and limits that were reached, by listener; and the memory they hold. */
+/** What a server counts at its listeners: connections, bytes and limits that were reached, by listener; and the memory they hold. */
 import { Counter, gauge, type Metric, type MetricValue, type Series } from '../core/metrics.ts'
 import { HttpMetrics } from '../http/http-metrics.ts'
 import type { MemoryBudget } from './memory-budget.ts'
 
 /** What one listener counts. */
 export interface ListenerMetrics {
-  /** Connections that were accepted. */
+  /** Accepted connections. */
   readonly accepted: Series
   /** Connections that were turned away: there were too many. */
   readonly turnedAway: Series
@@ -33,16 +33,16 @@ interface Listening {
 export class ServerMetrics {
   /** Of all HTTP listeners together. */
   readonly http = new HttpMetrics()
-  readonly #accepted = counter('accepted_connections_total', 'Connections that were accepted')
+  readonly #accepted = counter('accepted_connections_total', 'Accepted connections')
   readonly #turnedAway = counter(
     'refused_connections_total',
-    'Connections that were turned away: there were maxConnections already',
+    'Connections refused because of maxConnections',
   )
   readonly #received = counter('received_bytes_total', 'Bytes of requests')
   readonly #sent = counter('sent_bytes_total', 'Bytes of answers')
   readonly #reached = new Counter(
     'kafkado_limits_reached_total',
-    'Connections that were closed, and fetches that were answered without records, by the limit',
+    'Connections closed, and fetches answered without records, by limit',
     ['listener', 'limit'],
   )
 
@@ -62,7 +62,7 @@ export class ServerMetrics {
       value: connections,
     }))
     return [
-      gauge('kafkado_connections', 'Connections that are open', ['listener'], values),
+      gauge('kafkado_connections', 'Open connections', ['listener'], values),
       this.#accepted.read(),
       this.#turnedAway.read(),
       this.#received.read(),
@@ -71,19 +71,19 @@ export class ServerMetrics {
       ...this.http.read(),
       gauge(
         'kafkado_queued_max_bytes',
-        'Memory that requests and answers of all connections may hold',
+        'Memory limit for requests and responses of all connections',
         [],
         [{ labels: {}, value: memory.bytesMax }],
       ),
       gauge(
         'kafkado_queued_bytes',
-        'Memory that requests and answers of all connections hold',
+        'Memory used by requests and responses of all connections',
         ['kind'],
         kinds.map(([kind, label]) => ({ labels: { kind: label }, value: memory.heldBytes(kind) })),
       ),
       gauge(
         'kafkado_memory_waiters',
-        'Requests and answers that wait for memory',
+        'Requests and responses waiting for memory',
         ['kind'],
         kinds.map(([kind, label]) => ({ labels: { kind: label }, value: memory.waiting(kind) })),
       ),

@@ -16,12 +16,12 @@ import { ConfigError, KafkaError } from '../core/errors.ts'
 import type { Metric } from '../core/metrics.ts'
 import type { HttpApi } from '../http/handler.ts'
 import { createGuard, type FirstKey, makeFirstKey } from './access-setup.ts'
-import { type Door, type ListenerStatus, statusOf } from './door.ts'
-import type { DoorParts } from './http-door.ts'
 import { KafkaListener } from './kafka-listener.ts'
+import { type Listener, type ListenerStatus, statusOf } from './listener.ts'
 import type { ResolvedListener } from './listener-config.ts'
 import type { Management } from './management/management.ts'
 import { MemoryBudget } from './memory-budget.ts'
+import type { ListenerParts } from './open-http-listener.ts'
 import { applyReload, type LiveConfig, type Reloaded } from './reload.ts'
 import { openServed, type Served } from './served.ts'
 import {
@@ -49,7 +49,7 @@ export interface Server {
   readonly listeners: readonly ListenerStatus[]
   /** Empty as long as a gateway has not reached its cluster. */
   readonly clusterId: string
-  /** Connections that are open now, at all listeners. */
+  /** Open connections now, at all listeners. */
   readonly connections: number
   /** Makes and manages API keys; undefined without access control. */
   readonly keys: KeyAdmin | undefined
@@ -58,7 +58,7 @@ export interface Server {
   /** What has been counted since the start, and how the server stands, for an exporter such as prom-client. */
   metrics(): Metric[]
   /**
-   * Copies all that is stored at this moment, while everything goes on; `kafka-do restore` makes a data folder of it. When it
+   * Takes a snapshot of the stored data while the server runs; `kafka-do restore` restores it to a data folder. When it
    * rejects, the backup before is whole. Throws `ConfigError`, also where the data is another cluster's (`upstream`),
    * `DataFolderLockedError` while another backup is written there, and `StorageError`.
    * @example
@@ -71,14 +71,17 @@ export interface Server {
    * @example server.reload({ ...config, tls: { cert: renewed, key } }).needRestart // []
    */
   reload(config: ServerConfig): Reloaded
-  /** Goes on for `drainDelay`, finishes what is in flight, then lets go of everything. Idempotent. Throws `StorageError` when the logs could not be synced. */
+  /**
+   * Keeps serving for `drainDelay`, finishes requests in flight, then releases all resources. Idempotent. Throws
+   * `StorageError` when the logs could not be synced.
+   */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
 
 /**
  * Opens the data folder and listens. Throws `ConfigError`, `DataFolderLockedError`, `CorruptDataError`, `StorageError`,
- * and `KafkaError` LISTEN_FAILED when a port cannot be had.
+ * and `KafkaError` LISTEN_FAILED when a port is not available.
  * @example
  * const server = await createServer({ data: './data', port: 9092 })
  * const kafka = new Client(server.url)
@@ -91,13 +94,13 @@ export async function createServer(config?: ServerConfig): Promise<Server> {
   const hall = guard ?? new OpenGuard(resolved.gateways)
   const metrics = new ServerMetrics()
   const budget = new MemoryBudget(runtime, resolved)
-  const doors: Door[] = []
+  const openListeners: Listener[] = []
   // First, so that a start that takes its time is seen.
-  const management = await openManagement(resolved, { live, metrics, budget, doors })
+  const management = await openManagement(resolved, { live, metrics, budget, openListeners })
   const served = await openServed({
     ...{ ...resolved, guard: hall, urlName: 'ServerConfig.upstream' },
   }).catch(async (error: unknown) => {
-    await closeManagement(management, doors)
+    await closeManagement(management, openListeners)
     throw error
   })
   const apis: HttpApi[] = []
@@ -109,7 +112,7 @@ export async function createServer(config?: ServerConfig): Promise<Server> {
     }
     for (const listener of listeners) {
       if (listener.kind === 'management') continue
-      const shared: DoorParts = {
+      const shared: ListenerParts = {
         ...{ ...listener, runtime, budget, limits: live, metrics: metrics.of(listener.name) },
         httpMetrics: metrics.http,
         advertised: (listened: number) => advertisedEndpoint(listener, listened),
@@ -117,7 +120,7 @@ export async function createServer(config?: ServerConfig): Promise<Server> {
       if (listener.kind === 'kafka') {
         const backend = await served.nodes.any()
         const mustAuthenticate = guard !== undefined && !resolved.allowAnonymous
-        doors.push(
+        openListeners.push(
           await KafkaListener.open({
             ...shared,
             backend,
@@ -126,22 +129,22 @@ export async function createServer(config?: ServerConfig): Promise<Server> {
           }),
         )
       } else {
-        const { createHttpApi, openHttpDoor } = await import('./http-door.ts')
+        const { createHttpApi, openHttpListener } = await import('./open-http-listener.ts')
         const api = createHttpApi(resolved, live.http, served, { guard, hall }, shared)
         apis.push(api)
-        doors.push(await openHttpDoor(live.http, api, shared))
+        openListeners.push(await openHttpListener(live.http, api, shared))
       }
     }
   } catch (error) {
-    await closeAll({ doors, apis, guard, served, management })
+    await closeAll({ openListeners, apis, guard, served, management })
     throw error
   }
   const order = listeners.map(({ name }) => name)
-  doors.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name))
-  const kafka = doors.find(({ kind }) => kind === 'kafka')
+  openListeners.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name))
+  const kafka = openListeners.find(({ kind }) => kind === 'kafka')
   if (resolved.upstream !== undefined) for (const api of apis) warnIfNotTrusted(api, resolved)
   management?.serving(served, kafka instanceof KafkaListener ? kafka.advertised : undefined)
-  const parts = { served, doors, apis, metrics, budget, guard, firstKey, management }
+  const parts = { served, openListeners, apis, metrics, budget, guard, firstKey, management }
   return new RunningServer({ ...parts, config: resolved, live })
 }
 
@@ -152,22 +155,22 @@ async function openManagement(
     live,
     metrics,
     budget,
-    doors,
-  }: Pick<ServerParts, 'metrics' | 'budget' | 'live'> & { readonly doors: Door[] },
+    openListeners,
+  }: Pick<ServerParts, 'metrics' | 'budget' | 'live'> & { readonly openListeners: Listener[] },
 ): Promise<Management | undefined> {
   const own = listeners.filter(({ kind }) => kind === 'management')
   if (own.length === 0) return undefined
   const { Management } = await import('./management/management.ts')
   const management = new Management({
     runtime,
-    metrics: () => metrics.read(doors, budget),
+    metrics: () => metrics.read(openListeners, budget),
     maxMetricSeries: () => live.maxMetricSeries,
   })
   try {
     for (const listener of own)
-      doors.push(await management.openDoor(listener, metrics.of(listener.name)))
+      openListeners.push(await management.openListener(listener, metrics.of(listener.name)))
   } catch (error) {
-    await closeManagement(management, doors)
+    await closeManagement(management, openListeners)
     throw error
   }
   return management
@@ -175,11 +178,11 @@ async function openManagement(
 
 async function closeManagement(
   management: Management | undefined,
-  doors: readonly Door[],
+  openListeners: readonly Listener[],
 ): Promise<void> {
   await management?.closed()
-  const own = doors.filter(({ kind }) => kind === 'management')
-  await Promise.all(own.map((door) => door.ended()))
+  const own = openListeners.filter(({ kind }) => kind === 'management')
+  await Promise.all(own.map((listener) => listener.ended()))
 }
 
 /** A gateway says at its start what it cannot do, not to the first caller who needs it. */
@@ -196,7 +199,7 @@ function warnIfNotTrusted(api: HttpApi, { runtime, upstream }: ResolvedServerCon
 
 interface ServerParts {
   readonly served: Served
-  readonly doors: readonly Door[]
+  readonly openListeners: readonly Listener[]
   readonly apis: readonly HttpApi[]
   readonly metrics: ServerMetrics
   readonly budget: MemoryBudget
@@ -209,7 +212,7 @@ interface ServerParts {
 
 class RunningServer implements Server {
   readonly #served: Served
-  readonly #doors: readonly Door[]
+  readonly #openListeners: readonly Listener[]
   readonly #apis: readonly HttpApi[]
   readonly #metrics: ServerMetrics
   readonly #budget: MemoryBudget
@@ -221,7 +224,7 @@ class RunningServer implements Server {
   #closing: Promise<void> | undefined
 
   constructor(parts: ServerParts) {
-    const { served, doors, apis, metrics, budget, guard, firstKey } = parts
+    const { served, openListeners, apis, metrics, budget, guard, firstKey } = parts
     this.#management = parts.management
     this.#live = parts.live
     this.#config = parts.config
@@ -229,7 +232,7 @@ class RunningServer implements Server {
     this.firstKey = firstKey
     this.#budget = budget
     this.#served = served
-    this.#doors = doors
+    this.#openListeners = openListeners
     this.#apis = apis
     this.#metrics = metrics
   }
@@ -243,20 +246,20 @@ class RunningServer implements Server {
   }
 
   get managementUrl(): string | undefined {
-    return this.#doors.find(({ kind }) => kind === 'management')?.url
+    return this.#openListeners.find(({ kind }) => kind === 'management')?.url
   }
 
   /** That clients use. */
-  get #first(): Door {
-    return this.#doors.find(({ kind }) => kind !== 'management')!
+  get #first(): Listener {
+    return this.#openListeners.find(({ kind }) => kind !== 'management')!
   }
 
   get httpUrl(): string | undefined {
-    return this.#doors.find(({ kind }) => kind === 'http')?.url
+    return this.#openListeners.find(({ kind }) => kind === 'http')?.url
   }
 
   get listeners(): readonly ListenerStatus[] {
-    return this.#doors.map(statusOf)
+    return this.#openListeners.map(statusOf)
   }
 
   get clusterId(): string {
@@ -268,18 +271,18 @@ class RunningServer implements Server {
   }
 
   get connections(): number {
-    return this.#doors.reduce((sum, { connections }) => sum + connections, 0)
+    return this.#openListeners.reduce((sum, { connections }) => sum + connections, 0)
   }
 
   metrics(): Metric[] {
-    return [...this.#metrics.read(this.#doors, this.#budget), ...this.#served.metrics()]
+    return [...this.#metrics.read(this.#openListeners, this.#budget), ...this.#served.metrics()]
   }
 
   async backup(options: BackupOptions): Promise<BackupResult> {
     const backend = await this.#served.nodes.any()
     if (!backend.backup)
       throw new ConfigError(
-        'There is nothing to back up here: the events are in the cluster that upstream names',
+        'There is nothing to back up here: the events are in the upstream cluster',
         { code: 'INVALID_CONFIG' },
       )
     const { backUp } = await import('../backup/backup-to.ts')
@@ -288,7 +291,7 @@ class RunningServer implements Server {
 
   reload(config: ServerConfig): Reloaded {
     const wanted = resolveServerConfig(config)
-    const parts = { live: this.#live, doors: this.#doors }
+    const parts = { live: this.#live, openListeners: this.#openListeners }
     const { reloaded, running } = applyReload(this.#config, wanted, parts)
     this.#config = running
     return reloaded
@@ -309,7 +312,7 @@ class RunningServer implements Server {
       })
     }
     await closeAll({
-      ...{ doors: this.#doors, apis: this.#apis, management: this.#management },
+      ...{ openListeners: this.#openListeners, apis: this.#apis, management: this.#management },
       ...{ guard: this.#guard, served: this.#served },
     })
   }
@@ -319,26 +322,26 @@ class RunningServer implements Server {
   }
 }
 
-/** No door takes anything new before what serves finishes what is in flight; then the answers leave. */
+/** No listener takes anything new before what serves finishes what is in flight; then the answers leave. */
 async function closeAll({
-  doors,
+  openListeners,
   apis,
   guard,
   served: { nodes },
   management,
-}: Pick<ServerParts, 'doors' | 'apis' | 'guard' | 'served' | 'management'>): Promise<void> {
-  const serving = doors.filter(({ kind }) => kind !== 'management')
-  for (const door of serving) door.stopAccepting()
+}: Pick<ServerParts, 'openListeners' | 'apis' | 'guard' | 'served' | 'management'>): Promise<void> {
+  const serving = openListeners.filter(({ kind }) => kind !== 'management')
+  for (const listener of serving) listener.stopAccepting()
   try {
     await Promise.all(apis.map((api) => api.close()))
     await guard?.close()
     try {
       await nodes.close()
     } finally {
-      await Promise.all(serving.map((door) => door.ended()))
+      await Promise.all(serving.map((listener) => listener.ended()))
     }
   } finally {
-    await closeManagement(management, doors)
+    await closeManagement(management, openListeners)
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * Another cluster behind this server's doors, over one connection. A cluster that is down is no reason not to be there: whoever asks is told, until it is back.
+ * Another cluster behind this server's listeners, over one connection. A cluster that is down is no reason not to be there: whoever asks is told, until it is back.
  */
 
 import type { Backend } from '../backend/backend.ts'

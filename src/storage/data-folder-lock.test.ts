@@ -99,7 +99,7 @@ describe('within one process', () => {
   test('a folder that cannot be made is a StorageError that says what to check', () => {
     writeFileSync(folder, 'a file in the way')
     expect(() => acquireLock(join(folder, 'data'))).toThrow(StorageError)
-    expect(() => acquireLock(join(folder, 'data'))).toThrow(/Check that the folder can be written/)
+    expect(() => acquireLock(join(folder, 'data'))).toThrow(/Check that the folder is writable/)
   })
 
   test('a lock that was removed by hand and taken by another is not removed on release', () => {

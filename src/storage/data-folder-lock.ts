@@ -90,7 +90,7 @@ function notLocked(root: string, cause: unknown): StorageError {
       code: 'STORAGE_FULL',
       cause,
     })
-  return new StorageError(`${about}: ${reason}. Check that the folder can be written to`, {
+  return new StorageError(`${about}: ${reason}. Check that the folder is writable`, {
     code: 'STORAGE_DENIED',
     cause,
   })

@@ -45,7 +45,7 @@ export interface FileSystem {
   makeDirectory(path: string): void
   /** Atomic; replaces a file at `to`. */
   rename(from: string, to: string): void
-  /** Removes a file, or a folder with all it holds; no error when it is not there. */
+  /** Removes a file, or a folder with all it holds; no error when it does not exist. */
   remove(path: string): void
   /**
    * As `remove`, for a large file, whose space takes the system a while to free: it is gone by its name when this returns. Until

@@ -142,7 +142,7 @@ export class LimitedFile implements File, OpenFile {
   }
 
   /** Closes it below until it is needed. */
-  letGo(): void {
+  release(): void {
     const file = this.#file
     if (!file) return
     this.#size = file.size
@@ -250,7 +250,7 @@ export class LimitedFile implements File, OpenFile {
   }
 
   #closeForGood(): void {
-    this.letGo()
+    this.release()
     this.#parts.onClosed(this)
   }
 

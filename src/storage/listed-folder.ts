@@ -29,7 +29,7 @@ export class ListedFolder implements FileSystem {
 
   open(path: string, options?: { create?: boolean }): File {
     if (!options?.create && this.#isMissing(path))
-      throw new StorageError(`Cannot open '${path}': it is not there`, {
+      throw new StorageError(`Cannot open '${path}': it does not exist`, {
         code: 'STORAGE_NOT_FOUND',
       })
     const file = this.#inner.open(path, options)

@@ -237,5 +237,5 @@ function inTheWay(action: string, path: string): StorageError {
 }
 
 function notFound(path: string): StorageError {
-  return new StorageError(`Cannot open '${path}': it is not there`, { code: 'STORAGE_NOT_FOUND' })
+  return new StorageError(`Cannot open '${path}': it does not exist`, { code: 'STORAGE_NOT_FOUND' })
 }

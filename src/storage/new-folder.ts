@@ -76,7 +76,7 @@ function take(fileSystem: FileSystem, path: string): Lock {
     return fileSystem.lock()
   } catch (error) {
     if (!(error instanceof DataFolderLockedError)) throw error
-    throw new DataFolderLockedError(`Another restore to ${path} is under way`, {
+    throw new DataFolderLockedError(`Another restore to ${path} is running`, {
       code: error.code,
       cause: error,
     })
@@ -99,7 +99,7 @@ function guarded<T>(path: string, act: () => T): T {
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException
     const isFull = code === 'ENOSPC' || code === 'EDQUOT'
-    throw new StorageError(`Cannot make the folder ${path}: ${message}`, {
+    throw new StorageError(`Cannot create the folder ${path}: ${message}`, {
       code: isFull ? 'STORAGE_FULL' : 'STORAGE_DENIED',
       cause,
     })

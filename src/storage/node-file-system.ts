@@ -324,16 +324,16 @@ interface Meaning {
   readonly advice: string
 }
 
-const isMissing: Meaning = { code: 'STORAGE_NOT_FOUND', advice: 'it is not there' }
+const isMissing: Meaning = { code: 'STORAGE_NOT_FOUND', advice: 'it does not exist' }
 const isFull: Meaning = {
   code: 'STORAGE_FULL',
   advice:
-    'the disk is full; delete topics or records, lower retention.ms or retention.bytes of large topics, or free space otherwise',
+    'the disk is full; delete topics or records, lower retention.ms or retention.bytes of large topics, or free space in another way',
 }
 const isReadOnly: Meaning = {
   code: 'STORAGE_READ_ONLY',
   advice:
-    "the disk is read-only; find out why in the system's log (a disk that fails is made so), then mount it for writing",
+    'the disk is read-only; find the reason in the system log (a failing disk is remounted read-only), then mount it for writing',
 }
 const isTooLong: Meaning = {
   code: 'STORAGE_DENIED',
@@ -345,7 +345,7 @@ const isDenied: Meaning = {
 }
 const isLimited: Meaning = {
   code: 'STORAGE_TOO_MANY_FILES',
-  advice: 'the process has as many files open as it may; raise the limit (ulimit -n)',
+  advice: 'the process has reached its limit on open files; raise it (ulimit -n)',
 }
 const isInTheWay: Meaning = {
   code: 'STORAGE_DENIED',
@@ -353,7 +353,7 @@ const isInTheWay: Meaning = {
 }
 const isFailing: Meaning = {
   code: 'STORAGE_IO',
-  advice: 'the disk failed; check it before going on',
+  advice: 'the disk failed; check it first',
 }
 
 const meanings: { readonly [errno: string]: Meaning } = {

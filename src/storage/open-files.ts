@@ -24,7 +24,7 @@ export interface OpenFile {
   /** Nobody calls it any more, though calls may wait for their turn. */
   readonly isClosed: boolean
   /** Closes it until it is needed. */
-  letGo(): void
+  release(): void
   sync(): Promise<void>
   /** As `sync`, blocking. A failure is told to whoever syncs the file next. */
   settle(): void
@@ -263,7 +263,7 @@ export class OpenFiles {
     for (const file of this.#clean) {
       if (looks-- === 0) break
       if (file.isIdle && !file.wasUsed) {
-        file.letGo()
+        file.release()
         return true
       }
       file.wasUsed = false
@@ -273,7 +273,7 @@ export class OpenFiles {
     for (const file of this.#written) {
       if (!file.isIdle) continue
       file.settle()
-      file.letGo()
+      file.release()
       return true
     }
     return false
@@ -308,7 +308,7 @@ export class OpenFiles {
 }
 
 export function noneFree(): StorageError {
-  return new StorageError('The process has as many files open as it may, and all are in use', {
+  return new StorageError('The process has reached its limit on open files, and all are in use', {
     code: 'STORAGE_TOO_MANY_FILES',
   })
 }

@@ -1,7 +1,7 @@
 import { StorageError } from '../core/errors.ts'
 import type { File, FileSystem } from './file-system.ts'
 
-/** A whole small file; undefined when it is not there. */
+/** A whole small file; undefined when it does not exist. */
 export function readWhole(fileSystem: FileSystem, path: string): Uint8Array | undefined {
   const file = openThere(fileSystem, path)
   if (!file) return undefined

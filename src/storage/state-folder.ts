@@ -38,7 +38,7 @@ function lock(path: string, app: string): Lock {
     if (!(error instanceof DataFolderLockedError)) throw error
     const holder = /is in use by (.*)\. Close it there/.exec(error.message)?.[1]
     throw new DataFolderLockedError(
-      `The state of '${app}' in ${path} is in use by ${holder?.replace('another broker', 'another application') ?? 'another process'}. Each process of an application needs a folder of its own: state: { dir }`,
+      `The state of '${app}' in ${path} is in use by ${holder?.replace('another broker', 'another application') ?? 'another process'}. Each process of an application needs its own folder: state: { dir }`,
       { code: error.code, cause: error },
     )
   }

@@ -43,7 +43,7 @@ function configsIn(value: unknown, name: string): Configs | undefined {
   const configs = read(value, name) as Configs
   for (const key of Object.keys(configs)) {
     if (fixed.has(key)) {
-      throw invalid(`${name} cannot set '${key}': the application relies on what it sets itself`)
+      throw invalid(`${name} cannot set '${key}': the application needs its own value`)
     }
   }
   return { ...configs }

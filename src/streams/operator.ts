@@ -9,6 +9,7 @@ import type { Serializer } from '../client/serializer.ts'
 import type { Store } from './stores/store.ts'
 import type { StoreSpec } from './stores/store-spec.ts'
 import type { StreamRecord } from './stream-record.ts'
+import type { Readers } from './task/read-record.ts'
 import type { StreamErrorPolicy } from './task/stream-error-policy.ts'
 import type { StreamTime } from './task/stream-time.ts'
 import type { Undo } from './task/undo.ts'
@@ -43,6 +44,16 @@ export interface OperatorScope {
   readonly undo: Undo
   /** A store of this operator's, or of another of the same task's, by its name among that operator's. */
   store<S extends Store>(role?: string, of?: Operator): S
+  /**
+   * Runs what was only due when the record in hand came, so that it fails by itself: `onError` decides on `result`, and the
+   * record goes on without it. `written`: how key and value of `result` go to a topic of dead letters; undefined: there is
+   * nothing to be written. Throws, or rejects with, what ends the record.
+   */
+  apart(
+    result: StreamRecord,
+    written: Readers | undefined,
+    run: () => void | Promise<void>,
+  ): void | Promise<void>
   /**
    * Calls back by the wall clock, at the multiples of the interval. The record stands for the one that did not come: without key
    * and value, of the time at which it was due. What the callback does happens as a whole, as with a record.

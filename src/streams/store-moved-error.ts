@@ -2,8 +2,8 @@
 import { KafkaError, type KafkaErrorOptions } from '../core/errors.ts'
 
 /**
- * A store was asked for what another process of the application has, or will have in a moment. Retriable: the task may come, or
- * come back. Which process has it is not known to this one.
+ * The queried key is, or soon will be, in another process of the application. Retriable: the task may move here. This
+ * process does not know which one has it.
  */
 export class StoreMovedError extends KafkaError {
   readonly store: string

@@ -35,8 +35,8 @@ export class BatchOrigin implements Origin {
 }
 
 /**
- * A record as it stands at an operator. `topic`, `partition` and `offset` are those of the record that was read; key, value,
- * timestamp and headers are what the operators before have made of them. It never changes, so it may be kept.
+ * A record as it stands at an operator. `topic`, `partition` and `offset` are those of the record that was read; key,
+ * value, timestamp and headers are those set by the operators upstream. It never changes, so you may keep it.
  */
 export class StreamRecord<V = unknown, K = unknown> {
   readonly key: K

@@ -26,79 +26,81 @@ import {
 /** Options of `kafka.streams(config)`, and of `kafka.stream(topic, config)`. */
 export interface StreamsConfig {
   /**
-   * Name of the application: its consumer group, and the beginning of the names of its own topics.
-   * Without one it is made of the topics and the topology; where that would lose state when the
-   * program changes, on a server, one must be given. Default: made of topic and topology;
-   * `kafka.streams` needs one.
+   * Name of the application: its consumer group, and the prefix of its internal topics. Without
+   * one, a name is derived from the topics and the topology. On a server, an application with state
+   * needs a name, since changing the program would otherwise lose the state. Default: derived from
+   * topic and topology; `kafka.streams` requires one.
    */
   app?: string | undefined
   /**
-   * `'exactly-once'`: outputs, state and offsets count together, in transactions.
-   * `'at-least-once'`: without transactions; records may be processed twice after a crash. Default
+   * `'exactly-once'`: output, state and offsets are committed together in transactions.
+   * `'at-least-once'`: no transactions; records may be processed twice after a crash. Default
    * `'exactly-once'`.
    */
   guarantee?: 'exactly-once' | 'at-least-once' | undefined
-  /** How often what was done is committed, and so becomes visible. 1 ms or more; default 100 ms. */
+  /** Interval of commits; results become visible with the commit. 1 ms or more; default 100 ms. */
   commitInterval?: Duration | undefined
   /**
-   * What becomes of a record that cannot be read or whose callback throws; nothing that it did is
-   * kept. `'stop'` ends the application with the error; `'skip'` logs it and goes on. An object:
-   * first `retry`, with growing pauses, then what `otherwise` says, or to the topic `deadLetter`,
-   * with where it came from and why in headers. A function `(error, record, where)` says one of
-   * these for each record that fails, or `'retry'`; `where` is `'decode'`, `'process'` or
-   * `'produce'`. Default: `'stop'`.
+   * What to do with a record that cannot be deserialised or whose callback throws; everything the
+   * record did is undone. `'stop'` ends the application with the error; `'skip'` logs it and
+   * continues. With an object: first `retry`, with growing delays, then `otherwise`, or copy the
+   * record to the topic `deadLetter`, with its origin and the error in headers. A function `(error,
+   * record, where)` returns one of these for each failed record, or `'retry'`; `where` is
+   * `'decode'`, `'process'` or `'produce'`. A result that is only due when a record arrives, such
+   * as that of a window it closes, fails by itself: `error.result` says which. Default: `'stop'`.
    */
   onError?: StreamOnError | undefined
   /**
-   * Where to start a topic of yours that the application has never committed. Default:
+   * Where to start a source topic for which the application has no committed offset. Default:
    * `Offset.earliest`.
    */
   offset?: Offset | undefined
-  /** Copies of the application's own topics. 1 to 32,767; default: the broker's. */
+  /** Copies of the application's internal topics. 1 to 32,767; default: the broker's. */
   replicationFactor?: number | undefined
   /**
-   * Kafka's topic configs for the application's own topics, when it makes them: `{ changelog: {
-   * 'segment.bytes': 1048576 }, repartition: { 'segment.ms': 600000 } }`. Not `cleanup.policy` and
-   * `message.timestamp.type`, which it needs as they are. Default: the broker's, with what the
-   * application needs.
+   * Kafka topic configs for internal topics, applied when they are created: `{ changelog: {
+   * 'segment.bytes': 1048576 }, repartition: { 'segment.ms': 600000 } }`. `cleanup.policy` and
+   * `message.timestamp.type` cannot be set. Default: the broker's, plus what the application needs.
    */
   internalTopics?: InternalTopicConfigs | undefined
   /**
-   * How long a task with several partitions waits for one that has nothing, while others have
-   * records, since it may yet bring older ones (KIP-353). At 0 only for what the broker is known to
-   * have. Default 0.
+   * How long a task with several partitions waits for an empty one while others have records, since
+   * the empty one may still bring older records (KIP-353). With 0 it waits only for records the
+   * broker is known to have. Default 0.
    */
   maxTaskIdle?: Duration | undefined
   /**
-   * After so long the broker aborts a transaction that a process left open when it died; until then
-   * other processes wait at what it wrote. 1 s or more; default 10 s.
+   * How long the broker keeps a transaction open whose process has died; until it aborts it, other
+   * processes wait at its output. 1 s or more; default 10 s.
    */
   transactionTimeout?: Duration | undefined
-  /** A member not heard of for so long is dead to the group. 10 ms or more; default 30 s. */
+  /**
+   * The group removes a member that sends no heartbeat for this long. 10 ms or more; default 30 s.
+   */
   sessionTimeout?: ConsumerConfig['sessionTimeout']
   /**
-   * How often a member says that it is there; more often just after a rebalance. Less than
-   * `sessionTimeout`. 5 ms or more; default: 3 s, or a third of `sessionTimeout` if that is less.
+   * Interval of heartbeats; more often just after a rebalance. Less than `sessionTimeout`. 5 ms or
+   * more; default: 3 s, or a third of `sessionTimeout` if that is less.
    */
   heartbeatInterval?: ConsumerConfig['heartbeatInterval']
   /**
-   * How long a rebalance waits for callbacks that are under way, and for the commit. 10 ms or more;
-   * default 1 min.
+   * How long a rebalance waits for running callbacks and for the commit. 10 ms or more; default 1
+   * min.
    */
   rebalanceTimeout?: ConsumerConfig['rebalanceTimeout']
   /**
-   * A name of this process that survives restarts (KIP-345): within `sessionTimeout` it gets its
-   * tasks back without a rebalance.
+   * A process name that survives restarts (KIP-345): a process that restarts within
+   * `sessionTimeout` gets its tasks back without a rebalance.
    */
   groupInstanceId?: string | undefined
   /**
-   * An application waits for a broker that is away; once nothing but failures that pass has
-   * happened for so long, it ends with a `TimeoutError`. Default: never.
+   * How long an application waits for an unavailable broker. After this long with only temporary
+   * failures, it ends with a `TimeoutError`. Default: never.
    */
   giveUpAfter?: Duration | undefined
   /**
-   * `'check'`: a program that would leave state behind, or go on with state of another kind, is
-   * refused with a `TopologyChangedError`. `'allow'`: it may leave state behind. Default `'check'`.
+   * `'check'`: a program that would leave state behind, or use state of another kind, is refused
+   * with a `TopologyChangedError`. `'allow'`: it may leave state behind. Default `'check'`.
    */
   upgrade?: 'check' | 'allow' | undefined
   /**
@@ -107,29 +109,28 @@ export interface StreamsConfig {
    */
   standbys?: number | undefined
   /**
-   * Changelog entries that a process may lack and yet be given a task; until it lacks fewer the
+   * How many changelog entries a process may be behind and still be assigned a task; until then the
    * task stays where it is. 0 or more; default 10,000.
    */
   maxLag?: number | undefined
   /**
-   * Where state is. `'memory'`, or `{ dir: './state' }`: in files in this folder, so that it may be
-   * larger than memory and a restart reads only the rest of the changelog. Each process needs a
-   * folder of its own. Needs the package classic-level. Default `'memory'`.
+   * Where state is kept: `'memory'`, or `{ dir: './state' }` for files in this folder. On disk it
+   * may be larger than memory, and a restart reads only the rest of the changelog. Each process
+   * needs its own folder. Requires the package classic-level. Default `'memory'`.
    */
   state?: 'memory' | { readonly dir: string } | undefined
   /**
-   * Of state on disk: values that were used lately are kept in memory, up to so many bytes. 0 or
-   * more; default 64 MiB.
+   * For state on disk: size of the cache of recently used values, bytes. 0 or more; default 64 MiB.
    */
   cacheBytes?: number | undefined
   /**
-   * Files of tasks that this process has not run for so long, while it ran others, are removed when
-   * it starts. Default 10 min.
+   * At the start, files of tasks that this process has not run for this long, while it ran others,
+   * are removed. Default 10 min.
    */
   cleanupDelay?: Duration | undefined
   /**
-   * State in memory, keys and values as they are written, over which the application stops. 1 byte
-   * or more; default: no limit.
+   * Size of state in memory, keys and values as serialised, above which the application stops. 1
+   * byte or more; default: no limit.
    */
   maxStateBytes?: number | undefined
   /** Closes the application when it is aborted. */

@@ -4,11 +4,12 @@ import { invalid } from '../core/options.ts'
 
 /** Options of every kind of window. */
 export interface WindowOptions {
-  /** How much later than the window's end, by stream time, a record is still taken in. Default: 0. */
+  /** How long after the window's end, in stream time, a record is still accepted. Default: 0. */
   grace?: Duration
   /**
-   * When nothing at all has come to the task for so long, by the wall clock, time moves on by as much, and again whenever it has
-   * been silent for as long once more, until every window is closed. Default: never, and only records move time.
+   * When the task has received no record for this long, by the wall clock, stream time advances by as much, and again
+   * whenever it has been silent for as long once more, until every window is closed. Default: never, and only records
+   * move time.
    */
   idle?: Duration
 }
@@ -51,7 +52,7 @@ export const Window = Object.freeze({
     return Object.freeze({ kind: 'tumbling', sizeMs, everyMs: sizeMs, ...read(options) })
   },
 
-  /** Windows of `size` of which one begins every so often, so that they overlap. */
+  /** Overlapping windows of `size`, which begin at a fixed interval. */
   hopping(size: Duration, options: WindowOptions & { every: Duration }): TumblingWindow {
     const sizeMs = positive(size, 'hopping: size')
     const { every, ...rest } = checked(options, ['every'])

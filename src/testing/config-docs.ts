@@ -1,4 +1,4 @@
-/** What is told of the options of `kafka-do/testing`. */
+/** Descriptions of the options of `kafka-do/testing`. */
 import { brokerDocs } from '../broker/config-docs.ts'
 import { commonDocs } from '../client/config-docs.ts'
 import type { DocsOf } from '../core/option.ts'
@@ -14,9 +14,9 @@ export const mockClientDocs: DocsOf<MockClientConfig> = {
 
 export const faultDocs: DocsOf<FaultOptions> = {
   nth: {
-    doc: 'The first exchange that is concerned, counted from now; 1: the next.',
+    doc: 'The first request affected, counted from now; 1 is the next.',
   },
   times: {
-    doc: 'How many exchanges in a row.',
+    doc: 'How many requests in a row.',
   },
 }

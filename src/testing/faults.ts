@@ -37,9 +37,9 @@ const operations: { readonly [name: string]: readonly string[] } = {
 
 /** Which request a fault is for. */
 export interface FaultOptions {
-  /** The first exchange that is concerned, counted from now; 1: the next. 1 or more; default 1. */
+  /** The first request affected, counted from now; 1 is the next. 1 or more; default 1. */
   nth?: number | undefined
-  /** How many exchanges in a row. 1 or more; default 1. */
+  /** How many requests in a row. 1 or more; default 1. */
   times?: number | undefined
 }
 
@@ -172,7 +172,7 @@ export class Faults {
 function apiNamed(name: string): string {
   if (servedApis.some(({ api }) => api.name === name)) return name
   throw invalid(
-    `There is no operation '${name}'; known are ${Object.keys(operations).join(', ')}, and Kafka's API names such as 'ListOffsets'`,
+    `There is no operation '${name}'; use one of ${Object.keys(operations).join(', ')}, and Kafka's API names such as 'ListOffsets'`,
   )
 }
 
@@ -199,7 +199,7 @@ function refusal(api: Api<never, unknown>, request: unknown, error: string): unk
 
 function broken(outcome: 'failed' | 'unknown'): DisconnectedError {
   return new DisconnectedError(
-    'The connection to the broker broke (a fault that the test injected)',
+    'The connection to the broker broke (a fault injected by the test)',
     {
       code: 'NETWORK_EXCEPTION',
       retriable: true,

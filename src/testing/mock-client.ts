@@ -51,7 +51,7 @@ export class MockClient extends ComposedClient {
   readonly faults: Faults
   readonly #connection: Connection
 
-  /** Throws `ConfigError`. Each has a broker of its own, which is gone when it is closed. */
+  /** Throws `ConfigError`. Each client has its own broker, which is gone when the client is closed. */
   constructor(config?: MockClientConfig)
   constructor(config: MockClientConfig = {}, ...more: unknown[]) {
     refuseMore(more, `new MockClient({ clientId: '…' })`)
@@ -96,7 +96,7 @@ export class MockClient extends ComposedClient {
     return readTopic(this.#connection, toTopic(topic))
   }
 
-  /** Throws all members out of a group: they join again, and the partitions are shared out anew. */
+  /** Removes all members from a group: they join again, and the partitions are assigned again. */
   async rebalance(group: string): Promise<void> {
     checkGroupName(group)
     const request = createDescribeGroupsRequest({ groups: [group] })

@@ -38,7 +38,7 @@ export interface StoredMessage<V = unknown, K = string> {
   readonly value: V | null
   /** As text: as of a consumer's records. */
   readonly headers: RecordHeaders
-  /** As they are stored. Not enumerable: what is compared with a message need not have it. */
+  /** As they are stored. Not enumerable, so that it is ignored in comparisons. */
   readonly rawHeaders: RawHeaders
   readonly timestamp: Date
 }

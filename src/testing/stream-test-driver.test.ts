@@ -283,7 +283,7 @@ describe('promises', () => {
   test('keep the order of what is sent', async () => {
     const driver = new StreamTestDriver(build)
     const sent = [1, 2, 3].map((n) => driver.sendAsync('in', n))
-    expect(() => driver.commit()).toThrow(/still at work/)
+    expect(() => driver.commit()).toThrow(/still busy/)
     await Promise.all(sent)
     expect(driver.read('out').map(({ value }) => value)).toEqual([2, 4, 6])
   })

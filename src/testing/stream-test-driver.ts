@@ -152,7 +152,7 @@ export class StreamTestDriver {
     >
   }
 
-  /** Makes it later by `duration` (milliseconds or '5m'); what is due by the wall clock happens on the way, each at its time. */
+  /** Advances the clock by `duration` (milliseconds or '5m'); everything due by wall-clock time happens in order. */
   advance(duration: Duration): void {
     const byMs = parseDuration(duration, 'advance')
     this.#now('advance', () => this.#advance(byMs))
@@ -164,15 +164,15 @@ export class StreamTestDriver {
     return this.#later(() => this.#advance(byMs))
   }
 
-  /** What was done so far is kept by a `restart`. */
+  /** Commits, so that a `restart` keeps everything done so far. */
   commit(): void {
     this.#checkUsable()
     this.#engine.commit()
   }
 
   /**
-   * As after a crash: everything is as it was at the last commit, restored from the changelogs alone, and what was sent since
-   * then is processed again. What had been read is not given by `read` again.
+   * As after a crash: everything is as it was at the last commit, restored from the changelogs alone, and what was sent
+   * since then is processed again. Records already returned by `read` are not returned again.
    */
   restart(): void {
     this.#stopped = undefined
@@ -228,7 +228,7 @@ export class StreamTestDriver {
     const count = this.#engine.partitionCount(name)
     if (partition !== undefined && partition >= count) {
       throw invalid(
-        `'${name}' has ${count} partition${count === 1 ? '' : 's'}, and no partition ${partition}; give it more with { partitions: { '${name}': ${partition + 1} } }`,
+        `'${name}' has ${count} partition${count === 1 ? '' : 's'}, and no partition ${partition}; add more with { partitions: { '${name}': ${partition + 1} } }`,
       )
     }
     const written: Written = {
@@ -279,7 +279,7 @@ export class StreamTestDriver {
     if (!waiting) return
     waiting.catch(() => undefined)
     this.#stopped = invalid(
-      `${verb} cannot wait: a callback returned a promise, or onError waits before it tries again. Use await driver.${verb}Async(…)`,
+      `${verb} cannot wait: a callback returned a promise, or onError waits before a retry. Use await driver.${verb}Async(…)`,
     )
     throw this.#stopped
   }
@@ -316,7 +316,7 @@ export class StreamTestDriver {
   #checkUsable(): void {
     if (this.#working) {
       throw invalid(
-        'The driver is still at work: await the sendAsync, advanceAsync or restartAsync before',
+        'The driver is still busy: first await the pending sendAsync, advanceAsync or restartAsync',
       )
     }
     this.#checkRuns()
@@ -325,7 +325,7 @@ export class StreamTestDriver {
   #checkRuns(): void {
     if (this.#stopped === undefined) return
     throw new ClosedError(
-      'The stream has stopped with an error and processes nothing more; restart() starts it again where it was committed',
+      'The stream has stopped with an error and processes nothing more; restart() continues from the last commit',
       { code: 'STREAM_STOPPED', cause: this.#stopped },
     )
   }

@@ -72,7 +72,7 @@ test('nobody gets in without a key, or with a wrong one', async () => {
   const wrong = track(new Client({ url: server.url, sasl, timeout: 2000, retries: 0 }))
   await expect(wrong.admin.listTopics()).rejects.toMatchObject({
     code: 'SASL_AUTHENTICATION_FAILED',
-    message: expect.stringContaining('not known, or was revoked'),
+    message: expect.stringContaining('is unknown or was revoked'),
   })
 })
 
@@ -227,9 +227,9 @@ describe('apiKey of the client', () => {
   test.each<[string, object, RegExp]>([
     ['kafka://broker.example:9092', {}, /use kafka\+tls:\/\/ instead/],
     ['kafka://127.0.0.1:9092,broker.example:9092', {}, /use kafka\+tls:\/\/ instead/],
-    ['kafka+tls://u:p@host:9092', {}, /one must go/],
-    ['kafka+tls://host:9092', { apiKey: 'secret' }, /no key of kafka-do/],
-    ['kafka+tls://host:9092', { apiKey: 'kd_abc_def' }, /was cut off/],
+    ['kafka+tls://u:p@host:9092', {}, /remove one|exclude each other/],
+    ['kafka+tls://host:9092', { apiKey: 'secret' }, /not a kafka-do key/],
+    ['kafka+tls://host:9092', { apiKey: 'kd_abc_def' }, /is truncated/],
   ])('is refused: %s with %o', (url, more, message) => {
     const config = { url, apiKey: 'kd_id_secret_123456', ...more }
     expect(() => new Client(config)).toThrow(message)

@@ -85,14 +85,14 @@ describe('a key', () => {
       message: /mistyped/,
     })
     expect(await refusal(key.slice(0, -3))).toMatchObject({ message: /cut off/ })
-    expect(await refusal('')).toMatchObject({ message: /no API key/ })
+    expect(await refusal('')).toMatchObject({ message: /not an API key/ })
     expect(await refusal(wrong)).toMatchObject({
-      message: 'The API key is not known, or was revoked',
+      message: 'The API key is unknown or was revoked',
     })
     await expect.poll(async () => (await refusal(expired.key)).message).toMatch(/expired at 20/)
     await guard.keys.revoke(id)
     expect(await refusal(key)).toMatchObject({
-      message: 'The API key is not known, or was revoked',
+      message: 'The API key is unknown or was revoked',
     })
     for (const text of [key, wrong, expired.key])
       expect((await refusal(text)).message).not.toContain(parseKey(text)!.secret)
@@ -125,8 +125,8 @@ describe('a key', () => {
     })
     const third = await guard.keys.rotate(first.id)
     expect(ended).toEqual([0, 1])
-    await expect(sessionOf(first.key)).rejects.toThrow('not known')
-    await expect(sessionOf(second.key)).rejects.toThrow('not known')
+    await expect(sessionOf(first.key)).rejects.toThrow('unknown or was revoked')
+    await expect(sessionOf(second.key)).rejects.toThrow('unknown or was revoked')
     expect((await sessionOf(third.key)).principal.name).toBe(first.id)
   })
 
@@ -157,7 +157,7 @@ describe('a key', () => {
     // Who else watches and lets go takes it from nobody.
     guard.watch(session)()
     aheadMs = 3_600_000
-    expect(await new Promise((resolve) => session.onEnd(resolve))).toMatch(/run out/)
+    expect(await new Promise((resolve) => session.onEnd(resolve))).toMatch(/have expired/)
   })
 })
 

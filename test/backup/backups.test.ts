@@ -109,7 +109,7 @@ describe('an embedded broker', () => {
     await kafka.produce('orders', 1)
     await kafka.backup({ to })
     await using wrong = new Client(`file:${to}`)
-    await expect(wrong.produce('orders', 2)).rejects.toThrow(/is a backup, and no data folder/)
+    await expect(wrong.produce('orders', 2)).rejects.toThrow(/is a backup, not a data folder/)
     await restore()
   })
 
@@ -380,10 +380,10 @@ describe('a restore', () => {
     writeFileSync(join(to, 'orders-0', 'notes.txt'), 'mine')
     appendFileSync(join(to, log.replace('.log', '.index')), 'x')
     const error = await restore().catch((one: Error) => one.message)
-    expect(error).toMatch(/000.log is not what its checksum says/)
+    expect(error).toMatch(/000.log does not match its checksum/)
     expect(error).toMatch(/meta.properties is missing/)
     expect(error).toMatch(/notes.txt does not belong to it/)
-    expect(error).toMatch(/000.index has \d+ bytes in place of \d+/)
+    expect(error).toMatch(/000.index has \d+ bytes instead of \d+/)
     expect(existsSync(restored) || existsSync(`${restored}.restoring`)).toBe(false)
   })
 
@@ -402,15 +402,15 @@ describe('a restore', () => {
     writeFileSync(path, encodeManifest({ ...manifest, format: 2, kafkaDo: '9.0.0' }))
     await expect(restore()).rejects.toThrow(/has format 2, made by kafka-do 9.0.0/)
     writeFileSync(path, JSON.stringify(manifest).replace('orders', 'Orders'))
-    await expect(restore()).rejects.toThrow(/is not what its checksum says/)
-    await expect(restore(data)).rejects.toThrow(/is no backup.*looks like a data folder/)
+    await expect(restore()).rejects.toThrow(/its checksum does not match/)
+    await expect(restore(data)).rejects.toThrow(/is not a backup.*looks like a data folder/)
   })
 
   test('looks at all of it without writing', async () => {
     const check = () => checkBackup(entriesOfFolder(createNodeFileSystem(to)), { name: to })
     expect((await check()).warnings).toEqual([])
     truncateSync(join(to, log), 10)
-    await expect(check()).rejects.toThrow(/10 bytes in place of/)
+    await expect(check()).rejects.toThrow(/10 bytes instead of/)
   })
 
   test('of a log that was damaged before says so', async () => {

@@ -175,7 +175,9 @@ describe('on a full disk', () => {
     broker.disk.capacityBytes = Number.POSITIVE_INFINITY
     broker.runtime.advance(1000)
     await runAll()
-    expect(broker.lines.slice(1)).toEqual([expect.stringMatching(/^info: there is room/)])
+    expect(broker.lines.slice(1)).toEqual([
+      expect.stringMatching(/^info: the disk has space again/),
+    ])
     expect(await produceTo(broker, 'orders', batch(big))).toMatchObject({ error: 'NONE' })
   })
 
@@ -259,7 +261,7 @@ describe('with less free than diskReserve', () => {
     const { error, errorMessage } = await produceTo(broker, 'orders', batch(big))
     expect([error, errorMessage]).toEqual([
       'KAFKA_STORAGE_ERROR',
-      expect.stringMatching(/less space free than diskReserve.*Delete topics/),
+      expect.stringMatching(/less free space than diskReserve.*Delete topics/),
     ])
     expect(await commitOffset(broker, 'orders', 2n)).toBe('NONE')
     expect((await fetchFrom(broker, 'orders', 5n)).values).toEqual([big])
@@ -267,8 +269,8 @@ describe('with less free than diskReserve', () => {
     broker.runtime.advance(1000)
     expect(await produceTo(broker, 'orders', batch(big))).toMatchObject({ error: 'NONE' })
     expect(broker.lines).toEqual([
-      expect.stringMatching(/^warn: The disk has less space free/),
-      expect.stringMatching(/^info: there is room/),
+      expect.stringMatching(/^warn: The disk has less free space/),
+      expect.stringMatching(/^info: the disk has space again/),
     ])
   })
 

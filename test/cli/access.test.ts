@@ -186,7 +186,7 @@ describe.each(['kafka', 'http'] as const)('with access control, %s', (kind) => {
     expect((await asShop('produce', `orders-${kind}`, '-v', '1')).code).toBe(3)
     expect(await asAdmin(['key', 'rotate', made.id, '--key-file', path])).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('is there already'),
+      stderr: expect.stringContaining('already exists'),
     })
     expect((await asAdmin(['key', 'rm', made.id])).stderr).toMatch(/^Nothing was changed/)
     expect(await json(['key', 'rm', made.id, '--execute'])).toMatchObject([
@@ -229,7 +229,7 @@ describe.each(['kafka', 'http'] as const)('with access control, %s', (kind) => {
     writeFileSync(empty, '\n')
     expect(await withFile(empty)).toMatchObject({
       code: 1,
-      stderr: `kafka-do: the file ${empty} holds no API key\n`,
+      stderr: `kafka-do: the file ${empty} contains no API key\n`,
     })
   })
 })
@@ -273,7 +273,7 @@ describe.each(['file', 'kafka'] as const)('kafka-do tx, %s', (kind) => {
     expect(await target.run(['quota', 'ls'])).toMatchObject({ code: 1 })
     expect(await target.run(['key', 'ls'])).toMatchObject({
       code: 1,
-      stderr: 'kafka-do: There are no API keys here: only kafka-do serve --access keys has them\n',
+      stderr: 'kafka-do: API keys are not available here: they need kafka-do serve --access keys\n',
     })
   })
 })
@@ -319,7 +319,7 @@ describe('kafka-do context', () => {
     writeFileSync(contexts, '{"version":1,"current":null,"contexts":{"a":{}}}')
     expect(await context('ls')).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('cannot be read: it is not what kafka-do context writes'),
+      stderr: expect.stringContaining('cannot be read: it was not written by kafka-do context'),
     })
   })
 })

@@ -137,17 +137,17 @@ test('to a file, whose owner alone may read it', async () => {
 })
 
 test.each([
-  [['backup'], 2, /it takes --to/],
-  [['backup', 'x', '--url', 'memory:', '--to', 'y'], 2, /said twice/],
-  [['backup', '/nowhere', '--to', 'y'], 4, /\/nowhere is no data folder/],
+  [['backup'], 2, /--to is required/],
+  [['backup', 'x', '--url', 'memory:', '--to', 'y'], 2, /given twice/],
+  [['backup', '/nowhere', '--to', 'y'], 4, /\/nowhere is not a data folder/],
   [
     ['backup', 'http://127.0.0.1:1', '--to', join(scratch, 'none')],
     1,
     /cannot be reached|never made/,
   ],
   [['restore', '/nowhere', '--to', 'y'], 4, /there is no backup \/nowhere/],
-  [['restore', '/nowhere'], 2, /it takes --to/],
-  [['restore', '/nowhere', '--to', 'x', '--check'], 2, /makes no folder/],
+  [['restore', '/nowhere'], 2, /--to is required/],
+  [['restore', '/nowhere', '--to', 'x', '--check'], 2, /exclude each other/],
 ])('%j', async (words, code, message) => {
   const outcome = await run(words)
   expect(outcome).toEqual({ code, stdout: '', stderr: expect.stringMatching(message) })

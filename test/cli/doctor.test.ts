@@ -37,9 +37,9 @@ describe('kafka-do doctor', () => {
     expect(stdout).toMatch(/--repair[\s\S]*--dry-run[\s\S]*Exit code: 0 done/)
   })
 
-  test('refuses what is no data folder, and makes none', async () => {
+  test('refuses what is not a data folder, and makes none', async () => {
     const { status, stderr } = await doctor(join(scratch, 'nothing'))
-    expect([status, stderr]).toEqual([4, expect.stringContaining('is no data folder')])
+    expect([status, stderr]).toEqual([4, expect.stringContaining('is not a data folder')])
     expect(readdirSync(scratch)).not.toContain('nothing')
   })
 
@@ -63,7 +63,9 @@ describe('kafka-do doctor', () => {
     writeFileSync(log(), content)
     const found = await doctor(data)
     expect(found.status).toBe(1)
-    expect(found.stdout).toMatch(/orders-0\/0{20}\.log holds data.*\n {2}lost {4}offset 3\n/)
+    expect(found.stdout).toMatch(
+      /orders-0\/0{20}\.log contains damaged data.*\n {2}lost {4}offset 3\n/,
+    )
     expect(await doctor(data, '--repair', '--dry-run')).toMatchObject({ status: 1 })
     expect(readFileSync(log()).equals(content)).toBe(true)
 
@@ -112,7 +114,7 @@ describe('kafka-do doctor of a cluster', () => {
     expect([status, stdout]).toEqual([
       0,
       expect.stringMatching(
-        /^cluster\tok\tcluster \S+ answered in \d+ ms; it has 1 node\t\naddress\tok\tnode \d+ tells clients to come to 127\.0\.0\.1:\d+, and is there\t\n$/,
+        /^cluster\tok\tcluster \S+ answered in \d+ ms; it has 1 node\t\naddress\tok\tnode \d+ advertises 127\.0\.0\.1:\d+, which is reachable\t\n$/,
       ),
     ])
   })

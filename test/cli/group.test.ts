@@ -66,15 +66,14 @@ describe.each(['file', 'kafka'] as const)('kafka-do group, %s', (kind) => {
     ])
     expect(await target.run(['group', 'describe', 'biling'])).toMatchObject({
       code: 4,
-      stderr:
-        "kafka-do: there is no group 'biling'\n  kafka-do group ls shows those that there are.\n",
+      stderr: "kafka-do: there is no group 'biling'\n  kafka-do group ls lists them.\n",
     })
   })
 
   test('says what it takes', async () => {
     expect(await target.run(['group', 'reset', 'x'])).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('it takes one of --to and --shift'),
+      stderr: expect.stringContaining('one of --to and --shift is required'),
     })
     expect((await target.run(['group', 'reset', 'x', '--to', 'yesterday'])).stderr).toMatch(
       /^kafka-do: --to: it takes earliest, latest.*got 'yesterday'\n$/,

@@ -93,7 +93,7 @@ test('without its folder it is 4, and none is made', async () => {
       name,
       4,
       '',
-      expect.stringMatching(/no data folder/),
+      expect.stringMatching(/no data folder|not a data folder/),
     ])
   }
 })

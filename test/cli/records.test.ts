@@ -102,7 +102,7 @@ describe.each(['file', 'kafka'] as const)('%s', (kind) => {
     })
     expect(wrong).toMatchObject({ code: 1, stdout: '' })
     expect(wrong.stderr).toBe(
-      'kafka-do: standard input, line 2: the JSON is broken at column 6: a value is expected (1 record was stored)\n',
+      'kafka-do: standard input, line 2: the JSON is invalid at column 6: a value is expected (1 record was stored)\n',
     )
     expect(await consume()).toBe('{"a":1}\n')
     const pointer = await target.run([
@@ -115,7 +115,7 @@ describe.each(['file', 'kafka'] as const)('%s', (kind) => {
       '-v',
       '{}',
     ])
-    expect(pointer.stderr).toMatch(/there is nothing at \/id/)
+    expect(pointer.stderr).toMatch(/there is no key at \/id/)
     const separator = await target.run(['produce', topic, '--key-separator', '|', '-v', 'x'])
     expect(separator.stderr).toMatch(/there is no '\|' between a key and a value/)
     expect(await produce(join(scratch, 'missing'))).toMatchObject({

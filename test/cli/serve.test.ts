@@ -275,16 +275,16 @@ describe('operations', () => {
     }
     await write({ drainDelay: '3s', maxMetricSeries: 7, broker: { retention: '1h' } })
     await reload(
-      /WARN {2}the settings were read anew; changed: maxMetricSeries, drainDelay; needs a restart: broker\.retention\n/,
+      /WARN {2}settings reloaded; changed: maxMetricSeries, drainDelay; needs a restart: broker\.retention\n/,
     )
     const text = await (await fetch(`${managementUrl}/metrics`)).text()
     expect(text).toContain('\nkafkado_max_metric_series 7\n')
     await writeFile(config, '{ "port": ')
     await reload(
-      /ERROR the settings could not be read anew; the server goes on with those it has reason=".*reload\.json is not JSON/,
+      /ERROR the settings could not be reloaded; the server continues with the current ones reason=".*reload\.json is not JSON/,
     )
     await write({ drainDelay: '3s', maxMetricSeries: 7, logLevel: 'error' })
-    await reload(/INFO {2}the settings were read anew; changed: logLevel\n/)
+    await reload(/INFO {2}settings reloaded; changed: logLevel\n/)
     await write({ drainDelay: 'soon', logLevel: 'error' })
     await reload(/drainDelay must be milliseconds/)
     expect((await fetch(`${managementUrl}/readyz`)).status).toBe(200)
@@ -304,7 +304,7 @@ describe('operations', () => {
     const [socket] = (await once(silent, 'connection')) as [{ destroy(): void }]
     run.child.kill('SIGTERM')
     expect(await run.ended).toBe(143)
-    expect(run.stdout).toBe('Stopped while it was being opened.\n')
+    expect(run.stdout).toBe('Stopped while opening the data folder.\n')
     socket.destroy()
     silent.close()
   })

@@ -66,7 +66,7 @@ describe('usage', () => {
     ],
     [['consume', 'x', '--format', '%z'], "--format: there is no directive '%z' (column 1)"],
     [['consume', 'x', '--format', '%v', '-o', 'tsv'], '--format and -o exclude each other'],
-    [['consume', 'x', '--from', '@1:2', '--to', '@3'], '--from has an end already'],
+    [['consume', 'x', '--from', '@1:2', '--to', '@3'], '--from already has an end'],
   ])('%j is 2, and says why', async (words, message) => {
     const { code, stdout, stderr } = await run(words)
     expect([code, stdout, stderr]).toEqual([2, '', expect.stringContaining(message)])

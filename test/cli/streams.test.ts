@@ -81,7 +81,7 @@ describe('kafka-do streams', () => {
     }
     expect(await streams('ls', '--url', url)).toMatchObject({
       status: 0,
-      stderr: 'There are no applications with topics of their own.\n',
+      stderr: 'There are no applications with internal topics.\n',
     })
   })
 

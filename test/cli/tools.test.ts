@@ -113,7 +113,7 @@ describe('kafka-do export and import', () => {
     writeFileSync(path, 'mine')
     expect(await target.run(['export', 'small', path])).toMatchObject({
       code: 1,
-      stderr: `kafka-do: the file ${path} is there already\n  --force writes it anew.\n`,
+      stderr: `kafka-do: the file ${path} already exists\n  --force overwrites it.\n`,
     })
     expect((await target.run(['export', 'small', path, '--force'])).code).toBe(0)
     expect(readFileSync(path, 'utf8')).toMatch(/^{"topic":"small",.*"value":1}\n$/)

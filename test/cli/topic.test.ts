@@ -115,7 +115,7 @@ describe.each(['file', 'kafka', 'http'] as const)('kafka-do topic, %s', (kind) =
       error: {
         code: 'UNKNOWN_TOPIC_OR_PARTITION',
         message: "there is no topic 'nothing-like-it'",
-        hint: 'kafka-do topic ls shows those that there are',
+        hint: 'kafka-do topic ls lists them',
         exitCode: 4,
       },
     })

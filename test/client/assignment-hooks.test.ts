@@ -211,7 +211,7 @@ describe('a hook that fails ends its consumer with its error, by the ordinary pa
     const reading = consumer.forEach(() => void consumer.close().catch(() => undefined))
     let isOver = false
     const ended = expect(reading).rejects.toThrow(
-      `${name} was still at work after 5000 ms, so its consumer stops`,
+      `${name} was still running after 5000 ms, so its consumer stops`,
     )
     void ended.then(() => {
       isOver = true

@@ -122,8 +122,8 @@ describe('one that does wrong ends its consumer', () => {
     ['throws in assign', { assign: mine }, 'mine'],
     ['throws in userData', { userData: mine }, 'mine'],
     ['throws in onAssignment', { onAssignment: mine }, 'mine'],
-    ['gives no bytes', { userData: () => 'x' as never }, "userData of assignor 'mine' must give"],
-    ['gives no Map', { assign: () => ({}) as never }, "Assignor 'mine' must give a Map"],
+    ['gives no bytes', { userData: () => 'x' as never }, "userData of assignor 'mine' must return"],
+    ['gives no Map', { assign: () => ({}) as never }, "Assignor 'mine' must return a Map"],
     ['never answers', { assign: () => new Promise(() => undefined) }, 'rebalanceTimeout (1000 ms)'],
   ])('%s', async (_, wrong, message) => {
     const assignor = { ...plain, ...wrong }

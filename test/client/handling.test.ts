@@ -312,7 +312,7 @@ describe('a consumer that is read', () => {
     const consumer = kafka.consumer<number>('keyed', { offset: Offset.earliest })
     const partition = { topic: 'keyed', partition: 0 }
     expect(consumer.positions()).toEqual([])
-    expect(() => consumer.seek(partition, 0n)).toThrow(/not assigned/)
+    expect(() => consumer.seek(partition, 0n)).toThrow(/not currently assigned/)
     const seen: number[] = []
     for await (const { value } of consumer) {
       seen.push(value)

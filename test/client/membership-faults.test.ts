@@ -137,6 +137,6 @@ test('a commit of what is given up does not wait for a generation that waits for
   await forgetMember()
   await happens('lost 0')
   const committing = member.stableGeneration()
-  await expect(pass(committing)).rejects.toThrow('no member of group')
+  await expect(pass(committing)).rejects.toThrow('no longer a member of group')
   giveUp()
 })

@@ -219,7 +219,7 @@ describe('a mistake', () => {
     await producer.close()
     await expectError(
       () => producer.send(1),
-      ['ClosedError', 'PRODUCER_CLOSED', 'The producer is closed; make a new one to go on'],
+      ['ClosedError', 'PRODUCER_CLOSED', 'The producer is closed; create a new one'],
     )
     const consumer = kafka.consumer('orders')
     await consumer.close()
@@ -228,7 +228,7 @@ describe('a mistake', () => {
     const expected = [
       'ClosedError',
       'CLIENT_CLOSED',
-      'The client is closed; make a new Client to go on',
+      'The client is closed; create a new Client',
     ] as const
     await expectError(() => kafka.produce('orders', 1), expected)
     await expectError(() => kafka.producer('orders'), expected)
@@ -291,7 +291,7 @@ describe('a mistake', () => {
       await new Promise((resolve) => server.once('listening', resolve))
       const { port } = server.address() as AddressInfo
       expect(await failureAt(port)).toMatch(
-        new RegExp(`at 127.0.0.1:${port}: it answers in HTTP; give the port of a Kafka listener`),
+        new RegExp(`at 127.0.0.1:${port}: it speaks HTTP; use the port of a Kafka listener`),
       )
       await new Promise((resolve) => server.close(resolve))
     })

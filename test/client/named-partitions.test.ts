@@ -108,7 +108,7 @@ describe('named partitions', () => {
 
   test('topics and partitions belong together', () => {
     const config = { partitions: [place(0)] }
-    expect(() => kafka.consumer(/^ord/, config)).toThrow('needs topics by name; got the pattern')
+    expect(() => kafka.consumer(/^ord/, config)).toThrow('needs topic names; got the pattern')
     expect(() => kafka.consumer('other', config)).toThrow("names topic 'orders', which is not")
     expect(() => kafka.consumer([topic('orders'), 'other'], config)).toThrow(
       "names no partition of topic 'other'",

@@ -82,7 +82,7 @@ describe.each(kinds)('a consumer %s', (_kind, config) => {
     await client.pass(600_000)
     expect(reading.error).toBeUndefined()
     expect(waiting()).toBe(1)
-    const told = lines.filter(({ message }) => message.includes('keeps trying'))
+    const told = lines.filter(({ message }) => message.includes('keeps retrying'))
     expect(told.length).toBeGreaterThanOrEqual(9)
     expect(told.length).toBeLessThanOrEqual(11)
     connection.isDown = false
@@ -91,7 +91,7 @@ describe.each(kinds)('a consumer %s', (_kind, config) => {
     await client.pass(5000)
     expect(reading.values).toEqual([1, 2])
     expect(waiting()).toBe(0)
-    expect(lines.at(-1)).toEqual({ level: 'info', message: 'the consumer goes on' })
+    expect(lines.at(-1)).toEqual({ level: 'info', message: 'the consumer continues' })
   })
 
   test('gives up after giveUpAfter, with an error that does not call for another try', async () => {

@@ -49,13 +49,13 @@ test('an option of the client, the broker among them, is told of when one is not
 test.each(['url', 'apiKey', 'sasl', 'tls'])('a MockClient has no %s', (key) => {
   const config = { [key]: key === 'sasl' ? sasl : 'x' } as never
   expect(() => new MockClient(config)).toThrow(
-    `MockClientConfig has no option '${key}': it has a broker of its own, in memory`,
+    `MockClientConfig has no option '${key}': it has its own broker, in memory`,
   )
 })
 
 test('a MockClient has no runtime of the caller, and checks its broker at once', () => {
   expect(() => new MockClient({ runtime: {} } as never)).toThrow(
-    "MockClientConfig has no option 'runtime': it has a clock of its own",
+    "MockClientConfig has no option 'runtime': it has its own clock",
   )
   expect(() => new MockClient({ broker: { retention: 'soon' } })).toThrow(
     'MockClientConfig.broker.retention must be milliseconds',

@@ -80,14 +80,14 @@ const reasons: readonly { readonly reason: string; readonly apis: readonly strin
 export function formatApis({ version, apis }: KafkaApis): string {
   const rows = apis.filter((api) => api.by === 'broker').map(toRow)
   const others = apis.filter((api) => api.by === 'controller').map(({ name }) => name)
-  return `What the broker of Apache Kafka ${version} serves, and ours, in the versions that Kafka calls stable. What is
-served in another way stands in [gaps.md](gaps.md).
+  return `What the broker of Apache Kafka ${version} serves, and ours, in the versions that Kafka calls stable. Differences in
+behaviour are listed in [gaps.md](gaps.md).
 
-| key | API | Apache Kafka | here | why not |
+| key | API | Apache Kafka | kafka-do | reason |
 |---|---|---|---|---|
 ${rows.join('\n')}
 
-Only between Kafka's own nodes, of which there is one here: ${others.join(', ')}.
+Used only between Kafka's own nodes, of which there is one here: ${others.join(', ')}.
 `
 }
 

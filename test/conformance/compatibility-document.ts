@@ -36,13 +36,13 @@ const differencesFile = new URL('compatibility-differences.json', import.meta.ur
 
 const introduction = `# Compatibility
 
-What foreign clients do with our broker, and our client with Apache Kafka, as the tests found it. The tables are written by
-\`npm run conformance\` and \`npm run test:kafka\`; a run of some files writes only what it ran. Differences that are meant stand
-in [gaps.md](gaps.md).
+Test results of other clients with our broker, and of our client with Apache Kafka. \`npm run conformance\` and
+\`npm run test:kafka\` write the tables; a run of some files updates only their rows. Deliberate differences are listed in
+[gaps.md](gaps.md).
 `
 const headings: { readonly [name in SectionName]: string } = {
-  conformance: '## Clients at our broker',
-  kafka: '## Our client at Apache Kafka, our broker beside it',
+  conformance: '## Other clients with our broker',
+  kafka: '## Our client and our broker compared with Apache Kafka',
   apis: '## APIs',
 }
 const order: readonly SectionName[] = ['conformance', 'kafka', 'apis']
@@ -63,7 +63,7 @@ export function readDifferences(): KnownDifferences {
   return JSON.parse(readFileSync(differencesFile, 'utf8')) as KnownDifferences
 }
 
-/** A section's text after its heading, trimmed; empty when it is not there. */
+/** A section's text after its heading, trimmed; empty when it does not exist. */
 export function sectionOf(text: string, name: SectionName): string {
   const from = text.indexOf(`${headings[name]}\n`)
   if (from < 0) return ''

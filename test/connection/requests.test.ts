@@ -176,7 +176,7 @@ describe('what may have happened (outcome unknown)', () => {
     const asked = [1, 2].map(() => errorOf(connection.exchange(metadata, anyMetadata)))
     for (const error of await Promise.all(asked)) {
       expect(error).toMatchObject(unknown)
-      expect(error.message).toMatch(/answered request 2, which was not next in line/)
+      expect(error.message).toMatch(/answered request 2, which was not the next one/)
     }
     expect((await connection.exchange(metadata, anyMetadata)).brokers).toHaveLength(1)
   })
@@ -287,7 +287,7 @@ describe('what did not happen (outcome failed)', () => {
     }
     const error = await asked
     expect(error).toMatchObject({ retriable: true, outcome: 'failed' })
-    expect(error.message).toMatch(/did not say what it serves within 10000 ms; does it want TLS/)
+    expect(error.message).toMatch(/did not say what it serves within 10000 ms; does it require TLS/)
   })
 
   test('the broker hangs up before anything was agreed on', async () => {
@@ -299,7 +299,7 @@ describe('what did not happen (outcome failed)', () => {
     const error = await errorOf(connectTo(broker.url).exchange(metadata, anyMetadata))
     expect(error).toMatchObject({ retriable: true, outcome: 'failed' })
     expect(error.message).toMatch(
-      /was closed before anything was agreed on; does it want TLS \(kafka\+tls:\/\/\) or a user and password/,
+      /was closed before anything was agreed on; does it require TLS \(kafka\+tls:\/\/\) or a user and password/,
     )
   })
 
@@ -309,7 +309,7 @@ describe('what did not happen (outcome failed)', () => {
       connectTo(broker.url).exchange(metadata, anyMetadata, { nodeId: 77 }),
     )
     expect(error).toMatchObject({ retriable: true, outcome: 'failed' })
-    expect(error.message).toBe('The cluster has no node 77 at present')
+    expect(error.message).toBe('The cluster currently has no node 77')
   })
 
   test('a look for the node that got no answer', async () => {

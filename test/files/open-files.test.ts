@@ -87,7 +87,11 @@ describe.runIf(process.platform === 'linux')('a process with few files to open',
     expect(lines.at(-1)).toEqual({ closed: true })
     expect(existsSync(join(folder, '.kafka_cleanshutdown'))).toBe(true)
     const said = lines.flatMap(({ message }) => message ?? [])
-    expect(said.filter((message) => message.includes('no files left'))).toHaveLength(1)
+    expect(
+      said.filter((message) =>
+        message.includes('limit on open files, so new connections are closed'),
+      ),
+    ).toHaveLength(1)
     expect(said.find((message) => message.includes('ulimit -n'))).toBeDefined()
     expect(said.length).toBeLessThan(5)
   })

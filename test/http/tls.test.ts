@@ -33,7 +33,9 @@ test.each([
   }
   const own = await createServer({ data: 'memory:', port: 0, httpPort: 0, logger, ...config })
   await own.close()
-  expect(warned.filter((one) => one.includes('cross the network'))).toHaveLength(count)
+  expect(
+    warned.filter((one) => one.includes('are sent unencrypted over the network')),
+  ).toHaveLength(count)
 })
 
 test('a client that trusts the certificate produces and consumes', async () => {

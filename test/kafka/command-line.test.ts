@@ -236,7 +236,7 @@ describeJava('kafka-do at Apache Kafka', () => {
     )
     expect(await json(['quota', 'rm', '--user', 'alice', '--execute'])).toHaveLength(2)
     expect((await cli(['key', 'ls'])).stderr).toBe(
-      'kafka-do: There are no API keys here: only kafka-do serve --access keys has them\n',
+      'kafka-do: API keys are not available here: they need kafka-do serve --access keys\n',
     )
   })
 
@@ -258,7 +258,7 @@ describeJava('kafka-do at Apache Kafka', () => {
     })
     expect(await cli(['doctor'])).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/and is there\n$/),
+      stdout: expect.stringMatching(/, which is reachable\n$/),
     })
     expect((await cli(['completion', '--words', '--', 'topic', 'describe', 'sh'])).stdout).toBe(
       'shop\ttopic\n',

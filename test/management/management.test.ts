@@ -297,11 +297,11 @@ describe('low disk', () => {
         checks: [{}, {}, { name: 'disk', status: 'degraded', more: { reserveBytes: 2 ** 50 } }],
       })
       expect(await (await fetch(`${server.managementUrl}/readyz`)).text()).toMatch(
-        /^disk: there is less space free than diskReserve/,
+        /^disk: there is less free space than diskReserve/,
       )
       const kafka = clientOf(server)
       await using producer = kafka.producer('orders', { retries: 0 })
-      await expect(producer.send(2)).rejects.toThrow(/diskReserve.*reads.*go on/)
+      await expect(producer.send(2)).rejects.toThrow(/diskReserve.*reads.*continue/)
       expect(await kafka.consumer('orders').take(1).toArray()).toHaveLength(1)
       const text = await scrape(server)
       expect(sample(text, 'kafkado_disk_shortage_state{state="low"}')).toBe(1)
@@ -323,7 +323,7 @@ describe('a disk that fails', () => {
     const state = broker.inspect((services) => new BrokerState(services))
     const metrics = new ServerMetrics()
     const management = new Management({ runtime, metrics: () => [], maxMetricSeries: () => 1000 })
-    const door = await management.openDoor(
+    const listener = await management.openListener(
       {
         kind: 'management',
         name: 'x',
@@ -344,34 +344,34 @@ describe('a disk that fails', () => {
     }
     management.serving(served, undefined)
     try {
-      const { status } = await fetch(`${door.url}/readyz`)
+      const { status } = await fetch(`${listener.url}/readyz`)
       expect(status).toBe(200)
       const [log] = (await state.topic('__consumer_offsets'))!.partitions
       disk.failSyncs = true
       log!.append(buildMarker({ producerId: 1n, producerEpoch: 0 }, 'commit', 0, 0), 'broker')
       await expect(log!.whenSynced()).rejects.toThrow('offline')
-      const response = await fetch(`${door.url}/readyz`)
+      const response = await fetch(`${listener.url}/readyz`)
       expect([response.status, await response.text()]).toEqual([
         200,
-        'log: the disk has failed 1 of 3 partitions, which are offline: look at the disk, then restart\n',
+        'log: the disk has failed for 1 of 3 partitions, which are offline: check the disk, then restart\n',
       ])
       // Not even asked how full it is does it answer.
       disk.space = () => {
         throw new Error('the disk does not answer')
       }
-      const text = await (await fetch(`${door.url}/metrics`)).text()
+      const text = await (await fetch(`${listener.url}/metrics`)).text()
       const where = '{topic="__consumer_offsets",partition="0"}'
       expect(sample(text, `kafka_topic_partition_under_replicated_partition${where}`)).toBe(1)
       expect(sample(text, `kafka_topic_partition_in_sync_replica${where}`)).toBe(0)
       expect(sample(text, `kafka_topic_partition_leader${where}`)).toBeUndefined()
       expect(sample(text, 'kafkado_collection_failures_total{part="requests"}')).toBe(1)
-      const verbose = await fetch(`${door.url}/readyz?verbose`)
+      const verbose = await fetch(`${listener.url}/readyz?verbose`)
       expect(verbose.status).toBe(503)
       expect(await verbose.text()).toContain('the disk does not answer')
     } finally {
       await broker.close().catch(() => undefined)
       await management.closed()
-      await door.ended()
+      await listener.ended()
     }
   })
 })
@@ -481,21 +481,21 @@ describe('bad input', () => {
       // More than any buffer on the way takes.
       lines: new Array(1000).fill(piece),
     }
-    const door = await ManagementListener.open({
+    const listener = await ManagementListener.open({
       ...{ name: 'x', host: '127.0.0.1', port: 0, tls: undefined },
       runtime: createRuntime(),
       metrics: new ServerMetrics().of('x'),
       health: new Health(),
       collector: { collect: async () => [large] },
     })
-    const socket = connect(door.port, '127.0.0.1')
+    const socket = connect(listener.port, '127.0.0.1')
     socket.on('error', () => undefined)
     socket.write('GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n')
     // The beginning of its answer is there, and nobody takes the rest.
     await once(socket, 'readable')
-    expect((await fetch(`${door.url}/livez`)).status).toBe(200)
-    expect(door.connections).toBeGreaterThan(0)
-    await door.ended()
+    expect((await fetch(`${listener.url}/livez`)).status).toBe(200)
+    expect(listener.connections).toBeGreaterThan(0)
+    await listener.ended()
     socket.destroy()
   })
 
@@ -523,7 +523,7 @@ describe('bad input', () => {
     [{ managementPort: 70_000 }, 'managementPort must be a whole number from 0 to 65535'],
     [
       { listeners: [{ kind: 'management' as const }] },
-      "must have one of kind 'kafka' or 'http', too",
+      "must include one of kind 'kafka' or 'http'",
     ],
     [
       { managementPort: 0, listeners: [{ kind: 'kafka' as const }] },

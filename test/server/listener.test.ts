@@ -167,7 +167,7 @@ test('more connections than the limit are turned away', async () => {
   const turnedAway = () => all.filter(({ isClosed }) => isClosed).length
   await Promise.race(all.map((client) => client.closed()))
   await until(() => turnedAway() >= 2)
-  expect(warnings().every((message) => message.includes('turned away'))).toBe(true)
+  expect(warnings().every((message) => message.includes('was refused: maxConnections'))).toBe(true)
   const left = all.find(({ isClosed }) => !isClosed)!
   left.send(metadata, 9, createMetadataRequest({ topics: [] }))
   await left.until(1)

@@ -100,7 +100,7 @@ test('a request that has begun and does not end closes its connection; the log s
   short.socket.write(Uint8Array.of(0, 0))
   await Promise.all([client.closed(), short.closed()])
   expect(warnings.map(({ message }) => message)).toEqual(
-    Array(2).fill('a connection is closed: its request has begun to come and is not whole'),
+    Array(2).fill('a connection is closed: its request did not arrive in full'),
   )
   expect(reached('requestReceiveTimeout')).toBe(2)
   expect(held()).toBe(0)
@@ -138,7 +138,11 @@ describe('the first request of a connection', () => {
 
 test.each([
   ['more than the shared half of the memory', {}, 'half of queuedMaxRequestBytes'],
-  ['more than the limit of one', { socketRequestMaxBytes: mebibyte }, 'at most 1048576 are taken'],
+  [
+    'more than the limit of one',
+    { socketRequestMaxBytes: mebibyte },
+    'at most 1048576 are allowed',
+  ],
 ])('a request of %s is refused by name, before it has come', async (_, config, reason) => {
   const client = await serve(config)
   begin(client, 4 * mebibyte + 1, 60)
@@ -228,7 +232,7 @@ describe('while a request holds the memory of large ones', () => {
     client.send(produce, 9, toProduce(1, 't', large))
     await Promise.all([client.until(1), holder.closed()])
     expect(reached('slowConnectionGrace')).toBe(1)
-    expect(warnings[0]?.message).toContain('others wait for the memory')
+    expect(warnings[0]?.message).toContain('other requests wait for memory')
     expect(held()).toBe(0)
   })
 
@@ -310,7 +314,7 @@ describe.each([
     const { records } = client.decode(fetch, 11, 0).responses[0]!.partitions[0]!
     expect(records!.length).toBeGreaterThan(900_000)
     expect(reached('slowConnectionGrace')).toBeGreaterThan(0)
-    expect(warnings[0]?.message).toContain('does not read its answers')
+    expect(warnings[0]?.message).toContain('does not read its responses')
   })
 
   test('that fill the memory: a fetch that waited too long is answered without records', async () => {

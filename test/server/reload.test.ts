@@ -24,7 +24,7 @@ function shownAt(port: number): Promise<string> {
   })
 }
 
-test('all doors show a renewed certificate, and connections that are open go on', async () => {
+test('all openListeners show a renewed certificate, and connections that are open go on', async () => {
   const config: ServerConfig = {
     data: 'memory:',
     listeners: [

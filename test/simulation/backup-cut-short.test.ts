@@ -130,7 +130,7 @@ test('a full disk, wherever it is full, leaves the one before and no litter', {
   const used = target.usedBytes
   const early = target.imageAfterPowerFailure({ random })
   early.leaveFree(10_000)
-  await expect(write(early, second)).rejects.toThrow(/There is no room for the backup/)
+  await expect(write(early, second)).rejects.toThrow(/There is not enough space for the backup/)
   let refused = 0
   for (let free = 0; free < 60_000; free += amount(1500, 300)) {
     const full = target.imageAfterPowerFailure({ random })
@@ -143,7 +143,7 @@ test('a full disk, wherever it is full, leaves the one before and no litter', {
     const outcome = await write(full, second).catch((error: Error) => error.message)
     if (typeof outcome !== 'string') continue
     refused++
-    expect(outcome).toMatch(/is full, so the backup was given up/)
+    expect(outcome).toMatch(/is full, so the backup was stopped/)
     expect(await restored(full), `${free} bytes free`).toEqual(before)
     expect(full.usedBytes).toBeLessThanOrEqual(used + 64)
   }
@@ -165,7 +165,7 @@ test('the first backup, cut short at any call, is no backup, and the next one is
     await expect(write(cut, third)).rejects.toThrow()
     const found = cut.afterDeath('power', { random })
     if (readManifest(found)) expect(await restored(found)).toEqual(whole)
-    else await expect(restored(found)).rejects.toThrow(/never finished|is no backup/)
+    else await expect(restored(found)).rejects.toThrow(/never finished|is not a backup/)
     await write(found, third)
     expect(await restored(found), `call ${crashAtCall}`).toEqual(whole)
   }

@@ -387,7 +387,9 @@ describe('wrong use', () => {
         leaked = context
       },
     })
-    expect(() => leaked!.store('seen').get('a')).toThrow(/while a record or a timer is at work/)
+    expect(() => leaked!.store('seen').get('a')).toThrow(
+      /while a record or a timer is being processed/,
+    )
   })
 })
 

@@ -178,7 +178,7 @@ function valuesAfter(
       throw refuse(
         'INVALID_REQUEST',
         key === 'request_percentage'
-          ? 'The time that requests take is not measured here; request_rate limits how many there are a second'
+          ? 'request_percentage is not supported; use request_rate to limit requests per second'
           : `Invalid configuration key ${key}; known are ${quotaKeys.join(', ')}`,
       )
     if (!(value > 0) || !Number.isFinite(value))

@@ -81,7 +81,12 @@ export class ApiKeys implements KeyAdmin {
         )
     const livesUntil = this.#maker(by)?.expiresAt
     if (typeof livesUntil === 'number' && (expiresAt ?? Number.POSITIVE_INFINITY) > livesUntil)
-      throw this.#denied('CreateKey', id, by, 'A key cannot live longer than the key that makes it')
+      throw this.#denied(
+        'CreateKey',
+        id,
+        by,
+        'A key cannot live longer than the key that creates it',
+      )
     const secret = newSecret()
     const record: KeyRecord = {
       ...{ id, name, scopes, createdBy: this.#maker(by)?.id ?? null },
@@ -150,7 +155,7 @@ export class ApiKeys implements KeyAdmin {
     if (record && (isAdmin || isInReach)) return record
     if (!isAdmin && !this.#mayMakeKeys(by))
       throw this.#denied(action, String(id), by, `It needs ${neededRights}`)
-    throw new KafkaError(`There is no key ${inspectBriefly(id)} that this caller could manage`, {
+    throw new KafkaError(`There is no key ${inspectBriefly(id)} that this caller may manage`, {
       code: 'RESOURCE_NOT_FOUND',
     })
   }
@@ -226,7 +231,7 @@ function checkOptions(options: CreateKeyOptions, nowMs: number): CreateKeyOption
   checkScopes(scopes)
   if (expiresAt !== undefined && (!Number.isSafeInteger(expiresAt) || expiresAt <= nowMs))
     throw invalid(
-      `expiresAt must be a time to come, in whole milliseconds since the epoch; got ${inspectBriefly(expiresAt)}`,
+      `expiresAt must be a future time, in whole milliseconds since the epoch; got ${inspectBriefly(expiresAt)}`,
     )
   return { name, scopes: [...scopes], expiresAt }
 }

@@ -1,6 +1,6 @@
 /**
  * Quotas of callers (KIP-124, KIP-257, KIP-599): bytes of Produce and Fetch, requests, and changes of topics, by principal,
- * client id or both. What is most particular counts, in Kafka's order. One bucket for all doors: whoever is too fast over
+ * client id or both. What is most particular counts, in Kafka's order. One bucket for all listeners: whoever is too fast over
  * HTTP is so on the Kafka port.
  *
  * Differs from Apache Kafka: a fetch is answered with its records, and the silence comes after it; rates are held by token

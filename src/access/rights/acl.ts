@@ -13,7 +13,7 @@ export interface AclBinding {
   /** Of the resource: its name, the beginning of names, or `*` for all (literal). */
   readonly name: string
   readonly pattern: PatternType
-  /** `User:alice`; `User:*` is everybody. */
+  /** `User:alice`; `User:*` is everyone. */
   readonly principal: string
   /** An address; `*` is all. */
   readonly host: string

@@ -71,7 +71,7 @@ function patternOf(name: string): { readonly name: string; readonly pattern: Pat
 
 function unreadable(scope: unknown): Error {
   return invalid(
-    `scope ${inspectBriefly(scope)} cannot be read; scopes are 'admin', 'keys', 'produce:TOPIC', 'produce:TOPIC@TRANSACTIONAL_ID', 'consume:TOPIC', 'consume:TOPIC@GROUP' and 'manage:TOPIC', where a name may end in * for all that begin so`,
+    `scope ${inspectBriefly(scope)} cannot be read; scopes are 'admin', 'keys', 'produce:TOPIC', 'produce:TOPIC@TRANSACTIONAL_ID', 'consume:TOPIC', 'consume:TOPIC@GROUP' and 'manage:TOPIC', where a name may end in * to match a prefix`,
   )
 }
 

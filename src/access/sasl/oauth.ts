@@ -55,7 +55,7 @@ export class OAuthTokens {
   async identify(token: string): Promise<Identity> {
     if (token.length > tokenLengthMax) throw saslRefused('The token is too long')
     const trusted = this.#issuers.get(this.#issuerOf(token))
-    if (!trusted) throw saslRefused('The token is not of an issuer that is trusted here')
+    if (!trusted) throw saslRefused("The token's issuer is not trusted here")
     const { issuer, audience, principalClaim } = trusted.of
     const { payload } = await this.#jose
       .jwtVerify(token, trusted.keys, {
@@ -93,11 +93,11 @@ function asRefusal(error: unknown): UnauthorizedError {
   const { code } = error as { code?: unknown }
   const texts: { readonly [code: string]: string } = {
     ERR_JWT_EXPIRED: 'The token has expired',
-    ERR_JWT_CLAIM_VALIDATION_FAILED: 'The token is not for this service: a claim does not fit',
+    ERR_JWT_CLAIM_VALIDATION_FAILED: 'The token is not for this service: a claim does not match',
     ERR_JWS_SIGNATURE_VERIFICATION_FAILED: "The token's signature is wrong",
-    ERR_JWKS_NO_MATCHING_KEY: "The issuer has no such key as the token's",
-    ERR_JOSE_ALG_NOT_ALLOWED: 'The token is signed in a way that is not taken',
-    ERR_JWKS_TIMEOUT: "The issuer's keys could not be had in time",
+    ERR_JWKS_NO_MATCHING_KEY: "The issuer does not have the token's key",
+    ERR_JOSE_ALG_NOT_ALLOWED: "The token's signature algorithm is not accepted",
+    ERR_JWKS_TIMEOUT: "The issuer's keys could not be fetched in time",
   }
   return saslRefused(texts[String(code)] ?? 'The token cannot be read or checked')
 }
@@ -117,7 +117,7 @@ export function oauthServer(tokens: OAuthTokens): ServerConversation {
       const [, ...fields] = decodeUtf8(message).split('\u0001')
       const token = fields.map((field) => /^auth=bearer +(\S+)$/i.exec(field)?.[1]).find(Boolean)
       try {
-        if (token === undefined) throw saslRefused('The message of OAUTHBEARER holds no token')
+        if (token === undefined) throw saslRefused('The OAUTHBEARER message contains no token')
         return { message: emptyBytes, identity: await tokens.identify(token) }
       } catch (error) {
         if (!(error instanceof KafkaError)) throw error

@@ -17,11 +17,13 @@ export function plainServer(
           'SASL PLAIN takes a user name and a password: the id and the secret of a key',
         )
       if (authorizeAs !== '' && authorizeAs !== user)
-        throw saslRefused('Nobody acts for somebody else here: leave the authorization id empty')
+        throw saslRefused(
+          'Acting for another user is not supported: leave the authorization id empty',
+        )
       const isWhole = password.startsWith(keyPrefix)
       const key = isWhole ? parseKey(password) : { id: user, secret: password }
       if (!key)
-        throw saslRefused('The API key is mistyped or was cut off: its checksum does not fit')
+        throw saslRefused('The API key is mistyped or truncated: its checksum does not match')
       if (key.id !== user) throw saslRefused('The user name is not the id of the API key')
       return { message: emptyBytes, identity: identifyKey(key.id, key.secret) }
     },

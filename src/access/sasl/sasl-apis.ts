@@ -1,6 +1,6 @@
 /**
  * SaslHandshake and SaslAuthenticate: a session shows who it is, for the first time or again (KIP-368). Steps of one session
- * come one after the other; its door sees to that.
+ * come one after the other; its listener sees to that.
  *
  *   handshake ─ names a mechanism ─ authenticate … ─ identity, or the end of the session
  */
@@ -135,7 +135,7 @@ export class SaslApis {
     const { authentication, principal } = session
     const isAgain = authentication !== 'none' && authentication !== 'tls'
     if (isAgain && principalName(principal) !== principalName(identity.principal))
-      throw saslRefused('A connection cannot become somebody else: open a new one')
+      throw saslRefused('A connection cannot change its user: open a new one')
     const nowMs = runtime.now()
     const ends = [
       identity.expiresAt ?? Number.POSITIVE_INFINITY,

@@ -79,7 +79,7 @@ function begin(text: string, mechanism: ScramMechanism, find: ScramServerParts['
   const user = escaped!.replaceAll('=2C', ',').replaceAll('=3D', '=')
   const authorizeAs = /a=([^,]*)/.exec(gs2!)?.[1]
   if (authorizeAs !== undefined && authorizeAs !== escaped)
-    throw saslRefused('Nobody acts for somebody else here: leave the authorization id empty')
+    throw saslRefused('Acting for another user is not supported: leave the authorization id empty')
   const known = find(user)
   const record = known ?? pretended(user, mechanism)
   const nonce = `${clientNonce}${randomBytes(18).toString('base64').replaceAll(',', '')}`
@@ -94,7 +94,7 @@ function readFinal(text: string, { gs2, nonce }: First) {
   const [, withoutProof, binding, given, proof] = match
   if (Buffer.from(binding!, 'base64').toString() !== gs2)
     throw saslRefused('The channel binding of SCRAM is not that of the first message')
-  if (given !== nonce) throw saslRefused('The nonce of SCRAM is not the one that was given')
+  if (given !== nonce) throw saslRefused('The SCRAM nonce does not match')
   return { withoutProof: withoutProof!, proof: Buffer.from(proof!, 'base64') }
 }
 

@@ -103,10 +103,7 @@ export class AccessState {
       if (content && content.v > version) throw new Error(`version ${content.v} is newer`)
       this.#put(parts as string[], content)
     } catch (error) {
-      this.#logger.warn(
-        { err: error },
-        'a record of access control cannot be read; it is left alone',
-      )
+      this.#logger.warn({ err: error }, 'a record of access control cannot be read and is ignored')
     }
   }
 

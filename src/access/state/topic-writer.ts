@@ -162,7 +162,7 @@ export class TopicWriter {
 }
 
 export function closedTopic(topic: string): ClosedError {
-  return new ClosedError(`The server is closing; '${topic}' is not followed any more`, {
+  return new ClosedError(`The server is closing and no longer follows '${topic}'`, {
     code: 'CLIENT_CLOSED',
     outcome: 'unknown',
   })

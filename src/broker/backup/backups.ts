@@ -38,7 +38,7 @@ export class Backups {
   }: BackupRequest): AsyncGenerator<Uint8Array, void, undefined> {
     this.#checkOpen()
     if (this.#underWay >= backupsMax)
-      throw new KafkaError(`${backupsMax} backups are under way already; try again later`, {
+      throw new KafkaError(`${backupsMax} backups are already running; try again later`, {
         code: 'SERVER_BUSY',
         retriable: true,
       })

@@ -8,5 +8,5 @@ export function damageText(
 ): string | undefined {
   if (damagedAt !== undefined) return `is damaged at byte ${damagedAt}, after offset ${end}`
   if (endsAt === undefined || end === endsAt) return undefined
-  return `ends at offset ${end}, where ${endsAt} was due`
+  return `ends at offset ${end} instead of ${endsAt}`
 }

@@ -21,10 +21,9 @@ import { fileAt } from './source-files.ts'
 export function folderSource(files: FileSystem, runtime: Runtime): BackupSource {
   const clusterId = readMeta(files)
   if (clusterId === undefined)
-    throw new ConfigError(
-      `${files.description} is no data folder: there is no meta.properties in it`,
-      { code: 'INVALID_CONFIG' },
-    )
+    throw new ConfigError(`${files.description} is not a data folder: it has no meta.properties`, {
+      code: 'INVALID_CONFIG',
+    })
   const points = readOffsetCheckpoint(files, recoveryPoints)
   const starts = readOffsetCheckpoint(files, logStarts)
   const isClean = files.stat(cleanMarker) !== undefined

@@ -146,7 +146,10 @@ class LivePart implements SourcePart {
   warnings(): string[] {
     const gone = this.#gone.map((name) => `${this.folder}/${name} is gone`)
     if (!this.isOffline) return gone
-    return [`${this.folder} is offline, for its disk has failed: its end may be missing`, ...gone]
+    return [
+      `${this.folder} is offline because its disk has failed: its end may be missing`,
+      ...gone,
+    ]
   }
 
   finish(): ManifestPartition {

@@ -31,9 +31,9 @@ import { setAside } from './set-aside.ts'
 
 /** What of the broker's own a loss in an internal log may have been. */
 const meaningOf: { readonly [folder: string]: string } = {
-  [`${metadataTopic}-0`]: 'topics, their configs, or which producer ids were given out',
+  [`${metadataTopic}-0`]: 'topics, their configs, or the producer ids in use',
   [`${offsetsTopic}-0`]: 'offsets that groups have committed',
-  [`${transactionsTopic}-0`]: 'how far transactions are, and which producers are fenced',
+  [`${transactionsTopic}-0`]: 'the state of transactions and fenced producers',
 }
 
 /** All findings, in the order in which they are to be repaired. Throws `CorruptDataError` for a folder of another version. */
@@ -108,7 +108,7 @@ class Examination {
       const index = `${folder}/${segmentName(base)}.txnindex`
       const content = readWhole(fileSystem, index) ?? new Uint8Array(0)
       if ((this.#isClean || next !== undefined) && sums && !sums.vouchesFor(base, content))
-        this.#byStart(index, 'is not what its checksum says')
+        this.#byStart(index, 'does not match its checksum')
     }
     for (const name of names) {
       const path = `${folder}/${name}`
@@ -146,10 +146,9 @@ class Examination {
     const { segment, gaps } = examined
     this.#findings.push({
       path: `${segment.path}.log`,
-      damage: 'holds data that is not sound, or lacks some',
+      damage: 'contains damaged data, or data is missing',
       lost: gaps.length === 0 ? undefined : lostText(folder, gaps),
-      remedy:
-        'the file is set aside and written anew with what is sound; readers go on over the rest',
+      remedy: 'the file is set aside and rewritten with the sound data; readers skip the rest',
       repair: async () => {
         const { baseOffset } = segment
         const end = gaps.at(-1)?.to ?? examined.endOffset
@@ -169,7 +168,7 @@ class Examination {
       path: folder,
       damage: 'has lost its log files',
       lost: lostText(folder, [gap]),
-      remedy: 'an empty log is made that goes on where the lost one ended',
+      remedy: 'an empty log is created that continues where the lost one ended',
       repair: async () => {
         fileSystem.makeDirectory(folder)
         await fileSystem.syncDirectory('')
@@ -184,9 +183,9 @@ class Examination {
   #lostStart(folder: string, gap: LostRange, starts: Map<string, bigint>): void {
     this.#findings.push({
       path: folder,
-      damage: 'has lost the files that it began with',
+      damage: 'has lost its first files',
       lost: lostText(folder, [gap]),
-      remedy: `the log begins at offset ${gap.to} from now on`,
+      remedy: `the log now begins at offset ${gap.to}`,
       repair: async () => {
         starts.set(folder, gap.to)
         await replaceCheckpoint(this.#fileSystem, logStarts, offsetLines(starts))
@@ -206,7 +205,7 @@ class Examination {
       path,
       damage,
       lost: undefined,
-      remedy: 'the next start of the broker makes it anew from the log',
+      remedy: 'the next start of the broker rebuilds it from the log',
       repair: undefined,
     })
   }
@@ -216,7 +215,7 @@ class Examination {
       path,
       damage,
       lost,
-      remedy: 'it is set aside, and the next start of the broker makes another',
+      remedy: 'it is set aside, and the next start of the broker creates a new one',
       repair: () => setAside(this.#fileSystem, path),
     })
   }

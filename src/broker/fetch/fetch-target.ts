@@ -90,7 +90,7 @@ export function logOf(topics: TopicRegistry, target: FetchTarget, byId: boolean)
 
 function goneTopic(successor: Topic | undefined, { foundAs, topicId }: FetchTarget): KafkaError {
   if (!successor) return unknownTopic(foundAs)
-  return new KafkaError(`Topic '${foundAs}' has the id ${successor.id}, not ${topicId} any more`, {
+  return new KafkaError(`Topic '${foundAs}' now has the id ${successor.id}, not ${topicId}`, {
     code: 'INCONSISTENT_TOPIC_ID',
     retriable: true,
   })

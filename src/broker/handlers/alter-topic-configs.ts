@@ -45,7 +45,7 @@ function keyOf({ resourceType, resourceName }: AlteredResource): string {
 }
 
 function refuseRepeated(): never {
-  throw new KafkaError('The resource is there more than once in the request', {
+  throw new KafkaError('The resource appears more than once in the request', {
     code: 'INVALID_REQUEST',
   })
 }

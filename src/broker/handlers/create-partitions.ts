@@ -35,7 +35,7 @@ async function handleCreatePartitions(
       createCreatePartitionsResponseCreatePartitionsTopicResult({
         name,
         errorCode: errorCodes.INVALID_REQUEST,
-        errorMessage: `Topic '${name}' is there more than once in the request`,
+        errorMessage: `Topic '${name}' appears more than once in the request`,
       }),
     )
   }

@@ -38,7 +38,7 @@ async function handleCreateTopics(
   const topics: CreateTopicsResponseCreatableTopicResult[] = []
   const repeated = repeatedIn(request.topics.map(({ name }) => name))
   for (const name of repeated) {
-    const errorMessage = `Topic '${name}' is there more than once in the request`
+    const errorMessage = `Topic '${name}' appears more than once in the request`
     topics.push(failed(name, errorCodes.INVALID_REQUEST, errorMessage))
   }
   for (const wanted of request.topics) {

@@ -68,7 +68,7 @@ async function answer(
       })
     }
     if (isRepeated)
-      throw new KafkaError('The topic is there more than once in the request', {
+      throw new KafkaError('The topic appears more than once in the request', {
         code: 'INVALID_REQUEST',
       })
     const topic = topicOf(services.topics, byId, name ?? '', topicId)

@@ -24,7 +24,7 @@ test.each([0, 1, 2])('version %i: one node, which is the controller too', async 
   })
 })
 
-test('tells the address of the door that was used', async () => {
+test('returns the address of the listener that was used', async () => {
   const { ask } = await openTestBroker(options)
   const context = { session: testSession({ advertised: { host: 'other', port: 9093 } }) }
   const { brokers } = await ask(describeCluster, createDescribeClusterRequest(), context)

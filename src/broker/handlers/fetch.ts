@@ -87,7 +87,7 @@ async function handleFetch(
     const look = await lookOnce(services, request, context.version, wanted)
     const isEnough = look.isUrgent || look.bytes >= minBytes || look.seen.size === 0
     if (isEnough || isLast) return respond(look)
-    letGo(look)
+    release(look)
     answerMemory?.settle(0)
     const logs = [...look.seen.keys()]
     const outcome = await longPolls.wait(logs, {
@@ -188,7 +188,7 @@ function isCut({ records }: FetchResponsePartitionData, visibleEnd: bigint): boo
 }
 
 /** The records are read again when they are due. */
-function letGo({ answers }: Look): void {
+function release({ answers }: Look): void {
   for (const answer of answers) {
     answer.records = emptyBytes
     if (answer.abortedTransactions) answer.abortedTransactions = []

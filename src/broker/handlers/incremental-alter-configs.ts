@@ -54,7 +54,7 @@ function applyAll(
 ): Map<string, string | null> {
   const names = new Set(changes.map(({ name }) => name))
   if (names.size < changes.length) {
-    throw new KafkaError('A config is there more than once in the request', {
+    throw new KafkaError('A config appears more than once in the request', {
       code: 'INVALID_REQUEST',
     })
   }

@@ -104,7 +104,7 @@ async function answer(
   const { partitionIndex } = wanted
   try {
     if (repeated.has(keyOf(name, partitionIndex))) {
-      throw new KafkaError(`${name}-${partitionIndex} is asked for more than once`, {
+      throw new KafkaError(`${name}-${partitionIndex} is requested more than once`, {
         code: 'INVALID_REQUEST',
       })
     }

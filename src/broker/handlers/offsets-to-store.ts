@@ -29,7 +29,7 @@ export function toOffset(
   const metadata = committedMetadata ?? ''
   if (utf8Length(metadata) > config.offsetMetadataMaxBytes) {
     throw new KafkaError(
-      `The metadata of a committed offset may have ${config.offsetMetadataMaxBytes} bytes (offsetMetadataMaxBytes)`,
+      `The metadata of a committed offset may be at most ${config.offsetMetadataMaxBytes} bytes (offsetMetadataMaxBytes)`,
       { code: 'OFFSET_METADATA_TOO_LARGE' },
     )
   }

@@ -227,7 +227,7 @@ function fail(services: Services, answer: PartitionAnswer, error: unknown): void
 
 function notInTime(timeoutMs: number): KafkaError {
   return new KafkaError(
-    `The records were written, but were not on stable storage within ${timeoutMs} ms; they may be kept`,
+    `The records were written, but were not on stable storage within ${timeoutMs} ms; they may have been stored`,
     { code: 'REQUEST_TIMED_OUT' },
   )
 }

@@ -197,7 +197,7 @@ export class AppendPath {
       finished.unload()
     } catch (error) {
       if (isSnapshotNeeded || isShortage(error)) {
-        this.#takeBack(next)
+        this.#revert(next)
         throw error
       }
       // They can be made anew from the log.
@@ -215,7 +215,7 @@ export class AppendPath {
    * Removes a segment that nothing was written to. The one before it goes on past its first offset, so it must not be there
    * after a loss of power: what is appended next is acknowledged only when the removal is on stable storage too.
    */
-  #takeBack(next: Segment): void {
+  #revert(next: Segment): void {
     this.#unremoved = next
     try {
       this.#removeUnbegun()
@@ -223,7 +223,7 @@ export class AppendPath {
       const { runtime, condition } = this.#parts
       runtime.logger[levelOf(error, 'warn')](
         { err: error, log: condition.name },
-        'a segment that could not be begun could not be removed; the next append tries again',
+        'a segment that could not be started could not be removed; the next append retries',
       )
     }
   }

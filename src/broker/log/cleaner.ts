@@ -104,7 +104,7 @@ export class Cleaner {
   #inTurn(work: () => Promise<void>): Promise<void> {
     const { logger } = this.#options.runtime
     this.#looking = this.#looking.then(work).catch((error: unknown) => {
-      logger.error({ err: error }, 'retention and compaction could not look for work')
+      logger.error({ err: error }, 'retention and compaction could not run')
     })
     return this.#looking
   }
@@ -165,7 +165,7 @@ export class Cleaner {
     if (counts.removedRecords > 0) logger.debug({ ...range, ...rest }, 'the log was compacted')
     if (removedWithoutKey > 0) {
       const what =
-        'compaction removed records without a key, which were stored before the topic was compacted'
+        'compaction removed records without a key that were stored before the topic was compacted'
       logger.warn({ ...range, records: removedWithoutKey }, what)
     }
   }

@@ -163,7 +163,7 @@ export class DiskReserve {
     this.#timer?.cancel()
     this.#runtime.logger.info(
       { folder: this.#disk.description, freeBytes: free },
-      "there is room on the disk again; clients' writes go on",
+      'the disk has space again; client writes are accepted again',
     )
   }
 
@@ -220,7 +220,7 @@ export class DiskReserve {
     try {
       this.#disk.remove(newReserveFile)
     } catch {
-      // The disk is read-only; then it is not there.
+      // The disk is read-only; then it does not exist.
     }
   }
 
@@ -240,7 +240,7 @@ export class DiskReserve {
       try {
         this.lookAgain()
       } catch (error) {
-        this.#runtime.logger.error({ err: error }, 'the reserve file could not be made')
+        this.#runtime.logger.error({ err: error }, 'the reserve file could not be created')
       }
       if (this.#shortage && !this.#isClosed) this.#lookAgainLater()
     }
@@ -256,12 +256,12 @@ export class DiskReserve {
 const rank = { low: 1, full: 2, readOnly: 3 } as const
 
 const advice =
-  'Delete topics or records, lower retention.ms or retention.bytes of large topics, or free space otherwise'
+  'Delete topics or records, lower retention.ms or retention.bytes of large topics, or free space in another way'
 const meanings: { readonly [shortage in Shortage]: string } = {
-  low: `The disk has less space free than diskReserve: writes of clients are refused, while reads, commits and deletions go on. ${advice}`,
-  full: `The disk is full: writes are refused, while reads and deletions go on. ${advice}`,
+  low: `The disk has less free space than diskReserve: client writes are refused, while reads, commits and deletions continue. ${advice}`,
+  full: `The disk is full: writes are refused, while reads and deletions continue. ${advice}`,
   readOnly:
-    "The disk is read-only: writes are refused, while reads go on. Find out why in the system's log (a disk that fails is made so), mount it for writing, and restart the broker",
+    'The disk is read-only: writes are refused, while reads continue. Find the reason in the system log (a failing disk is remounted read-only), mount it for writing, and restart the broker',
 }
 
 /** Whether this is the state of the disk, which is logged once, and no fault of one file. */

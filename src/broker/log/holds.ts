@@ -41,7 +41,10 @@ export function removeAside(files: FileSystem, logger: Logger): void {
     try {
       files.remove(name)
     } catch (error) {
-      logger.warn({ err: error, folder: name }, 'what is left of a deleted topic stays for now')
+      logger.warn(
+        { err: error, folder: name },
+        'the files of a deleted topic could not be removed yet',
+      )
     }
   }
 }
@@ -102,11 +105,11 @@ export class Holds {
   #breakForSpace(): void {
     this.#options.logger.error(
       { backups: this.#holds.size },
-      'the disk is short of space: what was kept for a backup is removed, and the backup fails',
+      'the disk is short of space: files kept for a backup are removed, and the backup fails',
     )
     this.breakAll(
       new StorageError(
-        'The backup was given up: the disk of the data folder is short of space, and what the backup still needed had to be removed. Free space there, then begin again',
+        'The backup was stopped: the disk of the data folder is short of space, and files it still needed had to be removed. Free space there, then start again',
         { code: 'STORAGE_FULL' },
       ),
     )
@@ -119,7 +122,7 @@ export class Holds {
     try {
       this.#options.files.remove(aside)
     } catch (error) {
-      const what = 'what is left of a deleted topic is removed by the next start'
+      const what = 'the files of a deleted topic will be removed at the next start'
       this.#options.logger.warn({ err: error, folder: aside }, what)
     }
   }

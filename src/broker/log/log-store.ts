@@ -84,7 +84,7 @@ export class LogStore {
   readonly #cacheBudget = new CacheBudget(cacheBytesMax)
   readonly #syncs = new Histogram(
     'kafkado_log_sync_seconds',
-    'Syncs of logs to stable storage, each shared by everyone who waits',
+    'Duration of log syncs; all waiting requests share one',
   )
   #flushTimer: Timer | undefined
   #savedPoints = ''
@@ -211,7 +211,7 @@ export class LogStore {
     return [
       ...this.#syncs.read(),
       one('kafkado_log_bytes', 'Bytes of all logs', bytes),
-      one('kafkado_partitions', "Partitions, the broker's own included", this.#logs.size),
+      one('kafkado_partitions', 'Partitions, including internal ones', this.#logs.size),
       one('kafkado_offline_partitions', 'Partitions whose disk has failed', offline),
     ]
   }
@@ -478,7 +478,7 @@ export class LogStore {
     } catch (error) {
       this.#options.runtime.logger[levelOf(error, 'error')](
         { err: error, log: log.folder },
-        'segments that are out of date could not be removed; it is tried again',
+        'obsolete segments could not be removed; this will be retried',
       )
     }
   }
@@ -487,7 +487,7 @@ export class LogStore {
 /** What is written in it would make it no backup any more. */
 function isBackup({ description }: FileSystem): ConfigError {
   return new ConfigError(
-    `${description} is a backup, and no data folder. Make one of it: kafka-do restore ${description} --to ./data`,
+    `${description} is a backup, not a data folder. Restore it with: kafka-do restore ${description} --to ./data`,
     { code: 'INVALID_CONFIG' },
   )
 }
@@ -521,7 +521,7 @@ function lockFolder(fileSystem: FileSystem): Lock {
 function readOffsets({ fileSystem, runtime }: LogStoreOptions, path: string): Map<string, bigint> {
   const offsets = readOffsetCheckpoint(fileSystem, path)
   if (!offsets && fileSystem.stat(path))
-    runtime.logger.error({ path }, 'a checkpoint is damaged; the logs are looked at without it')
+    runtime.logger.error({ path }, 'a checkpoint is damaged; the logs are checked without it')
   return offsets ?? new Map()
 }
 

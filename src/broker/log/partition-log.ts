@@ -391,19 +391,19 @@ export class PartitionLog {
       if (!this.offline)
         await this.#commit.finish(() => this.#appends.saveBeside(this.#segments.active))
     } finally {
-      this.#letGo()
+      this.#release()
       this.#notify()
     }
   }
 
   /** Lets go of the files without saving anything; for a partition that is being deleted. */
   abandon(): void {
-    this.#letGo()
+    this.#release()
     this.#commit.fail(this.#condition.closedError())
     this.#notify()
   }
 
-  #letGo(): void {
+  #release(): void {
     this.#condition.close()
     this.#cache.clear()
     this.#reader.clear()

@@ -69,7 +69,7 @@ export class ProducerState {
     const { producerId, producerEpoch, baseSequence } = batch
     if (entry.transactionFirstOffset >= 0n && !batch.isTransactional) {
       throw new KafkaError(
-        `Producer ${producerId} has a transaction under way and sent a record outside it`,
+        `Producer ${producerId} has an open transaction and sent a record outside it`,
         { code: 'INVALID_TXN_STATE' },
       )
     }

@@ -171,7 +171,7 @@ class Recovery {
       if (!(error instanceof CorruptDataError)) throw error
       runtime.logger.error(
         { err: error, log: this.#folder },
-        'the log is damaged, though it was closed',
+        'the log is damaged, although it was closed',
       )
     }
     segment.nextOffset = segment.baseOffset
@@ -185,7 +185,7 @@ class Recovery {
     this.lostStart = { from: logStartOffset, to: first.baseOffset }
     runtime.logger.error(
       { log: this.#folder, from: String(logStartOffset), to: String(first.baseOffset) },
-      'the beginning of the log is gone, though it had been stored; its records cannot be served',
+      'the beginning of the log is missing, although it had been stored; its records cannot be served',
     )
   }
 
@@ -194,7 +194,7 @@ class Recovery {
     const { fileSystem, config, runtime } = this.#options
     runtime.logger.error(
       { log: this.#folder, from: String(last.nextOffset), to: String(recoveryPoint) },
-      'the end of the log is gone, though it had been stored; its records cannot be served',
+      'the end of the log is missing, although it had been stored; its records cannot be served',
     )
     await this.#writeIndexes(last)
     last.nextOffset = recoveryPoint
@@ -352,7 +352,7 @@ class Recovery {
           if (batch.isAfterDamage)
             logger.error(
               { log: this.#folder, before: String(batch.header.baseOffset) },
-              'producer state is incomplete: damaged data stands in the log',
+              'producer state is incomplete because of damaged data in the log',
             )
           const aborted = batch.header.baseOffset >= from ? this.#replay(batch) : undefined
           check.note(segment, batch, aborted)

@@ -18,7 +18,10 @@ export function readClockState(
   if (others.length === 0 && heldForMs !== undefined)
     return { lastSeenMs: lastSeenMs!, heldBackMs: heldBackMs!, heldForMs }
   if (fileSystem.stat(retentionClock))
-    logger.error({ path: retentionClock }, 'a checkpoint is damaged; the broker goes on without it')
+    logger.error(
+      { path: retentionClock },
+      'a checkpoint is damaged; the broker continues without it',
+    )
   return undefined
 }
 

@@ -83,7 +83,7 @@ export class RetentionClock {
     if (this.#heldForMs < this.#options.graceMs) return
     this.#options.runtime.logger.warn(
       { heldBackMs: this.#heldBackMs },
-      'the grace after the jump of the clock is over; retention goes by the clock again',
+      'the grace period after the clock jump is over; retention follows the clock again',
     )
     this.#trust()
   }
@@ -100,8 +100,8 @@ export class RetentionClock {
         graceEndsAt: timeOf(wallMs + graceMs),
       },
       isFirst
-        ? 'the clock is far ahead of when this broker last ran; until the grace is over nothing that only expired in between is deleted. Set the clock if it is wrong, or raise retention.ms to keep the records'
-        : 'the clock jumped far ahead; until the grace is over nothing that only expired by the jump is deleted. Set the clock if it is wrong, or raise retention.ms to keep the records',
+        ? 'the clock is far ahead of when this broker last ran; records that only expired in between are kept until the grace period is over. Correct the clock if it is wrong, or raise retention.ms to keep the records'
+        : 'the clock jumped far ahead; records that only expired because of the jump are kept until the grace period is over. Correct the clock if it is wrong, or raise retention.ms to keep the records',
     )
   }
 
@@ -109,7 +109,7 @@ export class RetentionClock {
     this.#heldBackMs -= ms
     // What is left is no jump that would have been held back.
     if (this.#heldBackMs >= clockJumpMs) return
-    this.#options.runtime.logger.info({}, 'the clock was set back; retention goes by it again')
+    this.#options.runtime.logger.info({}, 'the clock was set back; retention follows it again')
     this.#trust()
   }
 

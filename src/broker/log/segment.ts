@@ -587,7 +587,7 @@ function damaged(stem: string, from: bigint, to: bigint): CorruptDataError {
 
 function lostEnd(stem: string, from: bigint, to: bigint): CorruptDataError {
   return new LostRecordsError(
-    `${stem}.log lost its end: records from offset ${from} on are gone; those from ${to} on can be served. Restore the file from a backup, or skip them`,
+    `${stem}.log lost its end: records from offset ${from} on are missing; those from ${to} on can be served. Restore the file from a backup, or skip them`,
     { from, to },
   )
 }

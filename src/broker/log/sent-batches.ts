@@ -58,7 +58,7 @@ export function checkSentBatches(
   if (batches.length === 0) throw invalidRecord(`${log} was sent no record batch`)
   if (batches.length > 1 && origin === 'client') {
     throw invalidRecord(
-      `${log} was sent ${batches.length} record batches; a request takes one for each partition`,
+      `${log} was sent ${batches.length} record batches; a request takes one per partition`,
     )
   }
   if (origin === 'client' && cleanupPolicy.compact) checkKeys(log, records, batches[0]!)
@@ -76,7 +76,7 @@ function checkSize(log: string, { sizeInBytes }: BatchHeader, maxMessageBytes: n
 function checkSum(log: string, batch: BatchHeader, records: Uint8Array): void {
   if (verifyBatch(records, batch)) return
   throw new CorruptDataError(
-    `A batch for ${log} fails its checksum: it was damaged on the way. Send it again`,
+    `A batch for ${log} fails its checksum: it was damaged in transit. Send it again`,
     { code: 'CORRUPT_MESSAGE', retriable: true },
   )
 }
@@ -89,10 +89,9 @@ function checkClaims(
   const { recordCount, lastOffsetDelta, isControl, producerId, producerEpoch, baseSequence } = batch
   // Where the broker stamps batches, one that is sent again may have its stamp.
   if (batch.timestampType === 'append' && messageTimestampType === 'CreateTime') {
-    throw new KafkaError(
-      `A batch for ${log} claims to have the time of its append, which only the broker gives`,
-      { code: 'INVALID_TIMESTAMP' },
-    )
+    throw new KafkaError(`A batch for ${log} claims log append time, which only the broker sets`, {
+      code: 'INVALID_TIMESTAMP',
+    })
   }
   if (recordCount === 0 || recordCount !== lastOffsetDelta + 1) {
     throw invalidRecord(
@@ -130,7 +129,7 @@ function checkKeys(log: string, records: Uint8Array, batch: BatchHeader): void {
   if (refused.length === 0) return
   const count = `${refused.length} of ${batch.recordCount}`
   throw new RecordsRefusedError(
-    `${count} records of a batch for ${log} have no key. The topic is compacted (cleanup.policy), which keeps records by their keys: give each a key, or send it to a topic that is not`,
+    `${count} records of a batch for ${log} have no key. The topic is compacted (cleanup.policy), which keeps records by key: give each record a key, or use a topic that is not compacted`,
     refused,
   )
 }

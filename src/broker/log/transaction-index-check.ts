@@ -2,7 +2,7 @@
  * At the opening of a log: whether its `.txnindex` files can be trusted, and those that cannot made anew from the log. An
  * entry that is missing would give readers of committed records what was aborted.
  *
- *   1. `suspects` are the segments whose file is not what its checksum says, or that no checksum vouches for.
+ *   1. `suspects` are the segments whose file does not match its checksum, or that no checksum vouches for.
  *   2. Whoever replays the log tells of each batch and each abort it finds.
  *   3. `finish` writes what was found. Where the log itself has lost a marker, the entry that the file has of it stays.
  */
@@ -89,7 +89,7 @@ export class TransactionIndexCheck {
         if (!this.#isUnfinished(segment))
           logger.error(
             { log: folder, segment: segmentName(segment.baseOffset), entries: entries.length },
-            'the index of aborted transactions was damaged; it has been made anew from the log',
+            'the index of aborted transactions was damaged and has been rebuilt from the log',
           )
       }
       for (const path of orphans) fileSystem.remove(path)

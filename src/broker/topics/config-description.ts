@@ -64,13 +64,13 @@ const brokerConfigs: readonly BrokerConfigDescription[] = [
   {
     name: 'auto.create.topics.enable',
     type: 'boolean',
-    documentation: 'Whether a topic that a client asks for is created when it does not exist.',
+    documentation: 'Whether a missing topic is created when a client asks for it.',
     value: (config) => config.autoCreateTopics,
   },
   {
     name: 'fetch.max.bytes',
     type: 'int',
-    documentation: 'Largest answer to one fetch, in bytes.',
+    documentation: 'Largest response to a fetch, in bytes.',
     value: (config) => config.fetchMaxBytes,
   },
   {
@@ -106,7 +106,7 @@ const brokerConfigs: readonly BrokerConfigDescription[] = [
   {
     name: 'log.retention.ms',
     type: 'long',
-    documentation: 'How long records are kept; -1: for ever.',
+    documentation: 'How long records are kept; -1: forever.',
     value: (config) => config.retention,
   },
   {

@@ -88,7 +88,7 @@ export const topicConfigs: readonly TopicConfigDefinition[] = [
     isValid: (value) => /^(-1|[1-9])$/.test(value),
     brokerSynonym: 'compression.gzip.level',
     isKeptOnly: true,
-    documentation: 'Batches are kept as the producer compressed them.',
+    documentation: 'Batches stay as the producer compressed them.',
     defaultValue: () => '-1',
   },
   {
@@ -97,7 +97,7 @@ export const topicConfigs: readonly TopicConfigDefinition[] = [
     ...wholeNumber(1, 17),
     brokerSynonym: 'compression.lz4.level',
     isKeptOnly: true,
-    documentation: 'Batches are kept as the producer compressed them.',
+    documentation: 'Batches stay as the producer compressed them.',
     defaultValue: () => '9',
   },
   {
@@ -106,7 +106,7 @@ export const topicConfigs: readonly TopicConfigDefinition[] = [
     ...oneOf('producer', 'uncompressed', 'gzip', 'snappy', 'lz4', 'zstd'),
     brokerSynonym: 'compression.type',
     isKeptOnly: true,
-    documentation: 'Batches are kept as the producer compressed them.',
+    documentation: 'Batches stay as the producer compressed them.',
     defaultValue: () => 'producer',
   },
   {
@@ -115,7 +115,7 @@ export const topicConfigs: readonly TopicConfigDefinition[] = [
     ...wholeNumber(-131_072, 22),
     brokerSynonym: 'compression.zstd.level',
     isKeptOnly: true,
-    documentation: 'Batches are kept as the producer compressed them.',
+    documentation: 'Batches stay as the producer compressed them.',
     defaultValue: () => '3',
   },
   {
@@ -142,7 +142,7 @@ export const topicConfigs: readonly TopicConfigDefinition[] = [
     ...wholeNumber(1),
     brokerSynonym: 'log.flush.interval.messages',
     isKeptOnly: true,
-    documentation: 'Records are put on stable storage when acks ask for it or a reader waits.',
+    documentation: 'Records are synced when acks require it or a reader waits.',
     defaultValue: () => int64Max,
   },
   {
@@ -151,7 +151,7 @@ export const topicConfigs: readonly TopicConfigDefinition[] = [
     ...wholeNumber(0),
     brokerSynonym: 'log.flush.interval.ms',
     isKeptOnly: true,
-    documentation: 'Records are put on stable storage when acks ask for it or a reader waits.',
+    documentation: 'Records are synced when acks require it or a reader waits.',
     defaultValue: () => int64Max,
   },
   {
@@ -202,7 +202,7 @@ export const topicConfigs: readonly TopicConfigDefinition[] = [
     ...wholeNumber(1),
     brokerSynonym: 'log.cleaner.max.compaction.lag.ms',
     documentation:
-      'How long a record that was overtaken may wait for compaction, in milliseconds, whatever share of the log it is.',
+      'Longest time a superseded record waits for compaction, in milliseconds, however small its share of the log.',
     defaultValue: ({ logCleanerMaxCompactionLag: lag }) => (lag < 0 ? int64Max : String(lag)),
   },
   {
@@ -210,7 +210,7 @@ export const topicConfigs: readonly TopicConfigDefinition[] = [
     type: 'int',
     ...wholeNumber(0, int32Max),
     brokerSynonym: 'message.max.bytes',
-    documentation: 'Largest record batch that is accepted, in bytes, after compression.',
+    documentation: 'Largest accepted record batch, in bytes, after compression.',
     defaultValue: (config) => String(config.messageMaxBytes),
   },
   {
@@ -219,7 +219,7 @@ export const topicConfigs: readonly TopicConfigDefinition[] = [
     ...wholeNumber(0),
     brokerSynonym: 'log.message.timestamp.after.max.ms',
     isKeptOnly: true,
-    documentation: 'Records are taken whatever their time.',
+    documentation: 'Records are accepted whatever their timestamp.',
     defaultValue: () => '3600000',
   },
   {
@@ -228,7 +228,7 @@ export const topicConfigs: readonly TopicConfigDefinition[] = [
     ...wholeNumber(0),
     brokerSynonym: 'log.message.timestamp.before.max.ms',
     isKeptOnly: true,
-    documentation: 'Records are taken whatever their time.',
+    documentation: 'Records are accepted whatever their timestamp.',
     defaultValue: () => int64Max,
   },
   {
@@ -236,7 +236,7 @@ export const topicConfigs: readonly TopicConfigDefinition[] = [
     type: 'string',
     ...oneOf('CreateTime', 'LogAppendTime'),
     brokerSynonym: 'log.message.timestamp.type',
-    documentation: 'Whether records carry the time the producer gave or the time of the append.',
+    documentation: "Whether records have the producer's timestamp or the time of the append.",
     defaultValue: () => 'CreateTime',
   },
   {
@@ -252,7 +252,7 @@ export const topicConfigs: readonly TopicConfigDefinition[] = [
     type: 'long',
     ...wholeNumber(0),
     brokerSynonym: 'log.cleaner.min.compaction.lag.ms',
-    documentation: 'How long a record stays uncompacted at least, in milliseconds.',
+    documentation: 'Shortest time a record stays uncompacted, in milliseconds.',
     defaultValue: ({ logCleanerMinCompactionLag: lag }) => String(lag),
   },
   {
@@ -314,7 +314,7 @@ export const topicConfigs: readonly TopicConfigDefinition[] = [
     type: 'long',
     ...wholeNumber(-1),
     brokerSynonym: 'log.retention.ms',
-    documentation: 'How long records are kept, in milliseconds; -1 for ever.',
+    documentation: 'How long records are kept, in milliseconds; -1 for no limit.',
     defaultValue: (config) => String(config.retention),
   },
   {
@@ -322,7 +322,7 @@ export const topicConfigs: readonly TopicConfigDefinition[] = [
     type: 'int',
     ...wholeNumber(1024, int32Max),
     brokerSynonym: 'log.segment.bytes',
-    documentation: 'Size at which a segment file is closed and the next begun, in bytes.',
+    documentation: 'Size at which a segment file is closed, in bytes.',
     defaultValue: (config) => String(config.segmentBytes),
   },
   {
@@ -340,7 +340,7 @@ export const topicConfigs: readonly TopicConfigDefinition[] = [
     ...wholeNumber(0),
     brokerSynonym: 'log.roll.jitter.ms',
     isKeptOnly: true,
-    documentation: 'Segments are closed at their age.',
+    documentation: 'Segments are closed at their exact age.',
     defaultValue: () => '0',
   },
   {
@@ -348,7 +348,7 @@ export const topicConfigs: readonly TopicConfigDefinition[] = [
     type: 'long',
     ...wholeNumber(1),
     brokerSynonym: 'log.roll.ms',
-    documentation: 'Age at which a segment file is closed and the next begun, in milliseconds.',
+    documentation: 'Age at which a segment file is closed, in milliseconds.',
     defaultValue: (config) => String(config.maxSegmentAge),
   },
   {

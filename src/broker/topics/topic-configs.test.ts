@@ -86,14 +86,14 @@ test('docs/topic-configs.md has them all (UPDATE_DOCS=1 writes it)', async () =>
   )
   const page = `# Topic configs
 
-The configs of topics that Apache Kafka 4.3 has. All are taken, checked as Kafka checks them, kept, and told again; so tools that set them
-work. Those that act change what the broker does; those that are only kept have nothing to act on here.
+The topic configs of Apache Kafka 4.3. All are accepted, checked as in Kafka, stored and returned, so tools that set them work. Those
+marked "acts" change what the broker does; those marked "kept" have no effect on this broker.
 
-| config | default | must be | here | |
+| config | default | must be | effect | |
 |---|---|---|---|---|
 ${rows.join('\n')}
 
-Stricter or looser than Kafka: \`segment.bytes\` may be as small as 1,024 (Kafka: 1 MiB), and \`remote.storage.enable\` cannot be true.
+Differences from Kafka: \`segment.bytes\` may be as small as 1,024 (Kafka: 1 MiB), and \`remote.storage.enable\` cannot be true.
 `
   const file = fileURLToPath(new URL('../../../docs/topic-configs.md', import.meta.url))
   if (process.env.UPDATE_DOCS) writeFileSync(file, page)

@@ -15,7 +15,7 @@ export function isInternalTopic(name: string): boolean {
   return isBrokersTopic(name) || name.startsWith(systemTopicPrefix)
 }
 
-/** One that the broker itself writes to; what a server remembers in the others comes through the door. */
+/** One that the broker itself writes to; what a server remembers in the others comes through the listener. */
 export function isBrokersTopic(name: string): boolean {
   return name === offsetsTopic || name === transactionsTopic || name === metadataTopic
 }

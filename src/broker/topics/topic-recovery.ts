@@ -47,7 +47,7 @@ export async function recoverTopics(options: RecoveryOptions): Promise<Topic[]> 
       if (present.has(`${name}-${partition}`)) continue
       runtime.logger.warn(
         { topic: name, partition },
-        'the folder of a partition was missing; it starts anew, empty',
+        'the folder of a partition was missing; it starts empty',
       )
     }
     const known = metadata.isDoubtful(name) ? withoutRetention(record, name, runtime) : record
@@ -61,7 +61,7 @@ export async function recoverTopics(options: RecoveryOptions): Promise<Topic[]> 
 function withoutRetention(record: TopicRecord, topic: string, { logger }: Runtime): TopicRecord {
   logger.error(
     { topic },
-    'the configs of a topic may have been changed in what is damaged of __cluster_metadata; until they are set anew or the folder is repaired, its retention is off',
+    'the configs of a topic may have changed in the damaged part of __cluster_metadata; its retention is off until they are set again or the folder is repaired',
   )
   return { ...record, configs: new Map([...record.configs, ...noRetention]) }
 }
@@ -98,7 +98,7 @@ async function settleOrphans({
     if (content === 'foreign') {
       runtime.logger.warn(
         { folder: `${topic}-${partition}` },
-        'a folder in the data folder is not a partition; it is left alone',
+        'a folder in the data folder is not a partition and is ignored',
       )
       continue
     }

@@ -165,7 +165,7 @@ export class TopicRegistry {
         // The topic is gone for clients.
         this.#runtime.logger[levelOf(error, 'error')](
           { err: error, topic: name },
-          'a deleted topic is not removed as a whole yet; it is tried again',
+          'a deleted topic is not fully removed yet; this will be retried',
         )
         this.#finishLater(name, retryMsMin)
       })

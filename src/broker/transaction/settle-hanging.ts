@@ -36,8 +36,8 @@ export async function settleHanging(
     logger.error(
       fields,
       isCommit
-        ? 'the marker of a committed transaction is gone from the log; it is written anew'
-        : 'the end of a transaction is gone from the log; its records count as aborted',
+        ? 'the marker of a committed transaction is missing from the log; it is written again'
+        : 'the end of a transaction is missing from the log; its records count as aborted',
     )
     const { producerId, epoch: producerEpoch } = producer
     try {

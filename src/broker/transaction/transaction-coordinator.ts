@@ -292,7 +292,7 @@ export class TransactionCoordinator {
     } catch (error) {
       this.#options.runtime.logger[levelOf(error, 'warn')](
         { err: error, transactionalId: transaction.id },
-        'the end of a transaction could not be noted; a restart will go through it again',
+        'the end of a transaction could not be recorded; a restart will repeat it',
       )
     }
   }
@@ -304,7 +304,7 @@ export class TransactionCoordinator {
     } catch (error) {
       this.#options.runtime.logger[levelOf(error, 'error')](
         { err: error, transactionalId: transaction.id },
-        'the end of a transaction could not be written everywhere; it is tried again',
+        'the end of a transaction could not be written to every partition; this will be retried',
       )
       return this.#carryOut(hosted, transaction.markFailed(this.#now()))
     }
@@ -353,10 +353,10 @@ function unavailable(): TransactionReply {
 /** The error that a refusal is, with Kafka's code. */
 export function refusedByTransaction(code: ErrorName, transactionalId: string): KafkaError {
   const reasons: { readonly [code in ErrorName]?: string } = {
-    INVALID_TXN_STATE: 'the partition is not in a transaction that is under way',
-    INVALID_PRODUCER_ID_MAPPING: 'the producer is not the one of this transactional id',
+    INVALID_TXN_STATE: 'the partition is not in an open transaction',
+    INVALID_PRODUCER_ID_MAPPING: 'the producer does not belong to this transactional id',
     INVALID_PRODUCER_EPOCH: 'a newer producer with this transactional id has taken over',
-    CONCURRENT_TRANSACTIONS: 'the transaction before is not over yet',
+    CONCURRENT_TRANSACTIONS: 'the previous transaction is not over yet',
   }
   return new KafkaError(`Transactional id '${transactionalId}': ${reasons[code] ?? code}`, { code })
 }

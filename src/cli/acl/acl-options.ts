@@ -21,36 +21,36 @@ export const permissionNames = namesOf(permissions)
 
 /** Each leaves out what it does not fit; not given: any. */
 export const filterOptions = {
-  principal: valueOption({ placeholder: 'User:name', doc: 'only of this principal' }),
+  principal: valueOption({ placeholder: 'User:name', doc: 'only this principal' }),
   type: valueOption({
     placeholder: 'type',
-    doc: `only about resources of this type: ${resourceTypeNames.join(', ')}`,
+    doc: `only resources of this type: ${resourceTypeNames.join(', ')}`,
     choices: resourceTypeNames,
     read: oneOf(resourceTypeNames),
   }),
   name: valueOption({
     placeholder: 'name',
-    doc: 'only about the resource, or beginning, of this name',
+    doc: 'only this resource name or prefix',
   }),
   pattern: valueOption({
     placeholder: patternNames.join('|'),
-    doc: 'only those with a whole name, or with a beginning',
+    doc: 'only literal or only prefixed ACLs',
     choices: patternNames,
     read: oneOf(patternNames),
   }),
   operation: valueOption({
     placeholder: 'operation',
-    doc: 'only for this operation',
+    doc: 'only this operation',
     choices: operationNames,
     read: oneOf(operationNames),
   }),
   permission: valueOption({
     placeholder: permissionNames.join('|'),
-    doc: 'only those that give, or take',
+    doc: 'only ACLs that allow, or that deny',
     choices: permissionNames,
     read: oneOf(permissionNames),
   }),
-  host: valueOption({ placeholder: 'address', doc: 'only for this address' }),
+  host: valueOption({ placeholder: 'address', doc: 'only this address' }),
 } as const
 
 export const aclColumns: readonly Column<Acl>[] = [

@@ -11,28 +11,32 @@ const cluster = 'kafka-cluster'
 export const aclAdd = defineCommand({
   args: {
     principal: argument({
-      doc: 'who: User:alice, the id of a key as User:id, User:* for everybody',
+      doc: 'principal: User:alice, User:id for an API key, User:* for everyone',
     }),
   },
   options: {
     type: valueOption({
       placeholder: 'type',
-      doc: `what it is about: ${resourceTypeNames.join(', ')}`,
+      doc: `resource type: ${resourceTypeNames.join(', ')}`,
       choices: resourceTypeNames,
       read: oneOf(resourceTypeNames),
     }),
     name: listOption({
       placeholder: 'name',
-      doc: 'its name; * is all, orders-* all that begin so; may be given more than once',
+      doc: 'resource name; * for all, orders-* for a prefix; may be repeated',
     }),
     operation: listOption({
       placeholder: 'operation',
-      doc: `what: ${operationNames.join(', ')}; may be given more than once`,
+      doc: `operation: ${operationNames.join(', ')}; may be repeated`,
       choices: operationNames,
       read: oneOf(operationNames),
     }),
-    deny: switchOption({ doc: 'take it away, instead of giving it; this counts for more' }),
-    host: valueOption({ placeholder: 'address', doc: 'only from there', byDefault: '*, anywhere' }),
+    deny: switchOption({ doc: 'deny instead of allow; deny wins' }),
+    host: valueOption({
+      placeholder: 'address',
+      doc: 'only from this address',
+      byDefault: '*, any address',
+    }),
   },
   examples: [
     'kafka-do acl add User:alice --type topic --name orders --operation read --operation describe',
@@ -42,7 +46,7 @@ export const aclAdd = defineCommand({
   async run({ args, flags, connect, out }) {
     const { type, operation, deny, host = '*' } = flags
     if (type === undefined || operation.length === 0)
-      throw new UsageError('it takes --type and --operation')
+      throw new UsageError('--type and --operation are required')
     const names = flags.name.length === 0 && type === 'cluster' ? [cluster] : flags.name
     if (names.length === 0) throw new UsageError('it takes --name')
     const { admin } = await connect()

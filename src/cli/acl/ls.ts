@@ -10,7 +10,7 @@ export const aclLs = defineCommand({
     const filter = { principal, type, name, pattern, operation, permission, host }
     const { admin } = await connect()
     const acls = await admin.listAcls(filter)
-    if (acls.length === 0 && out.isForPeople) return out.note('There are no such rights.')
+    if (acls.length === 0 && out.isForPeople) return out.note('There are no such ACLs.')
     await out.list(aclColumns, acls)
   },
 })

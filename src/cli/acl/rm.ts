@@ -7,7 +7,7 @@ import { aclColumns, filterOptions } from './acl-options.ts'
 
 export const aclRm = defineCommand({
   options: { ...filterOptions, execute: executeOption },
-  more: 'Without --execute nothing changes: it shows which rights fit. At least one of the others must be given.',
+  more: 'Without --execute nothing changes: it only shows the matching ACLs. At least one of the other options is required.',
   examples: [
     'kafka-do acl rm --principal User:alice',
     'kafka-do acl rm --principal User:alice --type topic --name orders --execute',
@@ -16,7 +16,9 @@ export const aclRm = defineCommand({
     const { principal, type, name, pattern, operation, permission, host } = flags
     const filter = { principal, type, name, pattern, operation, permission, host }
     if (Object.values(filter).every((one) => one === undefined))
-      throw new UsageError('it takes at least one of --principal, --type, --name and the like')
+      throw new UsageError(
+        'at least one of --principal, --type, --name or another filter is required',
+      )
     const { admin } = await connect()
     const acls = flags.execute ? await admin.deleteAcls(filter) : await admin.listAcls(filter)
     await out.list(aclColumns, acls, (one) => ({ ...one, deleted: flags.execute }))

@@ -8,38 +8,38 @@ const defaultTimeout = '15s'
 export const connectionOptions = {
   url: valueOption({
     placeholder: 'url',
-    doc: 'where the events are: file:./data, kafka://host:9092, kafka+tls://host, https://host, http://host:8080',
+    doc: 'connection: file:./data, kafka://host:9092, kafka+tls://host, https://host, http://host:8080',
     byDefault: '--context, KAFKA_DO_CONTEXT, KAFKA_DO_URL, the current context, file:./.kafka-do',
     section,
   }),
   context: valueOption({
     placeholder: 'name',
-    doc: 'a connection that was kept by kafka-do context add',
+    doc: 'connection saved by kafka-do context add',
     completes: 'context',
     section,
   }),
   apiKeyFile: valueOption({
     placeholder: 'file',
-    doc: 'a file with the API key',
+    doc: 'file with the API key',
     byDefault: 'KAFKA_DO_API_KEY',
     completes: 'file',
     section,
   }),
   saslUser: valueOption({
     placeholder: 'name',
-    doc: 'a user of SASL, with --sasl-password-file',
+    doc: 'SASL user, with --sasl-password-file',
     section,
   }),
   saslPasswordFile: valueOption({
     placeholder: 'file',
-    doc: "a file with the user's password",
+    doc: "file with the user's password",
     byDefault: 'KAFKA_DO_SASL_PASSWORD',
     completes: 'file',
     section,
   }),
   saslMechanism: valueOption({
     placeholder: 'name',
-    doc: 'how the password is shown to the broker',
+    doc: 'SASL mechanism',
     byDefault: 'SCRAM-SHA-512',
     choices: ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'],
     read: oneOf(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512']),
@@ -47,25 +47,30 @@ export const connectionOptions = {
   }),
   tlsCa: valueOption({
     placeholder: 'file',
-    doc: 'PEM with the authorities to trust',
+    doc: 'PEM file of the authorities to trust',
     completes: 'file',
     section,
   }),
   tlsCert: valueOption({
     placeholder: 'file',
-    doc: 'PEM with a certificate of our own',
+    doc: 'PEM file of the client certificate',
     completes: 'file',
     section,
   }),
-  tlsKey: valueOption({ placeholder: 'file', doc: 'PEM with its key', completes: 'file', section }),
+  tlsKey: valueOption({
+    placeholder: 'file',
+    doc: 'PEM file of its private key',
+    completes: 'file',
+    section,
+  }),
   timeout: defaultedOption({
     placeholder: 'time',
-    doc: 'how long one call may take, all its retries included; and, where it is given, one record that is written',
+    doc: 'time limit of one call, including retries; if given, also of one written record',
     fallback: defaultTimeout,
     read: durationMs,
     section,
   }),
-  verbose: switchOption({ doc: 'tell of retries and connections, on standard error', section }),
+  verbose: switchOption({ doc: 'log retries and connections to standard error', section }),
 } as const
 
 export type ConnectionFlags = FlagsOf<typeof connectionOptions>

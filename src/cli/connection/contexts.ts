@@ -69,7 +69,7 @@ export class Contexts {
     if (Object.hasOwn(contexts, name)) return contexts[name]!
     throw new NotFoundError(`there is no context '${name}'`, {
       code: 'CONTEXT_NOT_FOUND',
-      hint: didYouMean(name, this.names) ?? 'kafka-do context ls shows those that there are',
+      hint: didYouMean(name, this.names) ?? 'kafka-do context ls lists them',
     })
   }
 
@@ -131,7 +131,7 @@ function readStored(path: string): Stored {
   } catch (error) {
     throw unreadable(path, `it is not JSON: ${(error as Error).message}`)
   }
-  if (!isStored(content)) throw unreadable(path, 'it is not what kafka-do context writes')
+  if (!isStored(content)) throw unreadable(path, 'it was not written by kafka-do context')
   return content
 }
 
@@ -154,6 +154,6 @@ function isContext(value: unknown): value is Context {
 function unreadable(path: string, why: string): CommandError {
   return new CommandError(`the contexts in ${path} cannot be read: ${why}`, {
     code: 'CONTEXTS_UNREADABLE',
-    hint: 'Mend or delete the file; KAFKA_DO_CONTEXTS names another',
+    hint: 'Fix or delete the file; KAFKA_DO_CONTEXTS selects another',
   })
 }

@@ -22,7 +22,7 @@ export async function withSuggestion(error: unknown, given: Given): Promise<unkn
   for (const name of givenNames(kind, given)) {
     if (names.includes(name)) continue
     const what = kind === 'topic' ? `there is no topic '${name}'` : `there is no group '${name}'`
-    const hint = didYouMean(name, names) ?? `kafka-do ${kind} ls shows those that there are`
+    const hint = didYouMean(name, names) ?? `kafka-do ${kind} ls lists them`
     return new NotFoundError(what, { code, hint })
   }
   return error

@@ -35,7 +35,7 @@ export function checkFolderIsThere(url: string, source: string): void {
     code: 'NO_DATA_FOLDER',
     hint:
       source === 'default'
-        ? 'Nothing says where the events are: give --url, set KAFKA_DO_URL, or keep a connection with kafka-do context add'
+        ? 'No connection is configured: use --url, set KAFKA_DO_URL, or save a connection with kafka-do context add'
         : undefined,
   })
 }

@@ -24,7 +24,7 @@ export interface Target {
 
 export function targetOf(flags: Partial<ConnectionFlags>, environment: Environment): Target {
   if (flags.url !== undefined && flags.context !== undefined)
-    throw new UsageError('--url and --context say both where the events are; give one of them')
+    throw new UsageError('--url and --context exclude each other')
   const { source, context } = chosen(flags, environment)
   const given: Context = { ...context, ...definedOf(flags) }
   schemeOf(given.url, source)
@@ -104,7 +104,7 @@ function saslOf(
 function readSecret(file: string, what: string): string {
   const [line = ''] = readText(file).split(/\r?\n/, 1)
   if (line.trim() === '')
-    throw new CommandError(`the file ${file} holds no ${what}`, { code: 'NO_SECRET' })
+    throw new CommandError(`the file ${file} contains no ${what}`, { code: 'NO_SECRET' })
   return line.trim()
 }
 

@@ -13,7 +13,7 @@ const { url, apiKeyFile, saslUser, saslPasswordFile, saslMechanism, tlsCa, tlsCe
 export const contextAdd = defineCommand({
   connects: false,
   formats: [],
-  args: { name: argument({ doc: 'what it is to be called' }) },
+  args: { name: argument({ doc: 'name of the context' }) },
   options: {
     ...{
       url: { ...url, byDefault: undefined },
@@ -23,11 +23,11 @@ export const contextAdd = defineCommand({
       saslMechanism,
     },
     ...{ tlsCa, tlsCert, tlsKey },
-    use: switchOption({ doc: 'use it from now on, where nothing else is said' }),
-    replace: switchOption({ doc: 'instead of one with that name' }),
+    use: switchOption({ doc: 'make it the default' }),
+    replace: switchOption({ doc: 'replace a context of that name' }),
   },
-  more: `Kept are names of files with keys and passwords, not the keys themselves. The file is contexts.json in
-kafka-do of ~/.config (XDG_CONFIG_HOME), or what KAFKA_DO_CONTEXTS names.`,
+  more: `A context stores the names of files with keys and passwords, not the keys themselves. It is saved in contexts.json in
+~/.config/kafka-do (XDG_CONFIG_HOME), or in the file named by KAFKA_DO_CONTEXTS.`,
   examples: [
     'kafka-do context add local --url kafka://localhost:9092 --use',
     'kafka-do context add prod --url https://events.example.com --api-key-file ~/.secrets/events.key',
@@ -37,7 +37,7 @@ kafka-do of ~/.config (XDG_CONFIG_HOME), or what KAFKA_DO_CONTEXTS names.`,
     schemeOf(flags.url, '--url')
     if (/^[a-z+]+:\/\/[^/@]*:[^/@]*@/i.test(flags.url))
       throw new UsageError(
-        'a URL with a password is not kept; give --sasl-user and --sasl-password-file',
+        'a URL with a password is not saved; use --sasl-user and --sasl-password-file',
       )
     if (!/^[\w.-]{1,100}$/.test(args.name))
       throw new UsageError("a name has 1 to 100 letters, digits, '.', '_' or '-'")
@@ -56,11 +56,11 @@ kafka-do of ~/.config (XDG_CONFIG_HOME), or what KAFKA_DO_CONTEXTS names.`,
     if (contexts.has(args.name) && !replace)
       throw new CommandError(`there is a context '${args.name}' already`, {
         code: 'CONTEXT_EXISTS',
-        hint: '--replace puts this one in its place',
+        hint: '--replace replaces it',
       })
     contexts.set(args.name, context)
     if (use) contexts.use(args.name)
-    out.note(`Kept context ${args.name} in ${contexts.path}.`)
+    out.note(`Saved context ${args.name} in ${contexts.path}.`)
   },
 })
 

@@ -6,7 +6,7 @@ export const contextRm = defineCommand({
   connects: false,
   formats: [],
   args: { name: argument({ doc: 'name of the context', completes: 'context' }) },
-  more: 'The files that it names stay.',
+  more: 'The files it refers to are not removed.',
   examples: ['kafka-do context rm staging'],
   async run({ args, io, out }) {
     const contexts = Contexts.read(io.environment)

@@ -10,6 +10,6 @@ export const contextUse = defineCommand({
   async run({ args, io, out }) {
     const contexts = Contexts.read(io.environment)
     contexts.use(args.name)
-    out.note(`Commands use context ${args.name}, where nothing else is said.`)
+    out.note(`${args.name} is now the default context.`)
   },
 })

@@ -28,6 +28,6 @@ const freeBytesMin = 1024 ** 3
 
 /** Whether there is room on a disk; `told`: which, and how much. */
 export function diskCheck(told: string, freeBytes: number): Check {
-  const remedy = 'Make room, or shorten the retention of topics, before the disk is full'
+  const remedy = 'Free space, or shorten the retention of topics, before the disk is full'
   return freeBytes < freeBytesMin ? warning('disk', told, remedy) : ok('disk', told)
 }

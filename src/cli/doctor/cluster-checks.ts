@@ -13,7 +13,7 @@ import { type Check, diskCheck, ok, problem, warning } from './check.ts'
 const timeoutMs = 4000
 
 const remedy =
-  'Set the address that clients are told: --advertised-host and --advertised-port of kafka-do serve, advertised.listeners of Apache Kafka'
+  'Set the advertised address: --advertised-host and --advertised-port of kafka-do serve, advertised.listeners of Apache Kafka'
 
 export async function clusterChecks(
   client: Client,
@@ -31,7 +31,7 @@ export async function clusterChecks(
       problem(
         'cluster',
         found.message,
-        `If that is another address than that of the URL, it is what clients are told. ${remedy}. Else: does it run?`,
+        `If that address is not the one in the URL, it is the advertised address. ${remedy}. Otherwise, check that it is running`,
       ),
     ]
   }
@@ -67,18 +67,18 @@ async function nodeCheck(
 ): Promise<Check> {
   const name = 'address'
   const address = `${host.includes(':') ? `[${host}]` : host}:${port}`
-  const told = `node ${id} tells clients to come to ${address}`
+  const told = `node ${id} advertises ${address}`
   const client = open({ ...config, url: `${scheme}://${address}`, timeout: timeoutMs, retries: 1 })
   try {
     await client.admin.describeCluster()
   } catch (error) {
-    return problem(name, `${told}, where it cannot be reached: ${failureOf(error).message}`, remedy)
+    return problem(name, `${told}, which cannot be reached: ${failureOf(error).message}`, remedy)
   } finally {
     await client.close().catch(() => undefined)
   }
   return isRemote && isLoopback(host)
-    ? warning(name, `${told}, which is another machine for each of them`, remedy)
-    : ok(name, `${told}, and is there`)
+    ? warning(name, `${told}, which every client resolves to itself`, remedy)
+    : ok(name, `${told}, which is reachable`)
 }
 
 /** Whether the URL leads to other machines. */

@@ -49,7 +49,7 @@ function syncCheck(folder: string, runtime: Runtime): Check {
     return problem(
       name,
       `nothing can be written to ${folder}: ${(error as Error).message}`,
-      'A broker needs a disk that can be written to: make room, or look at rights and mount options',
+      'A broker needs a writable disk: free space, or check permissions and mount options',
     )
   }
   const median = times[Math.floor(times.length / 2)]!
@@ -58,13 +58,13 @@ function syncCheck(folder: string, runtime: Runtime): Check {
     return warning(
       name,
       `${told}; the folder is on tmpfs`,
-      'Its data is gone when the machine restarts: use a folder on a disk',
+      'Its data is lost when the machine restarts: use a folder on a disk',
     )
   if (median > slowSyncMs)
     return warning(
       name,
       told,
-      `Each acknowledgement with acks=all waits for it: one caller gets ${Math.floor(1000 / median)} a second. Send more at a time, or use a faster disk`,
+      `Each acknowledgement with acks=all waits for it: one caller gets ${Math.floor(1000 / median)} per second. Send more concurrently, or use a faster disk`,
     )
   return ok(name, told)
 }
@@ -105,7 +105,7 @@ function openFilesCheck(): Check {
   try {
     limits = readFileSync('/proc/self/limits', 'utf8')
   } catch {
-    return ok(name, 'this system does not tell how many files may be open')
+    return ok(name, 'the limit on open files is unknown on this system')
   }
   const [, soft] = /^Max open files\s+(\d+|unlimited)/m.exec(limits) ?? []
   const told = `${soft ?? 'an unknown number of'} files may be open`
@@ -113,7 +113,7 @@ function openFilesCheck(): Check {
     ? warning(
         name,
         told,
-        `Raise it (ulimit -n ${openFilesMin * 16}, LimitNOFILE of systemd): fewer open files cost speed`,
+        `Raise it (ulimit -n ${openFilesMin * 16}, LimitNOFILE in systemd): a low limit slows the broker down`,
       )
     : ok(name, told)
 }
@@ -122,7 +122,7 @@ function clockCheck(folder: string, runtime: Runtime): Check {
   const name = 'clock'
   const now = runtime.now()
   const told = `it is ${new Date(now).toISOString()}`
-  const remedy = 'Set the clock (NTP): retention and timestamps go by it'
+  const remedy = 'Set the clock (NTP): retention and timestamps depend on it'
   if (now < notBefore) return problem(name, told, remedy)
   const newest = Math.max(
     ...readdirSync(folder).map(

@@ -6,6 +6,6 @@ export function errorForActive(group: string, members: readonly GroupMember[]): 
   const where = members.map(({ clientId, host }) => `${clientId} at ${host}`).join(', ')
   return new CommandError(`group '${group}' has members: ${where}`, {
     code: 'NON_EMPTY_GROUP',
-    hint: 'Stop them first; one that was killed is a member until its session times out',
+    hint: 'Stop them first; a killed member stays until its session times out',
   })
 }

@@ -22,7 +22,7 @@ const memberColumns: readonly Column<GroupMember>[] = [
 
 export const groupDescribe = defineCommand({
   args: { group: argument({ doc: 'name of the group', completes: 'group' }) },
-  more: 'TSV has the partitions.',
+  more: 'TSV output lists the partitions.',
   examples: ['kafka-do group describe billing', 'kafka-do group describe billing -o json'],
   async run({ args, connect, out }) {
     const { admin } = await connect()

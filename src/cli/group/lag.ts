@@ -21,18 +21,18 @@ interface Lag {
 const atATime = 8
 
 export const groupLag = defineCommand({
-  args: { groups: anyArguments({ doc: 'names of groups; none: all', completes: 'group' }) },
+  args: { groups: anyArguments({ doc: 'names of groups; otherwise all', completes: 'group' }) },
   options: {
     by: defaultedOption({
       placeholder: 'group|topic|partition',
-      doc: 'what to add up',
+      doc: 'level of the sums',
       choices: ['group', 'topic', 'partition'],
       fallback: 'topic',
       read: oneOf(['group', 'topic', 'partition']),
     }),
     failOver: valueOption({
       placeholder: 'records',
-      doc: 'exit with 1 when a lag that is shown is more than this; for alerts',
+      doc: 'exit with 1 when a lag is above this; for alerts',
       read: wholeNumber(),
     }),
   },

@@ -5,7 +5,7 @@ import { defineCommand, optionalArgument } from '../shell/command.ts'
 
 export const groupLs = defineCommand({
   args: {
-    pattern: optionalArgument({ doc: "only groups with such a name; '*' stands for any text" }),
+    pattern: optionalArgument({ doc: "only groups whose name matches; '*' matches any text" }),
   },
   examples: ['kafka-do group ls', "kafka-do group ls 'billing-*' -o tsv"],
   async run({ args, connect, out }) {

@@ -12,24 +12,24 @@ export const groupReset = defineCommand({
   options: {
     topic: listOption({
       placeholder: 'name',
-      doc: 'only of this topic, or of one that it has committed nothing for; may be given more than once',
-      byDefault: 'all that it has committed for',
+      doc: 'only this topic, which may also be one without commits; may be repeated',
+      byDefault: 'all topics with commits',
       completes: 'topic',
     }),
     to: valueOption({
       placeholder: 'place',
-      doc: 'where it is to go on: earliest, latest, @1000, -1h, 2026-01-31T12:00:00Z',
+      doc: 'new position: earliest, latest, @1000, -1h, 2026-01-31T12:00:00Z',
       read: readPlace,
     }),
     shift: valueOption({
       placeholder: 'records',
-      doc: 'so many records ahead of where it is, or back: 100, -100',
+      doc: 'records to move forward, or back if negative: 100, -100',
       read: readShift,
     }),
     execute: executeOption,
   },
-  more: `Without --execute nothing changes: it shows where each partition would go on. The group must have no
-members. A place before the beginning or past the end of a partition becomes its beginning or end.`,
+  more: `Without --execute nothing changes: it only shows the new position of each partition. The group must have no
+members. A position before the beginning or past the end of a partition becomes its beginning or end.`,
   examples: [
     'kafka-do group reset billing --to earliest',
     'kafka-do group reset billing --topic orders --to -1h --execute',
@@ -38,7 +38,7 @@ members. A place before the beginning or past the end of a partition becomes its
   async run({ args, flags, io, connect, out }) {
     const { to, shift, execute } = flags
     if ((to === undefined) === (shift === undefined))
-      throw new UsageError('it takes one of --to and --shift')
+      throw new UsageError('one of --to and --shift is required')
     const target = to === undefined ? Offset.shift(shift!) : offsetOf(to, io.runtime)
     const { admin } = await connect()
     const { group } = args
@@ -82,7 +82,7 @@ function offsetOf(place: Place, runtime: Runtime): Offset {
   const offset = asOffset(place, runtime)
   if (offset) return offset
   throw new UsageError(
-    '--to takes no number of records; --shift moves by so many from where the group is',
+    '--to does not take a number of records; use --shift to move from the current position',
   )
 }
 
@@ -91,8 +91,8 @@ async function topicsOf(admin: Admin, group: string): Promise<string[]> {
   // A topic that is gone has no end.
   const topics = partitions.filter(({ latest }) => latest !== undefined).map(({ topic }) => topic)
   if (topics.length > 0) return [...new Set(topics)]
-  throw new NotFoundError(`group '${group}' has committed nothing for a topic that is there`, {
+  throw new NotFoundError(`group '${group}' has no commits for an existing topic`, {
     code: 'NOTHING_COMMITTED',
-    hint: '--topic says which topic it is to begin with',
+    hint: '--topic names the topic to reset',
   })
 }

@@ -3,19 +3,19 @@ import { readTime } from '../records/place.ts'
 import { argument, defineCommand, listOption, valueOption } from '../shell/command.ts'
 import { UsageError } from '../shell/command-error.ts'
 import { durationMs } from '../shell/readers.ts'
-import { keyFileOption, tellKey } from './key-file.ts'
+import { keyFileOption, printKey } from './key-file.ts'
 
 export const keyCreate = defineCommand({
-  args: { name: argument({ doc: 'what it is for, for people' }) },
+  args: { name: argument({ doc: 'descriptive name' }) },
   options: {
     scope: listOption({
       short: 's',
       placeholder: 'scope',
-      doc: 'what it may do: produce:TOPIC, consume:TOPIC@GROUP, manage:TOPIC, keys, admin; a name may end in *; may be given more than once',
+      doc: 'what it may do: produce:TOPIC, consume:TOPIC@GROUP, manage:TOPIC, keys, admin; a name may end in *; may be repeated',
     }),
     expires: valueOption({
       placeholder: 'time',
-      doc: 'when it ends: in 30d, or at 2026-12-31T00:00:00Z',
+      doc: 'when it expires: 30d from now, or 2026-12-31T00:00:00Z',
       byDefault: 'never',
     }),
     keyFile: keyFileOption,
@@ -25,11 +25,11 @@ export const keyCreate = defineCommand({
     'kafka-do key create ops --scope admin --expires 30d -o json',
   ],
   async run({ args, flags, io, connect, out }) {
-    if (flags.scope.length === 0) throw new UsageError('it takes at least one --scope')
+    if (flags.scope.length === 0) throw new UsageError('at least one --scope is required')
     const expiresAt =
       flags.expires === undefined ? undefined : readExpiry(flags.expires, io.runtime.now())
     const { admin } = await connect()
-    await tellKey(flags.keyFile, out, () =>
+    await printKey(flags.keyFile, out, () =>
       admin.createKey({ name: args.name, scopes: flags.scope, expiresAt }),
     )
   },

@@ -7,7 +7,7 @@ import type { Output } from '../shell/output.ts'
 
 export const keyFileOption = valueOption({
   placeholder: 'file',
-  doc: 'write the key into this new file, for its owner only, instead of printing it',
+  doc: 'write the key to this new file, readable by its owner only, instead of printing it',
   completes: 'file',
 })
 
@@ -25,8 +25,8 @@ export class KeyFile {
       const { code = 'FAILED', message } = error as NodeJS.ErrnoException
       throw new CommandError(
         code === 'EEXIST'
-          ? `the file ${path} is there already`
-          : `the file ${path} cannot be made: ${message}`,
+          ? `the file ${path} already exists`
+          : `the file ${path} cannot be created: ${message}`,
         { code, cause: error },
       )
     }
@@ -50,7 +50,7 @@ export class KeyFile {
 }
 
 /** Makes a key by `make` and tells it: in a file, or on standard output. */
-export async function tellKey(
+export async function printKey(
   path: string | undefined,
   out: Output,
   make: () => Promise<CreatedApiKey>,
@@ -75,7 +75,7 @@ export async function tellKey(
         ],
       },
     )
-    if (!file && out.isForPeople) out.note('This is the only time that the key is shown.')
+    if (!file && out.isForPeople) out.note('The key is not shown again.')
   } finally {
     file?.close()
   }

@@ -9,7 +9,7 @@ import { counted } from '../shell/numbers.ts'
 export const keyRm = defineCommand({
   args: { ids: restArgument({ doc: 'ids of keys' }) },
   options: { execute: executeOption },
-  more: 'Without --execute nothing changes. What is open with a key ends within a second after it is revoked.',
+  more: 'Without --execute nothing changes. Connections that use a revoked key are closed within a second.',
   examples: ['kafka-do key rm ID', 'kafka-do key rm ID --execute'],
   async run({ args, flags, connect, out }) {
     const { admin } = await connect()
@@ -23,7 +23,7 @@ export const keyRm = defineCommand({
           didYouMean(
             id,
             keys.map((one) => one.id),
-          ) ?? 'kafka-do key ls shows those that there are',
+          ) ?? 'kafka-do key ls lists them',
       })
     })
     if (flags.execute) for (const { id } of found) await admin.revokeKey(id)

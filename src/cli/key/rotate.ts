@@ -1,14 +1,14 @@
 /** `kafka-do key rotate` */
 import { argument, defineCommand, valueOption } from '../shell/command.ts'
 import { durationMs } from '../shell/readers.ts'
-import { keyFileOption, tellKey } from './key-file.ts'
+import { keyFileOption, printKey } from './key-file.ts'
 
 export const keyRotate = defineCommand({
   args: { id: argument({ doc: 'the id of the key' }) },
   options: {
     overlap: valueOption({
       placeholder: 'time',
-      doc: 'how long the old secret is still taken, up to 30d',
+      doc: 'how long the old secret stays valid, up to 30d',
       byDefault: 'not at all',
       read: durationMs,
     }),
@@ -17,6 +17,6 @@ export const keyRotate = defineCommand({
   examples: ['kafka-do key rotate ID --overlap 1h --key-file new.key'],
   async run({ args, flags, connect, out }) {
     const { admin } = await connect()
-    await tellKey(flags.keyFile, out, () => admin.rotateKey(args.id, { overlap: flags.overlap }))
+    await printKey(flags.keyFile, out, () => admin.rotateKey(args.id, { overlap: flags.overlap }))
   },
 })

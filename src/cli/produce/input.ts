@@ -85,7 +85,10 @@ async function* wholeLine({ open }: Source): AsyncGenerator<Uint8Array[]> {
 /** Without the place that a scanner of one line gives: its line is always the first. */
 function told(message: string): string {
   return message
-    .replace(/^The JSON is broken at line \d+, column (\d+): /, 'the JSON is broken at column $1: ')
+    .replace(
+      /^The JSON is broken at line \d+, column (\d+): /,
+      'the JSON is invalid at column $1: ',
+    )
     .replace(/^Record \d+ /, 'the record ')
 }
 
@@ -116,8 +119,7 @@ function jsonRecord(
     return { value: line, options: {} }
   }
   const found = valueAt(line, keyPointer)
-  if (found === undefined)
-    throw new CommandError(`there is nothing at /${keyPointer.join('/')}, where the key is to be`)
+  if (found === undefined) throw new CommandError(`there is no key at /${keyPointer.join('/')}`)
   const key = asText(found)
   return { value: line, options: key === null ? {} : { key: encodeUtf8(key) } }
 }

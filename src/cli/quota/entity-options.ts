@@ -5,12 +5,12 @@ import { UsageError } from '../shell/command-error.ts'
 import type { Column } from '../shell/output.ts'
 
 export const entityOptions = {
-  user: valueOption({ placeholder: 'name', doc: 'a user, or the id of a key' }),
-  clientId: valueOption({ placeholder: 'id', doc: 'a client id; with --user both together' }),
-  ip: valueOption({ placeholder: 'address', doc: 'an address (Apache Kafka)' }),
-  defaultUser: switchOption({ doc: 'all users that have none of their own' }),
-  defaultClientId: switchOption({ doc: 'all client ids that have none of their own' }),
-  defaultIp: switchOption({ doc: 'all addresses that have none of their own' }),
+  user: valueOption({ placeholder: 'name', doc: 'user, or id of a key' }),
+  clientId: valueOption({ placeholder: 'id', doc: 'client id; with --user, both together' }),
+  ip: valueOption({ placeholder: 'address', doc: 'address (Apache Kafka)' }),
+  defaultUser: switchOption({ doc: 'default for users without their own quota' }),
+  defaultClientId: switchOption({ doc: 'default for client ids without their own quota' }),
+  defaultIp: switchOption({ doc: 'default for addresses without their own quota' }),
 } as const
 
 /** Throws `UsageError`. */
@@ -21,13 +21,13 @@ export function entityOf(flags: FlagsOf<typeof entityOptions>): QuotaEntity {
     ...part('ip', flags.ip, flags.defaultIp),
   }
   if (Object.keys(entity).length === 0)
-    throw new UsageError('it takes whom it is for: --user, --client-id, --default-user …')
+    throw new UsageError('an entity is required: --user, --client-id, --default-user …')
   return entity
 }
 
 function part(kind: keyof QuotaEntity, name: string | undefined, isDefault: boolean): QuotaEntity {
   if (name !== undefined && isDefault)
-    throw new UsageError('a name and the default exclude each other; give one of them')
+    throw new UsageError('a name and the default exclude each other')
   if (isDefault) return { [kind]: null }
   return name === undefined ? {} : { [kind]: name }
 }

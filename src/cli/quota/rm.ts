@@ -6,9 +6,9 @@ import { counted } from '../shell/numbers.ts'
 import { entityOf, entityOptions, isSameEntity, quotaColumns, rowsOf } from './entity-options.ts'
 
 export const quotaRm = defineCommand({
-  args: { quotas: anyArguments({ doc: 'names of quotas; none: all of the entity' }) },
+  args: { quotas: anyArguments({ doc: 'names of quotas; otherwise all of the entity' }) },
   options: { ...entityOptions, execute: executeOption },
-  more: 'Without --execute nothing changes: it shows which quotas would go.',
+  more: 'Without --execute nothing changes: it only shows which quotas would be removed.',
   examples: [
     'kafka-do quota rm --user alice',
     'kafka-do quota rm --user alice producer_byte_rate --execute',
@@ -24,7 +24,7 @@ export const quotaRm = defineCommand({
     if (rows.length === 0)
       throw new NotFoundError('there are no such quotas', {
         code: 'QUOTA_NOT_FOUND',
-        hint: 'kafka-do quota ls shows those that there are',
+        hint: 'kafka-do quota ls lists them',
       })
     if (flags.execute)
       await admin.alterQuotas(entity, Object.fromEntries(rows.map(({ name }) => [name, null])))

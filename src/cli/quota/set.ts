@@ -7,7 +7,7 @@ import { entityOf, entityOptions, quotaColumns } from './entity-options.ts'
 export const quotaSet = defineCommand({
   args: {
     quotas: restArgument({
-      doc: 'name=value: producer_byte_rate=1MiB, consumer_byte_rate, request_rate, controller_mutation_rate (a second)',
+      doc: 'name=value: producer_byte_rate=1MiB, consumer_byte_rate, request_rate, controller_mutation_rate (per second)',
     }),
   },
   options: entityOptions,

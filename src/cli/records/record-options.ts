@@ -7,7 +7,7 @@ const compressions = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
 export const compressionOption = valueOption({
   short: 'z',
   placeholder: 'name',
-  doc: 'how batches are compressed',
+  doc: 'compression of batches',
   byDefault: 'none',
   choices: compressions,
   read: oneOf(compressions),
@@ -15,14 +15,14 @@ export const compressionOption = valueOption({
 
 export const rateOption = valueOption({
   placeholder: 'records',
-  doc: 'no more than so many a second',
+  doc: 'limit, records per second',
   read: positiveNumber,
 })
 
 export const partitionsOption = listOption({
   short: 'p',
   placeholder: 'number',
-  doc: 'only this partition; may be given more than once',
+  doc: 'only this partition; may be repeated',
   byDefault: 'all',
   read: wholeNumber(),
 })

@@ -45,7 +45,7 @@ export class NotFoundError extends CommandError {
   }
 }
 
-/** A file that was named and cannot be read: it is not there, or what the system says. */
+/** A file that was named and cannot be read: it does not exist, or what the system says. */
 export function unreadableFile(path: string, cause: unknown): CommandError {
   const { code, message } = cause as NodeJS.ErrnoException
   if (code === 'ENOENT') return new NotFoundError(`there is no file ${path}`, { code })

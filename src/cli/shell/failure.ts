@@ -75,11 +75,11 @@ function isUnwelcome(error: KafkaError): boolean {
 
 function hintFor(error: KafkaError): string | undefined {
   if (error instanceof DataFolderLockedError)
-    return 'Give the URL of the process that has it (--url kafka://localhost:9092), or stop that process'
+    return 'Use the URL of the process that has it open (--url kafka://localhost:9092), or stop that process'
   if (isUnwelcome(error))
-    return 'Give a key or a user: --api-key-file, --sasl-user with --sasl-password-file, or a context'
+    return 'Use a key or a user: --api-key-file, --sasl-user with --sasl-password-file, or a context'
   if (error instanceof DisconnectedError)
-    return 'Is the URL right? --url, KAFKA_DO_URL or kafka-do context say where to look'
+    return 'Is the URL right? It comes from --url, KAFKA_DO_URL or kafka-do context'
   if (error.code === 'SASL_AUTHENTICATION_FAILED')
     return 'Is the key right? It comes from --api-key-file, the context or KAFKA_DO_API_KEY'
   if (error.code === 'UNSUPPORTED_VERSION' && /ClientQuotas/.test(error.message))
@@ -107,6 +107,6 @@ export function failureText({ message, hint, stack }: Failure): string {
     ...(hint ? [`  ${/[.?]$/.test(hint) ? hint : `${hint}.`}`] : []),
   ]
   if (stack)
-    lines.push('  This is a mistake in kafka-do itself; please report it with what follows.', stack)
+    lines.push('  This is a bug in kafka-do; please report it with the details below.', stack)
   return lines.map((line) => `${line}\n`).join('')
 }

@@ -52,7 +52,7 @@ function outputOption(formats: readonly OutputFormat[]): OptionSpec<OutputFormat
   return valueOption({
     short: 'o',
     placeholder: formats.join('|'),
-    doc: 'how to print it',
+    doc: 'output format',
     byDefault: formats[0]!,
     choices: formats,
     read: oneOf(formats),

@@ -5,7 +5,7 @@ import { findApplication } from './find-application.ts'
 
 export const streamsDescribe = defineCommand({
   args: { app: argument({ doc: "the application's name (app)", completes: 'group' }) },
-  more: 'TSV has how far it is in each partition.',
+  more: 'TSV output has the progress in each partition.',
   examples: [
     'kafka-do streams describe orders-app',
     'kafka-do streams describe orders-app --url kafka://localhost:9092 -o json',

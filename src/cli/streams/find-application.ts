@@ -9,7 +9,7 @@ export async function findApplication(admin: Admin, app: string): Promise<Stored
   const application = await lookUpApplication(admin, app)
   if (application.group || application.internalTopics.length > 0) return application
   const groups = (await admin.listGroups()).map(({ group }) => group)
-  throw new NotFoundError(`there is no application '${app}': no group and no topics of its own`, {
+  throw new NotFoundError(`there is no application '${app}': no group and no internal topics`, {
     code: 'APPLICATION_NOT_FOUND',
     hint: didYouMean(app, groups),
   })

@@ -3,14 +3,14 @@ import { defineCommand } from '../shell/command.ts'
 import { listApplications } from './stored-application.ts'
 
 export const streamsLs = defineCommand({
-  more: `Listed are the groups that have topics of their own: changelogs of state, and repartitions. An application without
-either is a group like any other.`,
+  more: `Lists the groups that have internal topics: changelogs or repartitions. An application without either is an ordinary
+group.`,
   examples: ['kafka-do streams ls', 'kafka-do streams ls -o json'],
   async run({ connect, out }) {
     const { admin } = await connect()
     const found = await listApplications(admin)
     if (found.length === 0 && out.isForPeople)
-      return out.note('There are no applications with topics of their own.')
+      return out.note('There are no applications with internal topics.')
     await out.list(
       [
         { title: 'APPLICATION', cell: ({ app }) => app },

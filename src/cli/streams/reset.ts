@@ -22,25 +22,25 @@ export const streamsReset = defineCommand({
   options: {
     to: defaultedOption({
       placeholder: 'where',
-      doc: 'where it is to begin in its sources: earliest, latest, or a time (ISO 8601)',
+      doc: 'new position in its sources: earliest, latest, or a time (ISO 8601)',
       fallback: 'earliest',
       read: beginningOf,
     }),
     source: listOption({
       placeholder: 'topic',
-      doc: 'a source that it has not committed anything for; may be given more than once',
+      doc: 'source topic without commits; may be repeated',
       completes: 'topic',
     }),
     stateDir: valueOption({
       placeholder: 'folder',
-      doc: 'its state: { dir } on this machine, which is removed too',
+      doc: 'its state folder on this machine (state: { dir }), which is also removed',
       completes: 'folder',
     }),
     execute: executeOption,
   },
-  more: `Without --execute nothing changes: it shows what it would do. With it, it deletes the application's group and
-its own topics (changelogs and repartitions) with its state, and sets the offsets of its sources. It must not be
-running anywhere. What it has written to other topics stays, and is written again.`,
+  more: `Without --execute nothing changes: it only shows what it would do. With it, it deletes the application's group and
+its internal topics (changelogs and repartitions) with its state, and sets the offsets of its sources. The application
+must not be running anywhere. Its output in other topics stays, and is written again.`,
   examples: [
     'kafka-do streams reset orders-app',
     'kafka-do streams reset orders-app --state-dir ./state --execute',
@@ -102,7 +102,7 @@ async function show(plan: Plan, stateDir: string | undefined, out: Output): Prom
   const to = plan.to instanceof Date ? plan.to.toISOString() : plan.to
   const lines = [
     ...plan.deleted.map((topic) => `delete  topic ${topic}`),
-    ...plan.left.map(({ topic, group }) => `leave   topic ${topic}: by its name it is of ${group}`),
+    ...plan.left.map(({ topic, group }) => `leave   topic ${topic}: its name belongs to ${group}`),
     ...(plan.executed
       ? plan.offsets.map((one) => `set     ${one.topic}-${one.partition} to ${one.offset}`)
       : plan.sources.map((topic) => `set     ${topic} to ${to}`)),
@@ -124,6 +124,6 @@ function isRunning(
   const where = members.map(({ clientId, host }) => `${clientId} at ${host}`).join(', ')
   return new CommandError(`${app} is running (${where}). Close it everywhere first`, {
     code: 'NON_EMPTY_GROUP',
-    hint: 'Call run.close(), or end its processes; one that was killed is a member until its session times out (30 s unless sessionTimeout says otherwise)',
+    hint: 'Call run.close(), or end its processes; a killed member stays until its session times out (30 s unless sessionTimeout says otherwise)',
   })
 }

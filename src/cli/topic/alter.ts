@@ -11,12 +11,12 @@ export const topicAlter = defineCommand({
     config: configOption,
     resetConfig: listOption({
       placeholder: 'name',
-      doc: "a config that goes back to the broker's default; may be given more than once",
+      doc: "config to reset to the broker's default; may be repeated",
     }),
     partitions: valueOption({
       short: 'p',
       placeholder: 'number',
-      doc: 'raise the number of partitions to this; keys then spread differently',
+      doc: 'new, larger number of partitions; keys then map to other partitions',
       read: wholeNumber({ min: 1, max: 100_000 }),
     }),
   },
@@ -32,7 +32,7 @@ export const topicAlter = defineCommand({
     const hasChanges = retention !== undefined || Object.keys(configs).length > 0
     if (!hasChanges && partitions === undefined)
       throw new UsageError(
-        'nothing is to be changed: give --retention, --config, --reset-config or --partitions',
+        'nothing to change: use --retention, --config, --reset-config or --partitions',
       )
     const { admin } = await connect()
     // It must be there before anything is changed.

@@ -11,7 +11,7 @@ export const topicCreate = defineCommand({
     partitions: valueOption({
       short: 'p',
       placeholder: 'number',
-      doc: 'partitions of each',
+      doc: 'partitions of each topic',
       byDefault: "the broker's",
       read: wholeNumber({ min: 1, max: 100_000 }),
     }),
@@ -23,7 +23,7 @@ export const topicCreate = defineCommand({
     }),
     retention: retentionOption,
     config: configOption,
-    ifNotExists: switchOption({ doc: 'a topic that is there already is fine' }),
+    ifNotExists: switchOption({ doc: 'do not fail if the topic exists' }),
   },
   examples: [
     'kafka-do topic create orders --partitions 6 --retention 7d',
@@ -65,6 +65,6 @@ export const topicCreate = defineCommand({
       return
     }
     for (const { topic, created } of results)
-      out.note(created ? `Created topic ${topic}.` : `Topic ${topic} is there already.`)
+      out.note(created ? `Created topic ${topic}.` : `Topic ${topic} already exists.`)
   },
 })

@@ -25,7 +25,7 @@ const configColumns: readonly Column<readonly [string, string]>[] = [
 
 export const topicDescribe = defineCommand({
   args: { topic: argument({ doc: 'name of the topic', completes: 'topic' }) },
-  more: 'TSV has the partitions. OFFSETS is how many there are between the two: records, and what compaction and transactions leave. BYTES, on disk with all copies, takes the right to describe the cluster.',
+  more: 'TSV output lists the partitions. OFFSETS is the number of offsets between the oldest and the end: records, plus gaps from compaction and transactions. BYTES, the size on disk of all replicas, requires the right to describe the cluster.',
   examples: ['kafka-do topic describe orders', 'kafka-do topic describe orders -o json'],
   async run({ args, connect, out }) {
     const { admin } = await connect()

@@ -18,7 +18,7 @@ const columns: readonly Column<Listed>[] = [
 
 export const topicLs = defineCommand({
   args: {
-    pattern: optionalArgument({ doc: "only topics with such a name; '*' stands for any text" }),
+    pattern: optionalArgument({ doc: "only topics whose name matches; '*' matches any text" }),
   },
   examples: ['kafka-do topic ls', "kafka-do topic ls 'orders-*' -o json"],
   async run({ args, connect, out }) {

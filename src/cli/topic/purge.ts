@@ -12,19 +12,19 @@ export const topicPurge = defineCommand({
   options: {
     before: defaultedOption({
       placeholder: 'place',
-      doc: 'the first record to keep: latest, -7d, 2026-01-31T12:00:00Z, @1000, -1000',
+      doc: 'first record to keep: latest, -7d, 2026-01-31T12:00:00Z, @1000, -1000',
       fallback: 'latest',
       read: readPlace,
     }),
     partition: listOption({
       placeholder: 'number',
-      doc: 'only of this partition; may be given more than once',
+      doc: 'only this partition; may be repeated',
       byDefault: 'all',
       read: wholeNumber(),
     }),
     execute: executeOption,
   },
-  more: 'Without --execute nothing changes. Deleted records do not come back.',
+  more: 'Without --execute nothing changes. Deleted records cannot be restored.',
   examples: [
     'kafka-do topic purge orders --before -7d',
     'kafka-do topic purge orders --partition 0 --before @1000 --execute',

@@ -6,7 +6,7 @@ import { counted } from '../shell/numbers.ts'
 export const topicRm = defineCommand({
   args: { topics: restArgument({ doc: 'names of topics', completes: 'topic' }) },
   options: { execute: executeOption },
-  more: 'Without --execute nothing changes. Deleted records do not come back.',
+  more: 'Without --execute nothing changes. Deleted records cannot be restored.',
   examples: ['kafka-do topic rm orders', 'kafka-do topic rm orders payments --execute'],
   async run({ args, flags, connect, out }) {
     const { admin } = await connect()

@@ -11,6 +11,6 @@ export const retentionOption = valueOption({
 export const configOption = listOption({
   short: 'c',
   placeholder: 'name=value',
-  doc: "another of Kafka's topic configs, such as cleanup.policy=compact; may be given more than once",
+  doc: 'other Kafka topic config, such as cleanup.policy=compact; may be repeated',
   read: pair('='),
 })

@@ -11,7 +11,7 @@ const columns: readonly Column<TopicPartition>[] = [
 
 export const txDescribe = defineCommand({
   args: { id: argument({ doc: 'the transactional id' }) },
-  more: 'TSV has the partitions that the transaction under way has written to.',
+  more: 'TSV output lists the partitions the open transaction has written to.',
   examples: ['kafka-do tx describe billing', 'kafka-do tx describe billing -o json'],
   async run({ args, io, connect, out }) {
     const { admin } = await connect()

@@ -18,7 +18,7 @@ export const txLs = defineCommand({
   options: {
     state: listOption({
       placeholder: 'name',
-      doc: 'only in this state, such as Ongoing; may be given more than once',
+      doc: 'only this state, such as Ongoing; may be repeated',
       choices: states,
       read: oneOf(states),
     }),

@@ -34,9 +34,9 @@ export type AclPattern = keyof typeof patternTypes
 /** Whether a right gives or takes; what takes counts for more. */
 export type AclPermission = keyof typeof permissions
 
-/** A right, as Kafka keeps it (KIP-11, KIP-290). */
+/** A Kafka ACL (KIP-11, KIP-290). */
 export interface Acl {
-  /** `User:alice`; `User:*` is everybody. */
+  /** `User:alice`; `User:*` is everyone. */
   readonly principal: string
   /** An address; `*` is all. */
   readonly host: string
@@ -48,9 +48,9 @@ export interface Acl {
   readonly permission: AclPermission | 'unknown'
 }
 
-/** A right to be given or taken. */
+/** An ACL to create. */
 export interface NewAcl {
-  /** `User:alice`; `User:*` is everybody. */
+  /** `User:alice`; `User:*` is everyone. */
   readonly principal: string
   readonly type: AclResourceType
   /** Of the resource; `*` is all, `kafka-cluster` the cluster. */
@@ -64,7 +64,7 @@ export interface NewAcl {
   readonly permission?: AclPermission | undefined
 }
 
-/** Which rights; what is left out is any. */
+/** Selects ACLs; an omitted field matches any value. */
 export type AclFilter = { readonly [K in keyof NewAcl]?: NewAcl[K] | undefined }
 
 const entries: readonly (keyof NewAcl)[] = [

@@ -14,10 +14,10 @@ export interface ClusterNode {
   readonly rack: string | undefined
 }
 
-/** What `admin.describeCluster` tells. */
+/** Result of `admin.describeCluster`. */
 export interface ClusterDescription {
   readonly id: string
-  /** The node that makes changes; undefined while there is none. */
+  /** The controller node; undefined while there is none. */
   readonly controllerId: number | undefined
   /** By id. */
   readonly nodes: readonly ClusterNode[]

@@ -15,7 +15,7 @@ export interface StoredPartition {
   readonly bytes: bigint
 }
 
-/** A folder in which a node stores records; what `admin.describeDisks` tells. */
+/** A folder in which a node stores records, as returned by `admin.describeDisks`. */
 export interface NodeDisk {
   /** The id of the node. */
   readonly node: number

@@ -29,7 +29,7 @@ import {
   withCoordinator,
 } from './group-requests.ts'
 
-/** What `admin.listGroups` tells of a group. */
+/** A group as returned by `admin.listGroups`. */
 export interface GroupSummary {
   readonly group: string
   /** Kafka's name: `Stable`, `Empty`, `PreparingRebalance`, `CompletingRebalance` …; empty before Kafka 2.6. */
@@ -47,12 +47,12 @@ export interface GroupMember {
   readonly instanceId: string | undefined
   readonly clientId: string
   readonly host: string
-  /** What it subscribes to, as far as it is told: while the group is stable. */
+  /** Its topics, if known: while the group is stable. */
   readonly topics: readonly string[]
   readonly partitions: readonly TopicPartition[]
 }
 
-/** How far a group is in one partition. */
+/** Position of a group in one partition. */
 export interface GroupPartition extends TopicPartition {
   /** The next offset that the group will read; undefined when it has committed none. */
   readonly committed: bigint | undefined
@@ -64,14 +64,14 @@ export interface GroupPartition extends TopicPartition {
   readonly memberId: string | undefined
 }
 
-/** What `admin.describeGroup` tells. */
+/** Result of `admin.describeGroup`. */
 export interface GroupDescription extends GroupSummary {
   /** The assignor that its members agreed on; empty while there is none. */
   readonly assignor: string
   /** The node that coordinates the group. */
   readonly coordinatorId: number
   readonly members: readonly GroupMember[]
-  /** What the group has committed for or reads, by topic and partition. */
+  /** The partitions the group has committed or reads, by topic and partition. */
   readonly partitions: readonly GroupPartition[]
   /** The sum over the partitions whose lag is known. */
   readonly totalLag: bigint

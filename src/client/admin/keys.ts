@@ -10,24 +10,24 @@ import {
 } from '../../protocol/messages/manage-keys.ts'
 import type { Cluster } from '../cluster.ts'
 
-/** What `admin.listKeys` tells of an API key; never its secret. */
+/** An API key as returned by `admin.listKeys`, without its secret. */
 export interface ApiKey {
   /** Also the name in its principal (`User:<id>`) and the SASL user name. It may be logged. */
   readonly id: string
   readonly name: string
   /** What it may do: `produce:orders.*`, `consume:orders.*@billing`, `manage:…`, `keys`, `admin`. */
   readonly scopes: readonly string[]
-  /** The id of the key that made it; undefined: the server itself. */
+  /** The id of the key that created it; undefined for the server itself. */
   readonly createdBy: string | undefined
   readonly createdAt: Date
   readonly expiresAt: Date | undefined
   /** To the minute. */
   readonly lastUsedAt: Date | undefined
-  /** Until then the secret before the last rotation is taken, too. */
+  /** Until this time the previous secret is also valid. */
   readonly previousSecretUntil: Date | undefined
 }
 
-/** A key that was just made or rotated: the only time that its secret is told. */
+/** A key that was just created or rotated, with its secret, which is not shown again. */
 export interface CreatedApiKey extends ApiKey {
   readonly key: string
 }
@@ -110,7 +110,7 @@ async function ask(
     const response = await cluster.exchange(manageKeys, request, call).catch((error: unknown) => {
       if (!(error instanceof KafkaError) || error.code !== 'UNSUPPORTED_VERSION') throw error
       throw new KafkaError(
-        'There are no API keys here: only kafka-do serve --access keys has them',
+        'API keys are not available here: they need kafka-do serve --access keys',
         { code: 'SECURITY_DISABLED', cause: error },
       )
     })

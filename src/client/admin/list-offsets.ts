@@ -6,7 +6,7 @@ import { isOffset, type Offset } from '../consumer/offset.ts'
 import { type Isolation, lookUpOffsets } from '../consumer/offset-lookup.ts'
 import { checkTopicName } from '../topic.ts'
 
-/** Where an `Offset` is in a partition. */
+/** Position of an `Offset` in a partition. */
 export interface PartitionOffset {
   readonly partition: number
   readonly offset: bigint

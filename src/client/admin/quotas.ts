@@ -15,7 +15,7 @@ import {
 } from '../../protocol/messages/generated/describe-client-quotas.ts'
 import type { Cluster } from '../cluster.ts'
 
-/** Whom a quota is for; null: all that have none of their own. */
+/** The entity of a quota; null is the default for all without their own. */
 export interface QuotaEntity {
   readonly user?: string | null | undefined
   readonly clientId?: string | null | undefined
@@ -23,13 +23,13 @@ export interface QuotaEntity {
   readonly ip?: string | null | undefined
 }
 
-/** What `admin.listQuotas` tells: the quotas of one entity, by Kafka's names. */
+/** The quotas of one entity, by Kafka's names, as returned by `admin.listQuotas`. */
 export interface Quota {
   readonly entity: QuotaEntity
   readonly quotas: { readonly [name: string]: number }
 }
 
-/** By Kafka's names, such as `producer_byte_rate` (bytes a second); null takes one away. */
+/** By Kafka's names, such as `producer_byte_rate` (bytes per second); null removes one. */
 export interface QuotaChanges {
   readonly [name: string]: number | null
 }
@@ -96,7 +96,7 @@ function checkEntity(entity: unknown): asserts entity is QuotaEntity {
     isPlainObject(entity) && Object.values(entity as object).some((one) => one !== undefined)
   if (!isGiven)
     throw invalid(
-      `alterQuotas takes whom they are for, such as { user: 'alice' }; got ${inspectBriefly(entity)}`,
+      `alterQuotas needs an entity, such as { user: 'alice' }; got ${inspectBriefly(entity)}`,
     )
   for (const [kind, name] of Object.entries(entity as object)) {
     if (!(kinds as readonly string[]).includes(kind)) throw unknownOption('The entity', kind, kinds)

@@ -25,12 +25,12 @@ import {
   withCoordinator,
 } from './group-requests.ts'
 
-/** Where `admin.resetOffsets` has put a partition. */
+/** New position of a partition after `admin.resetOffsets`. */
 export interface ResetOffset {
   readonly partition: number
   /** What was committed before; undefined when nothing was. */
   readonly before: bigint | undefined
-  /** What is committed now. */
+  /** The committed offset now. */
   readonly offset: bigint
 }
 
@@ -104,7 +104,7 @@ function shifted(
   const before = committed.get(partition)
   if (before !== undefined) return before + by
   throw new OffsetOutOfRangeError(
-    `The group has committed nothing for ${topic}-${partition}, so there is nothing to shift. Reset it to another Offset first`,
+    `The group has no committed offset for ${topic}-${partition} to shift. Reset it to another Offset first`,
     { code: 'OFFSET_OUT_OF_RANGE' },
   )
 }

@@ -13,23 +13,23 @@ import {
 
 /** Options of `admin.createTopic`. */
 export interface TopicConfig {
-  /** Partitions of the topic. 1 to 100,000; default: the broker's. */
+  /** Number of partitions. 1 to 100,000; default: the broker's. */
   partitions?: number | undefined
   /** Copies of each partition; an embedded broker keeps one. 1 to 32,767; default: the broker's. */
   replicationFactor?: number | undefined
-  /** How long records are kept. 0 or more, or -1 for ever; default: the broker's. */
+  /** How long records are kept. 0 or more, or -1 for no limit; default: the broker's. */
   retention?: Duration | undefined
-  /**
-   * Any other of Kafka's topic configs by its own name, such as `{ 'cleanup.policy': 'compact' }`.
-   */
+  /** Other Kafka topic configs by name, such as `{ 'cleanup.policy': 'compact' }`. */
   configs?: { readonly [name: string]: string | number | boolean } | undefined
 }
 
-/** What may change about a topic; null: back to the broker's default. */
+/** Changes to a topic; null restores the broker's default. */
 export interface TopicChanges {
-  /** How long records are kept; null: back to the broker's default. 0 or more, or -1 for ever. */
+  /**
+   * How long records are kept; null restores the broker's default. 0 or more, or -1 for no limit.
+   */
   retention?: Duration | null | undefined
-  /** Any other of Kafka's topic configs by its own name; null: back to the broker's default. */
+  /** Other Kafka topic configs by name; null restores the broker's default. */
   configs?: { readonly [name: string]: string | number | boolean | null } | undefined
 }
 

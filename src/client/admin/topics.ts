@@ -41,14 +41,14 @@ import {
   type TopicConfig,
 } from './topic-config.ts'
 
-/** What `admin.listTopics` tells of a topic. */
+/** A topic as returned by `admin.listTopics`. */
 export interface TopicSummary {
   readonly name: string
   readonly id: string
   readonly partitions: number
 }
 
-/** Where a partition begins and ends. */
+/** The oldest and the next offset of a partition. */
 export interface PartitionOffsets {
   readonly partition: number
   /** Offset of the oldest record that is still there. */
@@ -57,11 +57,14 @@ export interface PartitionOffsets {
   readonly latest: bigint
 }
 
-/** What `admin.describeTopic` tells. */
+/** Result of `admin.describeTopic`. */
 export interface TopicDescription extends TopicSummary {
-  /** How long records are kept, milliseconds; -1: for ever. Undefined where the broker does not tell (no right, Kafka 1.0). */
+  /**
+   * How long records are kept, milliseconds; -1 for no limit. Undefined if the broker does not return it (no right,
+   * Kafka 1.0).
+   */
   readonly retentionMs: number | undefined
-  /** What is set for this topic itself, by Kafka's names. */
+  /** Configs set on this topic, by Kafka's names. */
   readonly configs: { readonly [name: string]: string }
   /** By partition number. */
   readonly offsets: readonly PartitionOffsets[]

@@ -15,7 +15,7 @@ import type { Cluster } from '../cluster.ts'
 import type { TopicPartition } from '../consumer/assignors/assignor.ts'
 import { describeCluster } from './cluster-description.ts'
 
-/** What `admin.listTransactions` tells of a transactional id. */
+/** A transactional id as returned by `admin.listTransactions`. */
 export interface TransactionSummary {
   readonly transactionalId: string
   readonly producerId: bigint
@@ -25,14 +25,14 @@ export interface TransactionSummary {
   readonly coordinatorId: number
 }
 
-/** What `admin.describeTransaction` tells. */
+/** Result of `admin.describeTransaction`. */
 export interface TransactionDescription extends TransactionSummary {
   readonly producerEpoch: number
   /** How long a transaction may take, milliseconds. */
   readonly timeoutMs: number
-  /** Since when the one under way is, epoch milliseconds; undefined while there is none. */
+  /** Start of the open transaction, epoch milliseconds; undefined if there is none. */
   readonly startedAtMs: number | undefined
-  /** What the one under way has written to. */
+  /** Partitions the open transaction has written to. */
   readonly partitions: readonly TopicPartition[]
 }
 

@@ -165,7 +165,7 @@ export class AssignedPartitions {
       commitFailures.at(config.group ?? '', errorLabel(error)).value++
       cluster.runtime.logger.warn(
         { err: error, group: config.group },
-        'offsets were not committed; what was handled may be delivered again',
+        'offsets were not committed; handled records may be delivered again',
       )
     }
   }

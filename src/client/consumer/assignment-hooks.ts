@@ -70,7 +70,7 @@ export class AssignmentHooks {
         timeoutMs,
         onTimeout: () =>
           new TimeoutError(
-            `${name} was still at work after ${timeoutMs} ms, so its consumer stops. A hook may take hookTimeout (${config.hookTimeout} ms), and no longer than what is left of rebalanceTimeout`,
+            `${name} was still running after ${timeoutMs} ms, so its consumer stops. A hook may take hookTimeout (${config.hookTimeout} ms), and no longer than the rest of rebalanceTimeout`,
             { code: 'REQUEST_TIMED_OUT' },
           ),
       })

@@ -18,9 +18,9 @@ import {
 /** Options of `kafka.consumeBatch`: a consumer's, and how large a batch is. */
 export interface ConsumeBatchConfig
   extends Omit<ConsumerConfig, 'concurrency' | 'ordering' | 'onError'> {
-  /** Records of one batch. 1 to 1,000,000; default 100. */
+  /** Number of records in a batch. 1 to 1,000,000; default 100. */
   batchSize?: number | undefined
-  /** How long after its first record a batch waits for more. Default 1 s. */
+  /** How long a batch waits for more records after its first. Default 1 s. */
   batchTimeout?: Duration | undefined
 }
 

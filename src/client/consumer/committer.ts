@@ -146,7 +146,7 @@ export class GroupCommitter implements Committer {
     const { topic, partition: index } = partition
     this.#cluster.runtime.logger.debug(
       { group: this.groupId, topic, partition: index },
-      'the topic is gone, so its offsets are not committed',
+      'the topic no longer exists, so its offsets are not committed',
     )
     return true
   }

@@ -36,44 +36,47 @@ export type AssignorName = 'cooperative-sticky' | 'range' | 'roundrobin'
  */
 export interface ConsumerConfig {
   /**
-   * Consumers of one group share the partitions, and the group remembers how far it got. Without:
-   * this consumer reads every partition, and commits nothing.
+   * Consumers with the same group share the partitions, and the group remembers its position.
+   * Without a group, this consumer reads every partition and commits nothing.
    */
   group?: string | undefined
-  /** Where to start when the group has no committed offset. Default: `Offset.earliest`. */
+  /** Where to start if the group has no committed offset. Default: `Offset.earliest`. */
   offset?: Offset | undefined
   /**
-   * Commit by itself what has been handled: when the handler resolved, or the loop asked for the
-   * next record. Default true.
+   * Whether handled records are committed automatically: those whose handler has resolved, or after
+   * which the loop has asked for the next record. Default true.
    */
   autoCommit?: boolean | undefined
-  /** How often it commits by itself. 10 ms or more; default 1 s. */
+  /** Interval of automatic commits. 10 ms or more; default 1 s. */
   autoCommitInterval?: Duration | undefined
-  /** A member not heard of for so long is dead to the group. 10 ms or more; default 30 s. */
+  /**
+   * The group removes a member that sends no heartbeat for this long. 10 ms or more; default 30 s.
+   */
   sessionTimeout?: Duration | undefined
   /**
-   * How often a member says that it is there; more often just after a rebalance. Less than
-   * `sessionTimeout`. 5 ms or more; default: 3 s, or a third of `sessionTimeout` if that is less.
+   * Interval of heartbeats; more often just after a rebalance. Less than `sessionTimeout`. 5 ms or
+   * more; default: 3 s, or a third of `sessionTimeout` if that is less.
    */
   heartbeatInterval?: Duration | undefined
-  /**
-   * How long a rebalance waits for a record that is being handled. 10 ms or more; default 1 min.
-   */
+  /** How long a rebalance waits for a record in progress. 10 ms or more; default 1 min. */
   rebalanceTimeout?: Duration | undefined
   /**
-   * The broker answers a fetch when it has this much, bytes, or when `fetchMaxWait` is over. 0 to 1
-   * GiB; default 1 byte.
+   * The broker answers a fetch when it has this many bytes, or after `fetchMaxWait`. 0 to 1 GiB;
+   * default 1 byte.
    */
   fetchMinBytes?: number | undefined
-  /** Longest time that the broker waits for `fetchMinBytes`. Default 500 ms. */
+  /** Longest time the broker waits for `fetchMinBytes`. Default 500 ms. */
   fetchMaxWait?: Duration | undefined
-  /** Largest answer, and most that is fetched ahead, bytes. 1 KiB to 1 GiB; default 16 MiB. */
+  /**
+   * Largest fetch response, and most data that is fetched ahead, bytes. 1 KiB to 1 GiB; default 16
+   * MiB.
+   */
   fetchMaxBytes?: number | undefined
-  /** Largest part of an answer for one partition, bytes. 1 KiB to 1 GiB; default 1 MiB. */
+  /** Largest part of a response for one partition, bytes. 1 KiB to 1 GiB; default 1 MiB. */
   maxPartitionFetchBytes?: number | undefined
   /**
-   * Records that are handed out one after the other before the process's timers and I/O get their
-   * turn. Batches have `batchSize`. 1 to 1,000,000; default 2048.
+   * Records delivered one after another before the process's timers and I/O get a turn. For
+   * batches, use `batchSize`. 1 to 1,000,000; default 2048.
    */
   maxPollRecords?: number | undefined
   /**
@@ -82,50 +85,51 @@ export interface ConsumerConfig {
   isolation?: 'read_committed' | 'read_uncommitted' | undefined
   /**
    * How the group shares partitions. With `'cooperative-sticky'` a rebalance moves few partitions
-   * and stops nothing else. An object: an assignor of your own. Default: `'cooperative-sticky'`.
+   * and does not interrupt the others. An object is your own assignor. Default:
+   * `'cooperative-sticky'`.
    */
   assignor?: AssignorName | Assignor | undefined
   /**
-   * A name of this member that survives restarts (KIP-345): within `sessionTimeout` it gets its
-   * partitions back without a rebalance.
+   * A member name that survives restarts (KIP-345): a member that restarts within `sessionTimeout`
+   * gets its partitions back without a rebalance.
    */
   groupInstanceId?: string | undefined
   /**
-   * Reads these partitions, and no others: of each topic of the consumer at least one. With a
-   * `group` it commits to the group's offsets, and starts from them, without being a member: the
-   * group must have none. Default: all partitions, or the share that the group gives.
+   * Reads these partitions and no others, at least one of each topic. With a `group`, the consumer
+   * starts from the group's offsets and commits to them without being a member; the group must have
+   * no members. Default: all partitions, or those assigned by the group.
    */
   partitions?: readonly PartitionToRead[] | undefined
-  /** Ends the consumer as `close()` does. */
+  /** Stops the consumer, like `close()`. */
   signal?: AbortSignal | undefined
-  /** Records that `consume` and `forEach` handle at a time. 1 to 100,000; default 1. */
+  /** Number of records `consume` and `forEach` handle at a time. 1 to 100,000; default 1. */
   concurrency?: number | undefined
   /**
-   * What stays in order when several are handled at a time: the records of a partition, those of a
-   * partition with the same key (those without a key do not wait), or nothing. A commit never
+   * The order kept when several records are handled at a time: that of a partition, that of records
+   * with the same key in a partition (records without a key do not wait), or none. A commit never
    * passes a record that is not done. Default `'partition'`.
    */
   ordering?: Ordering | undefined
   /**
-   * What happens when the handler of `consume` or `forEach` throws, or a record cannot be read:
-   * `'stop'` ends the consumer with the error; `'skip'` logs it and goes on. An object: first
-   * `retry`, with growing pauses, then what `otherwise` says, or to the topic `deadLetter`, with
-   * where it came from and why in headers. Default: `'stop'`.
+   * What to do when the handler of `consume` or `forEach` throws, or a record cannot be
+   * deserialised. `'stop'` ends the consumer with the error; `'skip'` logs it and continues. With
+   * an object: first `retry`, with growing delays, then `otherwise`, or copy the record to the
+   * topic `deadLetter`, with its origin and the error in headers. Default: `'stop'`.
    */
   onError?: OnError | undefined
   /**
-   * These partitions are this consumer's now, and it is known where each starts. It may be
-   * asynchronous: their first records come when it is over.
+   * Called when these partitions have been assigned and their start offsets are known. If it
+   * returns a promise, their first records are delivered after it resolves.
    */
   onAssigned?: PartitionsHook | undefined
   /**
-   * These are to be given up; what was being handled of them is finished. It may be asynchronous:
-   * they go when it is over, and until then commits still work.
+   * Called before these partitions are given up, after their records in progress are finished. If
+   * it returns a promise, they are given up after it resolves; until then commits still work.
    */
   onRevoked?: PartitionsHook | undefined
   /**
-   * These have gone to other members, because this one was not heard of in time: nothing more can
-   * be committed for them.
+   * Called when these partitions have gone to other members because this one sent no heartbeat in
+   * time: nothing more can be committed for them.
    */
   onLost?: PartitionsHook | undefined
   /**
@@ -134,25 +138,24 @@ export interface ConsumerConfig {
    */
   hookTimeout?: Duration | undefined
   /**
-   * A consumer waits for a broker that is away, and keeps trying what fails for no reason of its
-   * own; once nothing but that has happened for so long, it ends with a `TimeoutError`. Default:
-   * never.
+   * How long a consumer waits for an unavailable broker. After this long with only temporary
+   * failures, it ends with a `TimeoutError`. Default: never.
    */
   giveUpAfter?: Duration | undefined
   /**
-   * How long `close()` waits for records that are being handled. One that takes longer comes again.
-   * Default 1 s.
+   * How long `close()` waits for records in progress. A record that takes longer is delivered
+   * again. Default 1 s.
    */
   closeHandlerTimeout?: Duration | undefined
   /**
-   * How long `close()` then takes at most to commit and to leave the group, whatever the broker
-   * does; a hook that is running has its `hookTimeout`. What was not committed in time comes again.
-   * 1 ms or more; default 5 s.
+   * How long `close()` then takes at most to commit and leave the group, whatever the broker does;
+   * a running hook has its `hookTimeout`. Records not committed in time are delivered again. 1 ms
+   * or more; default 5 s.
    */
   closeTimeout?: Duration | undefined
 }
 
-/** Is told of partitions, and waited for. */
+/** A callback for partitions, which is awaited. */
 export type PartitionsHook = (partitions: readonly TopicPartition[]) => unknown
 
 /** What happens when a handler throws, or a record cannot be read. */
@@ -160,11 +163,11 @@ export type OnError =
   | 'stop'
   | 'skip'
   | {
-      /** Attempts in all, and the delays between them; see `withRetry`. Default: one attempt. */
+      /** Number of attempts, and the delays between them; see `withRetry`. Default: one attempt. */
       retry?: Omit<RetryOptions, 'signal'> | undefined
       /** What happens after the last attempt. Default: `'stop'`. */
       otherwise?: 'stop' | 'skip' | undefined
-      /** Topic for records that failed, as they were; they count as handled then. */
+      /** Topic that failed records are copied to, unchanged; they then count as handled. */
       deadLetter?: string | undefined
     }
 
@@ -396,7 +399,7 @@ export function checked(
     for (const key of ofMembers) {
       if ((input as { readonly [key: string]: unknown } | undefined)?.[key] === undefined) continue
       throw invalid(
-        `${kind}.partitions and ${kind}.${key} exclude each other: a consumer that names its partitions is no member of a group`,
+        `${kind}.partitions and ${kind}.${key} exclude each other: a consumer with fixed partitions is not a member of a group`,
       )
     }
   }

@@ -31,7 +31,7 @@ export interface ConsumerParts {
  * records, and can be read by one reader at a time.
  */
 export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerRecord<V, K>> {
-  /** Names, and patterns as `/^orders-/`. */
+  /** Names, and patterns such as `/^orders-/`. */
   readonly topics: readonly string[]
   readonly group: string | undefined
   readonly #parts: ConsumerParts
@@ -67,7 +67,7 @@ export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerReco
       const consumption = begin()
       if (running.isRead) {
         throw invalid(
-          'This consumer is being read already; make another with kafka.consumer() to read in parallel',
+          'This consumer already has a reader; create another with kafka.consumer() to read in parallel',
         )
       }
       running.isRead = true
@@ -85,8 +85,8 @@ export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerReco
   }
 
   /**
-   * Calls `handle` with each record: `concurrency` of them at a time, in the order that `ordering` asks for. Resolves when the
-   * consumer is stopped. What happens when `handle` throws says `onError`.
+   * Calls `handle` with each record, up to `concurrency` at a time, in the order set by `ordering`. Resolves when the
+   * consumer is stopped. `onError` decides what happens when `handle` throws.
    */
   override async forEach(handle: (record: ConsumerRecord<V, K>) => unknown): Promise<void> {
     checkHandler(handle)
@@ -130,9 +130,9 @@ export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerReco
   }
 
   /**
-   * Resolves when the first assignment is there, each of its partitions has its place to start, and `onAssigned` is over:
-   * from then on nothing that is produced is missed, also with `Offset.latest`. Where nobody reads yet, it begins: records
-   * wait for who will. Rejects when the consumer fails, and with `ClosedError` when it is closed before.
+   * Resolves when the consumer has its first assignment, knows the start offset of each partition, and `onAssigned` has
+   * finished: from then on no new record is missed, even with `Offset.latest`. Starts the consumer if it has no reader
+   * yet; records then wait for one. Rejects when the consumer fails, and with `ClosedError` when it is closed first.
    */
   async ready(): Promise<void> {
     const { isRead } = this.#running
@@ -146,12 +146,14 @@ export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerReco
     }
   }
 
-  /** Partitions that are being read now: how far, and how far behind the end. Empty when nobody reads. */
+  /** Position and lag of the partitions currently being read. Empty without a reader. */
   positions(): readonly PartitionPosition[] {
     return this.#running.consumption?.positions() ?? []
   }
 
-  /** Delivers nothing of these partitions until `resume`; membership goes on. Default: of all that are assigned now. */
+  /**
+   * Stops delivery from these partitions until `resume`, without leaving the group. Default: all assigned partitions.
+   */
   pause(partitions?: readonly TopicPartition[]): void {
     checkList(partitions, 'pause')
     this.#running.consumption?.setPaused(partitions, true)
@@ -163,23 +165,23 @@ export class Consumer<V = unknown, K = string> extends RecordStream<ConsumerReco
   }
 
   /**
-   * Goes on at another offset of a partition that is assigned now. A commit never goes back: the group's offset moves
-   * again once it is passed. Offsets are 0 or more. Throws `PartitionNotFoundError` when the partition is not assigned, and
-   * `ConfigError` for what is no partition or no offset.
+   * Continues at another offset of an assigned partition. A commit never goes back: the group's offset moves on once it
+   * is passed. Offsets are 0 or more. Throws `PartitionNotFoundError` when the partition is not assigned, and
+   * `ConfigError` for an invalid partition or offset.
    */
   seek(partition: TopicPartition, offset: bigint | number): void {
     readTopicPartition(partition, 'The partition to seek')
     const place = readOffset(offset, 'seek')
     if (this.#running.consumption?.seek(partition, place)) return
     throw new PartitionNotFoundError(
-      `${partition.topic}-${partition.partition} is not assigned to this consumer at present`,
+      `${partition.topic}-${partition.partition} is not currently assigned to this consumer`,
       { code: 'UNKNOWN_TOPIC_OR_PARTITION' },
     )
   }
 
   /**
-   * Finishes: loops over this consumer end, what was handled is committed, and the group is left so that others
-   * take over at once. Idempotent. Reading it again is a `ClosedError`; after a loop that was only left, it is not.
+   * Stops the consumer: its loops end, handled records are committed, and it leaves the group, so that others take over
+   * at once. Idempotent. Reading it again is a `ClosedError`; after a loop that was only left, it is not.
    */
   async close(): Promise<void> {
     this.#running.isClosed = true

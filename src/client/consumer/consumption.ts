@@ -403,7 +403,7 @@ export class Consumption<V, K>
         }
         runtime.logger.warn(
           { group, closeTimeout },
-          'the consumer could not commit and leave its group in time; what was handled may be delivered again',
+          'the consumer could not commit and leave its group in time; handled records may be delivered again',
         )
         break
       }
@@ -446,7 +446,7 @@ export class Consumption<V, K>
 }
 
 export function closedConsumer(): ClosedError {
-  return new ClosedError('The consumer is closed; make a new one to go on', {
+  return new ClosedError('The consumer is closed; create a new one', {
     code: 'CONSUMER_CLOSED',
   })
 }

@@ -82,7 +82,7 @@ export function withErrorPolicy<V, K>({
       await sendDeadLetter(sendBytes, deadLetter, record, original, error, runtime.now())
       runtime.logger.warn(
         { ...where, deadLetter },
-        'a record went to the dead letters: its handler failed',
+        'a record was sent to the dead letter topic: its handler failed',
       )
       return true
     }

@@ -86,7 +86,7 @@ export class FetchedRecords {
     if (batch.lastOffset < this.#from) return true
     if (!verifyBatch(this.#bytes, batch)) {
       throw new CorruptDataError(
-        `The batch at offset ${batch.baseOffset} of ${this.#name} fails its checksum: it was damaged on disk or on the way. Seek past offset ${batch.lastOffset} to go on without it`,
+        `The batch at offset ${batch.baseOffset} of ${this.#name} fails its checksum: it was damaged on disk or in transit. Seek past offset ${batch.lastOffset} to continue without it`,
         { code: 'CORRUPT_MESSAGE' },
       )
     }

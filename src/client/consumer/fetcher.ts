@@ -392,7 +392,7 @@ export class Fetcher {
     if (next === undefined) {
       this.#events.onError(
         new CorruptDataError(
-          `The answer for ${topic}-${index} at offset ${partition.fetchOffset} holds no whole batch`,
+          `The answer for ${topic}-${index} at offset ${partition.fetchOffset} contains no complete batch`,
           {
             code: 'CORRUPT_MESSAGE',
           },
@@ -414,7 +414,7 @@ export class Fetcher {
     if (offset.kind === 'at' || offset.kind === 'timestamp') {
       return this.#events.onError(
         new OffsetOutOfRangeError(
-          `Offset ${fetchOffset} of ${topic}-${index} is not in the log (any more): retention may have removed it. Start again with offset: Offset.earliest or Offset.latest, or reset the group`,
+          `Offset ${fetchOffset} of ${topic}-${index} is not in the log: retention may have removed it. Start again with offset: Offset.earliest or Offset.latest, or reset the group`,
           { code: error.code, cause: error },
         ),
       )
@@ -449,7 +449,7 @@ export class Fetcher {
       backoffDelay(partition.failures, { baseMs: config.retryBackoff, maxMs: 1000 }, runtime)
     runtime.logger.debug(
       { err: error, topic: partition.topic, partition: partition.partition },
-      'fetch failed; trying again',
+      'fetch failed; retrying',
     )
   }
 

@@ -364,7 +364,7 @@ export class GroupMember {
     this.#cluster.forgetCoordinator('group', this.#groupId)
     this.#cluster.runtime.logger.debug(
       { err: error, group: this.#groupId },
-      'heartbeat failed; trying again',
+      'heartbeat failed; retrying',
     )
   }
 
@@ -447,7 +447,7 @@ const membershipLost: ReadonlySet<string> = new Set(['UNKNOWN_MEMBER_ID', 'ILLEG
 
 function lostMembership(group: string): RebalanceInProgressError {
   return new RebalanceInProgressError(
-    `The consumer is no member of group '${group}' any more, so its partitions have gone to others, which get the records again`,
+    `The consumer is no longer a member of group '${group}': its partitions have moved to other members, which get the records again`,
     { code: 'UNKNOWN_MEMBER_ID' },
   )
 }

@@ -9,7 +9,7 @@ export type Offset =
   | { readonly kind: 'timestamp'; readonly timestampMs: number }
   | { readonly kind: 'at'; readonly offset: bigint }
 
-/** A place relative to what a group has committed. */
+/** A position relative to a group's committed offset. */
 export interface OffsetShift {
   readonly kind: 'shift'
   readonly by: bigint
@@ -18,7 +18,7 @@ export interface OffsetShift {
 export const Offset = {
   /** The oldest record that is still there. */
   earliest: { kind: 'earliest' } as Offset,
-  /** After the newest record: only what is produced from now on. */
+  /** After the newest record: only new records. */
   latest: { kind: 'latest' } as Offset,
 
   /** The first record with this event time or a later one; the end when there is none. A Date or epoch milliseconds. */
@@ -37,7 +37,7 @@ export const Offset = {
     return { kind: 'at', offset: readOffset(offset, 'Offset.at') }
   },
 
-  /** So many records after what the group has committed, or before it when negative; for `admin.resetOffsets`. */
+  /** This many records after the committed offset, or before it if negative; for `admin.resetOffsets`. */
   shift(by: bigint | number): OffsetShift {
     return { kind: 'shift', by: readWhole(by, 'Offset.shift') }
   },

@@ -160,7 +160,7 @@ export class PartitionConsumption implements RecordSource {
   static of(record: ConsumerRecord): PartitionConsumption {
     const source = ConsumerRecord.sourceOf(record)
     if (source instanceof PartitionConsumption) return source
-    throw new TypeError('a record that no consumer made')
+    throw new TypeError('not a record from a consumer')
   }
 
   /** The record goes out to the application. */

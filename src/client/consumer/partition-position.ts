@@ -2,7 +2,7 @@
 import { printable } from '../../core/json.ts'
 import type { PartitionConsumption } from './partition-consumption.ts'
 
-/** How far a partition has been read. `JSON.stringify` writes its offsets as strings. */
+/** Position in a partition that is being read. `JSON.stringify` writes its offsets as strings. */
 export interface PartitionPosition {
   readonly topic: string
   readonly partition: number

@@ -70,7 +70,7 @@ export function checkPartitions(
   const pattern = topics.find((one) => one instanceof RegExp)
   if (pattern) {
     throw invalid(
-      `A consumer that names its partitions needs topics by name; got the pattern ${String(pattern)}`,
+      `A consumer with fixed partitions needs topic names; got the pattern ${String(pattern)}`,
     )
   }
   const given = new Set(topics.map((one) => (one as { name: string }).name))

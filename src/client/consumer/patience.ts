@@ -42,7 +42,7 @@ export class Patience {
     const forMs = now - since
     if (giveUpAfterMs !== undefined && forMs >= giveUpAfterMs) {
       return new TimeoutError(
-        `Nothing but failures for ${Math.round(forMs)} ms, and giveUpAfter is ${giveUpAfterMs} ms; the last one: ${(error as Error).message}`,
+        `Only failures for ${Math.round(forMs)} ms, and giveUpAfter is ${giveUpAfterMs} ms; the last one: ${(error as Error).message}`,
         { code: 'REQUEST_TIMED_OUT', cause: error },
       )
     }
@@ -52,7 +52,7 @@ export class Patience {
       this.#hasTold = true
       runtime.logger.warn(
         { err: error, group, forMs: Math.round(forMs) },
-        'the consumer gets no answer that it can use; it keeps trying',
+        'the consumer only gets failures; it keeps retrying',
       )
     }
     return undefined
@@ -65,7 +65,7 @@ export class Patience {
     if (!this.#hasTold) return
     this.#hasTold = false
     const { runtime, group } = this.#options
-    runtime.logger.info({ group }, 'the consumer goes on')
+    runtime.logger.info({ group }, 'the consumer continues')
   }
 }
 

@@ -11,8 +11,8 @@ import { decodeUtf8 } from '../../core/bytes.ts'
 export type RecordHeaders = { readonly [name: string]: string | null }
 
 /**
- * Headers as they are stored: in their order, with repeated names, values as bytes or null. May be given to a send as they
- * are.
+ * Headers as they are stored: in their order, with repeated names, values as bytes or null. They can be passed to a
+ * send unchanged.
  */
 export type RawHeaders = readonly (readonly [name: string, value: Uint8Array | null])[]
 

@@ -20,9 +20,7 @@ export interface Source<T> {
   stop(): Promise<void>
 }
 
-/**
- * An async sequence with the words of TC39's iterator helpers: `filter`, `map`, `take`, `forEach`, `toArray`.
- */
+/** An async sequence with methods like JavaScript's iterator helpers: `filter`, `map`, `take`, `forEach`, `toArray`. */
 export class RecordStream<T> implements AsyncIterable<T> {
   readonly #open: () => Source<T>
 
@@ -31,7 +29,7 @@ export class RecordStream<T> implements AsyncIterable<T> {
   }
 
   /**
-   * Only items that `accept` accepts; the others count as handled. It is synchronous: an answer that is a promise is a
+   * Only items that `accept` accepts; the others count as handled. `accept` must be synchronous: a promise is a
    * `ConfigError`.
    */
   filter<U extends T>(accept: (item: T) => item is U): RecordStream<U>
@@ -52,7 +50,7 @@ export class RecordStream<T> implements AsyncIterable<T> {
     })
   }
 
-  /** Each item turned into another (not undefined). */
+  /** Maps each item to another (not undefined). */
   map<U>(turn: (item: T) => U): RecordStream<U> {
     checkFunction(turn, 'map')
     return new RecordStream(() => {
@@ -92,8 +90,8 @@ export class RecordStream<T> implements AsyncIterable<T> {
   }
 
   /**
-   * Calls `handle` with each item, one after the other, waiting for promises. Resolves at the end of the stream.
-   * When `handle` throws, the stream stops, that item does not count as handled, and the error is passed on.
+   * Calls `handle` with each item, one after another, and awaits promises. Resolves at the end of the stream. When
+   * `handle` throws, the stream stops, that item does not count as handled, and the error is passed on.
    */
   async forEach(handle: (item: T) => unknown): Promise<void> {
     checkFunction(handle, 'forEach')
@@ -126,8 +124,8 @@ export class RecordStream<T> implements AsyncIterable<T> {
   }
 
   /**
-   * `for await`: asking for the next item says that the one before has been handled. Leaving the loop early, by
-   * `break` or by throwing, leaves the last item unhandled unless it was committed.
+   * For `for await`: asking for the next item marks the previous one as handled. Leaving the loop early, by `break` or
+   * by throwing, leaves the last item unhandled unless it was committed.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<T, undefined> {
     return new SourceIterator(this.#open())
@@ -237,7 +235,7 @@ function isAccepted(answer: unknown): boolean {
     // Nobody else looks at it.
     Promise.resolve(answer).catch(() => undefined)
     throw invalid(
-      'The predicate of filter must be synchronous, but it gave a promise. Take what it needs into the loop, or into forEach',
+      'The predicate of filter must be synchronous, but it returned a promise. Await inside the loop or in forEach instead',
     )
   }
   return Boolean(answer)

@@ -11,7 +11,7 @@
 import { Fifo } from '../../core/fifo.ts'
 import type { ConsumerRecord } from './record.ts'
 
-/** What stays in order when several records are handled at a time. */
+/** The order kept when several records are handled at a time. */
 export type Ordering = 'partition' | 'key' | 'none'
 
 /** Where records come from; several may be in hand. */

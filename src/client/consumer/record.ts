@@ -28,8 +28,8 @@ export class ConsumerRecord<V = unknown, K = string> {
   readonly key: K | null
   readonly value: V
   /**
-   * Header names and values as they are stored: values as bytes (views into what was fetched: copy what is kept) or null,
-   * repeated names in their order. `headers` has them as text.
+   * Header names and values as they are stored: values as bytes (views into the fetched data: copy those you keep) or
+   * null, repeated names in their order. `headers` has them as text.
    */
   readonly rawHeaders: RawHeaders
   /** Event time, or the time of appending where the topic says so: epoch milliseconds, as stored. */
@@ -83,9 +83,9 @@ export class ConsumerRecord<V = unknown, K = string> {
   }
 
   /**
-   * Commits this record and all before it in its partition, durably; but never past a record that is still being
-   * handled. Rejects with `RebalanceInProgressError` when the partition has meanwhile gone to another member: the record
-   * will be delivered again, there. Without a group there is nothing to commit: `ConfigError`.
+   * Commits this record and all earlier ones in its partition, durably, but never past a record that is still being
+   * handled. Rejects with `RebalanceInProgressError` if the partition has moved to another member: the record will be
+   * delivered again there. Without a group it rejects with `ConfigError`.
    */
   commit(): Promise<void> {
     return this.#source.commit(this as ConsumerRecord)

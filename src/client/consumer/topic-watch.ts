@@ -59,7 +59,10 @@ export class TopicWatch {
       }
     } catch (error) {
       if (!closing.aborted) {
-        cluster.runtime.logger.warn({ err: error }, 'topics could not be looked for')
+        cluster.runtime.logger.warn(
+          { err: error },
+          'topics that match a pattern could not be listed',
+        )
       }
     } finally {
       this.#isLooking = false

@@ -58,7 +58,7 @@ export class SingleDelivery implements Delivery {
 
 /** Some records of a `sendBatch` were not stored; the others were. */
 export class BatchError extends KafkaError {
-  /** By position in the input: metadata where the record was stored, else the error. */
+  /** By position in the input: metadata of a stored record, or the error. */
   readonly results: readonly (RecordMetadata | KafkaError)[]
   /** Positions in the input of the records that failed, ascending. */
   readonly failed: readonly number[]

@@ -18,21 +18,21 @@ import { defaultPartitioner, type Partitioner } from './partitioner.ts'
 /** Options of `kafka.producer`. An unknown key or a wrong value is a `ConfigError` that names it. */
 export interface ProducerConfig {
   /**
-   * A batch is sent when it holds this many bytes, which are no more than `maxRequestSize`. A batch
-   * that is over the topic's `max.message.bytes` is split and sent again. 1 KiB to 16 MiB; default:
-   * 128 KiB, or `maxRequestSize` if that is less.
+   * Size in bytes at which a batch is sent, at most `maxRequestSize`. A batch over the topic's
+   * `max.message.bytes` is split and sent again. 1 KiB to 16 MiB; default: 128 KiB, or
+   * `maxRequestSize` if that is less.
    */
   batchSize?: number | undefined
   /**
-   * How long to wait for more records before sending; less than `deliveryTimeout`. With 0 nothing
-   * waits; sends made together still share a batch. At most 1 min; default 0.
+   * How long to wait for more records before sending; less than `deliveryTimeout`. With 0 there is
+   * no wait; sends made together still share a batch. At most 1 min; default 0.
    */
   linger?: Duration | undefined
   /** How batches are compressed. Default `'none'`. */
   compression?: CompressionName | undefined
   /**
-   * When a send is answered. `'all'`: once the record is on stable storage. `1`: once the operating
-   * system of the broker has it. `0`: not answered; offsets are -1. Default `'all'`.
+   * When a send is acknowledged. `'all'`: once the record is on stable storage. `1`: once the
+   * broker's operating system has it. `0`: never; offsets are -1. Default `'all'`.
    */
   acks?: 'all' | 1 | 0 | undefined
   /** Retries of a batch, within `deliveryTimeout`. 0 or more; default: as many as fit. */
@@ -40,12 +40,14 @@ export interface ProducerConfig {
   /** First delay between retries; it doubles up to 1 s. 1 ms or more; default 100 ms. */
   retryBackoff?: Duration | undefined
   /**
-   * From `send` to its outcome, whatever it waits for: metadata, memory, the broker's answer,
-   * retries. A record shares its batch's deadline, and so may fail a tenth of it (or a `linger`)
-   * early. 1 ms or more; default 2 min.
+   * Longest time from `send` to its outcome, including waits for metadata, memory, the broker's
+   * response and retries. A record shares its batch's deadline, and so may fail a tenth of it (or a
+   * `linger`) early. 1 ms or more; default 2 min.
    */
   deliveryTimeout?: Duration | undefined
-  /** A retry is never a duplicate (KIP-98). Default: true with `acks: 'all'`, which it needs. */
+  /**
+   * Retries never create duplicates (KIP-98). Default: true with `acks: 'all'`, which it requires.
+   */
   idempotent?: boolean | undefined
   /**
    * Chooses the partition of a record. Default: Kafka's murmur2 of the key; without a key, the
@@ -161,7 +163,7 @@ export function checkBatching<
   }
   if (linger >= deliveryTimeout) {
     throw invalid(
-      `${kind}.linger (${linger} ms) must be less than deliveryTimeout (${deliveryTimeout} ms), in which a record is to be stored`,
+      `${kind}.linger (${linger} ms) must be less than deliveryTimeout (${deliveryTimeout} ms), the time limit for storing a record`,
     )
   }
   return { ...options, batchSize: Math.min(batchSize, maxRequestSize) }

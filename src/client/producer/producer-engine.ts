@@ -67,7 +67,7 @@ export class ProducerEngine {
     cluster.metrics.buffers.add(this)
   }
 
-  /** Bytes of records that have no outcome yet. */
+  /** Size of records that have no outcome yet. */
   get bufferedBytes(): number {
     return this.#buffer.bytes
   }
@@ -119,7 +119,7 @@ export class ProducerEngine {
 }
 
 function closedProducer(): ClosedError {
-  return new ClosedError('The producer is closed; make a new one to go on', {
+  return new ClosedError('The producer is closed; create a new one', {
     code: 'PRODUCER_CLOSED',
   })
 }

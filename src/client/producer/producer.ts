@@ -48,7 +48,7 @@ export class Producer<V = unknown, K = string> {
   }
 
   /**
-   * Stores one record; resolves when it is as safe as `acks` says. Sends made without waiting share batches.
+   * Stores one record; resolves once it is acknowledged as set by `acks`. Sends made without waiting share batches.
    * Rejects with `SerializationError`, `MessageTooLargeError`, `TopicNotFoundError`, `PartitionNotFoundError`,
    * `TimeoutError`, `ClosedError` or another `KafkaError`; see its `outcome`.
    */
@@ -132,7 +132,7 @@ export class Producer<V = unknown, K = string> {
     return unlessCancelled(options.signal, delivery.promise)
   }
 
-  /** Sends what lingers and resolves once everything sent so far has its outcome, good or bad. */
+  /** Sends all buffered records and resolves once every send so far has its outcome. */
   flush(): Promise<void> {
     return this.#engine.flush()
   }
@@ -199,7 +199,7 @@ function unlessCancelled<T>(signal: AbortSignal | undefined, stored: Promise<T>)
   return new Promise((resolve, reject) => {
     const stopListening = onAbort(signal, () =>
       reject(
-        new KafkaError('The send was cancelled while under way; the record may be stored', {
+        new KafkaError('The send was cancelled in flight; the record may be stored', {
           code: 'ABORTED',
           outcome: 'unknown',
           cause: abortReason(signal),

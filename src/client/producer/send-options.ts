@@ -6,9 +6,9 @@ type HeaderValue = string | Uint8Array | null
 type HeaderPairs = readonly (readonly [name: string, value: HeaderValue])[]
 
 /**
- * Header names and values: an object, or anything that gives pairs, such as an array, a `Map` or the `Headers` of `fetch`.
- * Text is UTF-8. Pairs keep their order, and names that are repeated. `undefined` is refused as a value: leave the header
- * out, or give null.
+ * Header names and values: an object, or anything that gives pairs, such as an array, a `Map` or the `Headers` of
+ * `fetch`. Text is UTF-8. Pairs keep their order and repeated names. `undefined` is refused as a value: leave the
+ * header out, or give null.
  */
 export type Headers =
   | { readonly [name: string]: HeaderValue }

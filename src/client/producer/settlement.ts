@@ -50,7 +50,7 @@ export class Settlement {
     batch.isAwaitingAnswer = false
     if (!answer) {
       batch.maybeWritten = true
-      const message = 'the broker left the partition out of its answer'
+      const message = 'the broker left the partition out of its response'
       return this.attemptFailed(batch, errorFrom(-1, { message }))
     }
     if (answer.errorCode === 0)
@@ -204,7 +204,7 @@ export class Settlement {
   #overdue({ queue, lastError, isAwaitingAnswer }: QueuedBatch): TimeoutError {
     const cause = isAwaitingAnswer ? undefined : (lastError ?? queue.lookUpError)
     const why = isAwaitingAnswer
-      ? "the broker's answer has not come"
+      ? 'the broker has not responded'
       : cause instanceof Error
         ? `last: ${cause.message}`
         : 'the partition has no leader, or the producer has no id yet'
@@ -248,7 +248,7 @@ function tooLarge({ queue, sizeInBytes, recordCount }: QueuedBatch, error: Kafka
       ? "the topic's max.message.bytes"
       : "the topic's segment.bytes"
   return new MessageTooLargeError(
-    `A record of ${sizeInBytes} bytes for ${topic}-${partition} is too large for the broker, also in a batch of its own. Send less, store large payloads elsewhere and send a reference, or raise ${limit}. The broker: ${error.message}`,
+    `A record of ${sizeInBytes} bytes for ${topic}-${partition} is too large for the broker, even in its own batch. Send less, store large payloads elsewhere and send a reference, or raise ${limit}. The broker: ${error.message}`,
     { code: error.code, cause: error },
   )
 }

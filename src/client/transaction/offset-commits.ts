@@ -64,7 +64,7 @@ interface Bound {
 export class OffsetCommits {
   readonly #host: OffsetCommitsHost
   #seal = new AbortController()
-  /** Requests without an answer. */
+  /** Requests without a response. */
   readonly #sent = new Set<Promise<unknown>>()
 
   constructor(host: OffsetCommitsHost) {
@@ -185,7 +185,7 @@ export function over(): KafkaError {
 
 function notInGroup(groupId: string): TimeoutError {
   return new TimeoutError(
-    `The consumer was not back in group '${groupId}' in time, so its offsets could not be committed; the records will be delivered again`,
+    `The consumer did not rejoin group '${groupId}' in time, so its offsets could not be committed; the records will be delivered again`,
     { code: 'REQUEST_TIMED_OUT' },
   )
 }

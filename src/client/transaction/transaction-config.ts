@@ -18,16 +18,16 @@ import {
 /** Options of `kafka.transaction`: a producer's, without `acks` and `idempotent`, and its own. */
 export interface TransactionConfig extends Omit<ProducerConfig, 'acks' | 'idempotent'> {
   /**
-   * The transactional id. A producer fences all earlier ones with the same id, so name what must
-   * not run twice, e.g. `payments-0`; transactions with one id run one after the other. Default: an
-   * id of this client's own, and as many transactions at a time as you like.
+   * The transactional id. A producer fences all earlier ones with the same id, so name the work
+   * that must not run twice, e.g. `payments-0`. Transactions with the same id run one after
+   * another. Default: an id unique to this client; transactions then run concurrently.
    */
   id?: string | undefined
   /**
-   * The broker aborts a transaction that takes longer. So long, too, the partitions and the group's
-   * offsets that a transaction has touched are held up when its process dies in the middle, unless
-   * a producer with the same `id` comes after it: make it a little longer than your transactions
-   * take. The broker has a limit of its own (15 min). 1 ms to 2,147,483,647 ms; default 1 min.
+   * The broker aborts a transaction that takes longer. If a process dies during a transaction, its
+   * partitions and group offsets are also blocked for this long, unless a producer with the same
+   * `id` starts earlier: make it a little longer than your transactions take. The broker has its
+   * own limit (15 min). 1 ms to 2,147,483,647 ms; default 1 min.
    */
   timeout?: Duration | undefined
 }

@@ -387,11 +387,11 @@ export class TransactionSession implements ProducerIdentities, TransactionOfProd
   }
 
   #givenUp(): string {
-    return `The broker has aborted the transaction: it took longer than its timeout (${this.#timeoutMs} ms). Run it again, with less to do or a longer timeout`
+    return `The broker has aborted the transaction: it took longer than its timeout (${this.#timeoutMs} ms). Run it again with less work or a longer timeout`
   }
 
   #takenOver(): string {
-    return `The producer '${this.transactionalId}' was fenced: another with the same transactional id has taken over, or the transaction took longer than its timeout (${this.#timeoutMs} ms). What it wrote since the last commit is aborted; to take over again, make a new Client`
+    return `The producer '${this.transactionalId}' was fenced: another with the same transactional id has taken over, or the transaction took longer than its timeout (${this.#timeoutMs} ms). Its records since the last commit are aborted; to take over again, create a new Client`
   }
 }
 
@@ -418,7 +418,7 @@ function noValue(): void {}
 
 function outOfOrder(): KafkaError {
   return new KafkaError(
-    'A record could not be stored in its order: one before it is missing at the broker. The transaction is aborted; run it again',
+    'A record could not be stored in order: an earlier one is missing at the broker. The transaction is aborted; run it again',
     { code: 'TRANSACTION_ABORTABLE', retriable: true },
   )
 }

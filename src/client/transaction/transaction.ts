@@ -31,7 +31,7 @@ interface TransactionParts {
   readonly defaultTopic: Topic<unknown, unknown>
 }
 
-/** A transaction under way: what `kafka.transaction` hands to its callback. It ends with the callback. */
+/** An open transaction, passed to the callback of `kafka.transaction`. It ends with the callback. */
 export class Transaction<V = unknown, K = string> {
   readonly #parts: TransactionParts
   readonly #producers = new Map<unknown, Producer<unknown, unknown>>()
@@ -78,10 +78,10 @@ export class Transaction<V = unknown, K = string> {
   }
 
   /**
-   * Marks consumed records, and all before them in their partitions, as done when the transaction commits, and not
-   * before: with the sends, each of them counts exactly once (KIP-447). Call it while the records are being handled, or
-   * read them with `autoCommit: false`. Need not be awaited. When it rejects, the transaction can only be aborted:
-   * `RebalanceInProgressError` when a partition has gone to another member of the group, which gets the records again;
+   * Commits consumed records, and all earlier ones in their partitions, together with the transaction, so that each
+   * record takes effect exactly once (KIP-447). Call it while the records are being handled, or read them with
+   * `autoCommit: false`. Need not be awaited. When it rejects, the transaction can only be aborted:
+   * `RebalanceInProgressError` if a partition has moved to another member of the group, which gets the records again;
    * `ConfigError` for records that were read without a group, or handled before.
    */
   commitOffsets(records: ConsumerRecord | readonly ConsumerRecord[]): Promise<void> {
@@ -91,7 +91,7 @@ export class Transaction<V = unknown, K = string> {
       for (const record of list) {
         if (!(record instanceof ConsumerRecord)) {
           throw invalid(
-            `commitOffsets takes records as a consumer hands them out, one or an array; got ${inspectBriefly(record)}`,
+            `commitOffsets takes one record from a consumer, or an array of them; got ${inspectBriefly(record)}`,
           )
         }
         const source = PartitionConsumption.of(record)
@@ -196,7 +196,7 @@ function doesNotCount(error: unknown): unknown {
     )
   }
   return error instanceof KafkaError
-    ? withOutcome(error, 'failed', 'it does not count: the transaction is aborted')
+    ? withOutcome(error, 'failed', 'its result is discarded: the transaction is aborted')
     : error
 }
 

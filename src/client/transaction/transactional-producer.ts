@@ -92,7 +92,7 @@ export class TransactionalProducer {
   /** What goes wrong here is repaired by the next registration, or by the broker once the transaction times out. */
   async #abort(transaction: Transaction): Promise<void> {
     await this.#engine.discard(
-      new AbortedError('The transaction was aborted, so the record does not count', {
+      new AbortedError('The transaction was aborted, and the record with it', {
         code: 'ABORTED',
       }),
     )
@@ -105,7 +105,7 @@ export class TransactionalProducer {
     } catch (error) {
       this.#cluster.runtime.logger.warn(
         { err: error, transactionalId: this.#session.transactionalId },
-        'a transaction could not be aborted; the broker does it when its time is up',
+        'a transaction could not be aborted; the broker aborts it after its timeout',
       )
     }
   }

@@ -73,9 +73,9 @@ export class TransactionalProducers {
     try {
       return await producer.run(work, topic)
     } finally {
-      if (producer.isFenced) this.#letGo(producer)
+      if (producer.isFenced) this.#release(producer)
       else this.#idle.push(producer)
-      if (this.#idle.length > idleMax) this.#letGo(this.#idle.shift()!)
+      if (this.#idle.length > idleMax) this.#release(this.#idle.shift()!)
     }
   }
 
@@ -94,7 +94,7 @@ export class TransactionalProducers {
     const run = turn.last.then(() => {
       // One that was fenced stays so, whatever the config: it may not take over again by itself.
       if (!turn.producer.isFenced && !isSameConfig(turn.producer.config, config)) {
-        this.#letGo(turn.producer)
+        this.#release(turn.producer)
         turn.producer = this.#make(config, id)
       }
       return turn.producer.run(work, topic)
@@ -110,7 +110,7 @@ export class TransactionalProducers {
   }
 
   /** Nothing of it is under way. */
-  #letGo(producer: TransactionalProducer): void {
+  #release(producer: TransactionalProducer): void {
     this.#all.delete(producer)
     void producer.close()
   }

@@ -16,7 +16,7 @@ export async function framesIn(
     })
   }
   if (splitter.pendingBytes > 0) {
-    throw new CorruptDataError('The answer of the service ends in the middle of a frame', {
+    throw new CorruptDataError('The response of the service ends in the middle of a frame', {
       code: 'CORRUPT_MESSAGE',
       retriable: true,
       outcome: 'unknown',

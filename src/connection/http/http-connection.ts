@@ -302,14 +302,14 @@ export class HttpConnection implements Connection {
     if (version >= api.minVersion && version >= served!.minVersion) return version
     const theirs = served ? `v${served.minVersion} to v${served.maxVersion}` : 'none'
     throw new KafkaError(
-      `${this.#options.service.origin} serves ${theirs} of ${api.name}; this client speaks v${api.minVersion} to v${api.maxVersion}. The service is too old (or too new) for what was asked`,
+      `${this.#options.service.origin} serves ${theirs} of ${api.name}; this client supports v${api.minVersion} to v${api.maxVersion}. The service is too old (or too new) for this request`,
       { code: 'UNSUPPORTED_VERSION' },
     )
   }
 
   #cutOff(unanswered: number): DisconnectedError {
     return new DisconnectedError(
-      `${this.#options.service.origin} ended its answer early: ${unanswered} of the requests have none`,
+      `${this.#options.service.origin} ended its response early: ${unanswered} of the requests have no response`,
       { code: 'NETWORK_EXCEPTION', retriable: true, outcome: 'unknown' },
     )
   }
@@ -324,7 +324,7 @@ export class HttpConnection implements Connection {
         : (cause?.code ?? (error as Error).message)
     if (refusedCertificates.has(String(cause?.code))) {
       return new UnauthorizedError(
-        `The certificate of ${this.#options.service.origin} is not trusted: ${why}. Give its authority as tls.ca, or to NODE_EXTRA_CA_CERTS`,
+        `The certificate of ${this.#options.service.origin} is not trusted: ${why}. Add its authority with tls.ca or NODE_EXTRA_CA_CERTS`,
         { code: 'TLS_CERTIFICATE_REFUSED', cause: error },
       )
     }
@@ -373,7 +373,7 @@ function asNothingSent(error: unknown): unknown {
 }
 
 function closedConnection(): ClosedError {
-  return new ClosedError('The client is closed; make a new Client to go on', {
+  return new ClosedError('The client is closed; create a new Client', {
     code: 'CLIENT_CLOSED',
   })
 }

@@ -28,7 +28,7 @@ export async function refusalOf(posted: Posted, service: string): Promise<KafkaE
   // A browser hides where a redirect leads to, and its status.
   if (status === 0 || (status >= 300 && status < 400)) {
     return new DisconnectedError(
-      `${service} redirects elsewhere; the key is not sent there. Give the address that it redirects to`,
+      `${service} redirects elsewhere, and the key is not sent there. Use the address it redirects to`,
       { code: 'NETWORK_EXCEPTION' },
     )
   }
@@ -40,7 +40,7 @@ export async function refusalOf(posted: Posted, service: string): Promise<KafkaE
   const outcome: Outcome =
     problem?.outcome === 'unknown' || (!isOurs && status >= 500) ? 'unknown' : 'failed'
   if (status === 401) {
-    const hint = said === '' ? ': it wants a key (apiKey, KAFKA_DO_API_KEY)' : ''
+    const hint = said === '' ? ': it requires a key (apiKey, KAFKA_DO_API_KEY)' : ''
     return new UnauthorizedError(`${message}${hint}`, { code: 'SASL_AUTHENTICATION_FAILED' })
   }
   if (status === 429) {

@@ -32,7 +32,7 @@ export async function authenticate(
   const handshake = await ask(saslHandshake, createSaslHandshakeRequest({ mechanism }))
   if (handshake.errorCode !== 0) {
     throw new UnauthorizedError(
-      `The broker does not take SASL mechanism ${mechanism}; it takes ${handshake.mechanisms.join(', ') || 'none'}`,
+      `The broker does not support SASL mechanism ${mechanism}; it supports ${handshake.mechanisms.join(', ') || 'none'}`,
       { code: errorName(handshake.errorCode) },
     )
   }

@@ -6,20 +6,18 @@ export const saslMechanisms = [...passwordMechanisms, 'OAUTHBEARER'] as const
 export type SaslMechanismName = (typeof saslMechanisms)[number]
 
 export interface SaslCredentials {
-  /** How the password, or the token, is shown to the broker. */
+  /** How the password or token is proven to the broker. */
   readonly mechanism: SaslMechanismName
-  /** The user. Not with `OAUTHBEARER`. */
+  /** The user name. Not with `OAUTHBEARER`. */
   readonly username?: string | undefined
-  /** The password of the user. Not with `OAUTHBEARER`. */
+  /** The user's password. Not with `OAUTHBEARER`. */
   readonly password?: string | undefined
   /**
-   * With `OAUTHBEARER`: the token, or a function that gives one. It is asked for each connection,
-   * and again before what it gave runs out.
+   * With `OAUTHBEARER`: the token, or a function that returns one. The function is called for each
+   * connection, and again before its last token expires.
    */
   readonly token?: string | (() => string | Promise<string>) | undefined
-  /**
-   * With `OAUTHBEARER`: what else the broker wants to be told, by name (KIP-342). Default: nothing.
-   */
+  /** With `OAUTHBEARER`: SASL extensions for the broker, by name (KIP-342). Default: none. */
   readonly extensions?: { readonly [name: string]: string } | undefined
 }
 

@@ -14,7 +14,7 @@ export async function oauthConversation({
   const given = await tokenOf(token)
   if (typeof given !== 'string' || !tokenShape.test(given)) {
     throw new UnauthorizedError(
-      'sasl.token gave no bearer token: it must be text without spaces, such as a JWT',
+      'sasl.token returned no bearer token: it must be text without spaces, such as a JWT',
       { code: 'SASL_AUTHENTICATION_FAILED' },
     )
   }
@@ -25,7 +25,7 @@ export async function oauthConversation({
     async next(challenge) {
       if (challenge.length === 0 && !isRefused) return undefined
       if (isRefused) {
-        throw new UnauthorizedError('The broker refused the token, and did not say why', {
+        throw new UnauthorizedError('The broker refused the token without giving a reason', {
           code: 'SASL_AUTHENTICATION_FAILED',
         })
       }
@@ -42,7 +42,7 @@ async function tokenOf(token: SaslCredentials['token']): Promise<unknown> {
     return await token()
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause)
-    throw new KafkaError(`No token could be had to connect with: ${why}`, {
+    throw new KafkaError(`Could not get a token to connect with: ${why}`, {
       ...{ code: 'TOKEN_NOT_AVAILABLE', retriable: true, cause },
     })
   }

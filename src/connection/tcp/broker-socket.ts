@@ -150,7 +150,7 @@ export class BrokerSocket {
     if (version >= api.minVersion && version >= served!.minVersion) return version
     const theirs = served ? `v${served.minVersion} to v${served.maxVersion}` : 'none'
     throw new KafkaError(
-      `The broker at ${formatAddress(this.address)} serves ${theirs} of ${api.name}; this client speaks v${api.minVersion} to v${api.maxVersion}. The broker is too old (or too new) for what was asked`,
+      `The broker at ${formatAddress(this.address)} serves ${theirs} of ${api.name}; this client supports v${api.minVersion} to v${api.maxVersion}. The broker is too old (or too new) for this request`,
       { code: 'UNSUPPORTED_VERSION' },
     )
   }
@@ -284,7 +284,7 @@ export class BrokerSocket {
     const correlationId = correlationIdOf(frame)
     const pending = this.#pending.peek()
     if (pending?.correlationId !== correlationId) {
-      throw new Error(`the broker answered request ${correlationId}, which was not next in line`)
+      throw new Error(`the broker answered request ${correlationId}, which was not the next one`)
     }
     // It leaves the line only once it is read: one that cannot be is rejected with those behind it.
     if (!pending.isAbandoned) pending.answer(frame)
@@ -324,7 +324,7 @@ export class BrokerSocket {
   #left(): Error {
     // A broker that wants to know who is there says what it serves, and leaves at the first request.
     const isUnwelcome = this.#versions.size > 0 && this.#isAnonymous && !this.#isServed
-    const hint = isUnwelcome ? '. Does it want a user and password (sasl)?' : ''
+    const hint = isUnwelcome ? '. Does it require a user and password (sasl)?' : ''
     return new Error(`the broker closed the connection${hint}`)
   }
 
@@ -388,11 +388,11 @@ export class BrokerSocket {
       )
     }
     if (this.#isHttp) {
-      return notOpened(options, 'it answers in HTTP; give the port of a Kafka listener', error)
+      return notOpened(options, 'it speaks HTTP; use the port of a Kafka listener', error)
     }
     const guess = options.tls
       ? 'does it speak TLS?'
-      : `does it want TLS (kafka+tls://)${options.sasl ? '' : ' or a user and password (sasl)'}?`
+      : `does it require TLS (kafka+tls://)${options.sasl ? '' : ' or a user and password (sasl)'}?`
     return notOpened(
       options,
       `it ${isMute ? `did not say what it serves within ${options.connectTimeoutMs} ms` : 'was closed before anything was agreed on'}; ${guess}`,

@@ -87,7 +87,7 @@ function reasonOf(error: Error, code: string, { tls }: SocketOptions): string {
     return `it does not speak TLS (${code}); write kafka:// to do without`
   }
   if (/^ERR_SSL_.*(CERTIFICATE|HANDSHAKE)/.test(code) && tls && tls.cert === undefined) {
-    return `TLS failed: ${error.message}. Does it want a certificate of the client (tls.cert, tls.key)?`
+    return `TLS failed: ${error.message}. Does it require a client certificate (tls.cert, tls.key)?`
   }
   // Node tries the addresses of a name in turn and gives an error without a message when all fail.
   return error.message || code || 'unknown reason'

@@ -187,7 +187,7 @@ export class TcpConnection implements Connection {
     await this.#finding
     const address = this.#nodes.get(nodeId)
     if (address) return address
-    throw new DisconnectedError(`The cluster has no node ${nodeId} at present`, {
+    throw new DisconnectedError(`The cluster currently has no node ${nodeId}`, {
       code: 'NETWORK_EXCEPTION',
       retriable: true,
     })
@@ -309,7 +309,7 @@ function notReached(api: string, timeoutMs: number): TimeoutError {
 }
 
 function closedConnection(): ClosedError {
-  return new ClosedError('The client is closed; make a new Client to go on', {
+  return new ClosedError('The client is closed; create a new Client', {
     code: 'CLIENT_CLOSED',
   })
 }

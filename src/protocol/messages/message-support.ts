@@ -44,7 +44,7 @@ export function required<T>(value: T | null, field: string): T {
 /** A field is set that the version at hand cannot carry. */
 export function unsupported(field: string, version: number): KafkaError {
   return new KafkaError(
-    `${field} cannot be expressed in version ${version}: the broker is too old for what was asked`,
+    `${field} cannot be expressed in version ${version}: the broker is too old for this request`,
     { code: 'UNSUPPORTED_VERSION' },
   )
 }

@@ -16,7 +16,7 @@ function logCheck(state: BrokerState): Found {
   const { count, offline } = state.partitions()
   const more = { partitions: count, offline }
   if (offline === 0) return { status: 'ok', more }
-  const detail = `the disk has failed ${offline} of ${count} partitions, which are offline: look at the disk, then restart`
+  const detail = `the disk has failed for ${offline} of ${count} partitions, which are offline: check the disk, then restart`
   return { status: offline === count ? 'failed' : 'degraded', detail, more }
 }
 
@@ -31,9 +31,9 @@ function diskCheck(state: BrokerState): Found {
   }
   if (!shortage) return { status: 'ok', more }
   const details = {
-    low: "there is less space free than diskReserve: clients' writes are refused, reads go on",
-    full: 'the disk is full: writes are refused, reads go on',
-    readOnly: 'the disk is read-only: writes are refused, reads go on',
+    low: 'there is less free space than diskReserve: client writes are refused, reads continue',
+    full: 'the disk is full: writes are refused, reads continue',
+    readOnly: 'the disk is read-only: writes are refused, reads continue',
   }
   return { status: 'degraded', detail: details[shortage], more }
 }

@@ -18,62 +18,56 @@ const byGroupAndPartition = ['consumergroup', 'topic', 'partition'] as const
 /** [labels, help], by name. All are gauges. */
 const table = {
   kafka_brokers: [[], 'Brokers of the cluster'],
-  kafka_broker_info: [['id', 'address'], '1, with the id of a broker and where clients reach it'],
+  kafka_broker_info: [['id', 'address'], '1, with the id and address of a broker'],
   kafka_topic_partitions: [byTopic, 'Partitions of a topic'],
   kafka_topic_partition_current_offset: [
     byPartition,
-    'Where a partition ends: the offset that the next record gets',
+    'End of a partition: the offset of the next record',
   ],
-  kafka_topic_partition_oldest_offset: [byPartition, 'Where a partition begins'],
-  kafka_topic_partition_in_sync_replica: [byPartition, 'Copies of a partition that are up to date'],
-  kafka_topic_partition_leader: [byPartition, 'The id of the broker that serves a partition'],
+  kafka_topic_partition_oldest_offset: [byPartition, 'Oldest offset of a partition'],
+  kafka_topic_partition_in_sync_replica: [byPartition, 'In-sync replicas of a partition'],
+  kafka_topic_partition_leader: [byPartition, 'Id of the leader of a partition'],
   kafka_topic_partition_leader_is_preferred: [
     byPartition,
-    '1 if the broker that should serve a partition does',
+    '1 if the preferred leader leads the partition',
   ],
-  kafka_topic_partition_replicas: [byPartition, 'Copies of a partition that there should be'],
+  kafka_topic_partition_replicas: [byPartition, 'Replicas of a partition'],
   kafka_topic_partition_under_replicated_partition: [
     byPartition,
-    '1 if copies of a partition are missing; of a broker here: if its disk has failed',
+    '1 if replicas of a partition are not in sync; for the broker here, if its disk has failed',
   ],
   kafka_consumergroup_current_offset: [
     byGroupAndPartition,
-    'The offset that a group has committed; -1: none in this partition of a topic that it reads',
+    'Committed offset of a group; -1 if it has none in this partition of a topic that it reads',
   ],
   kafka_consumergroup_current_offset_sum: [
     byGroupAndTopic,
-    'The offsets that a group has committed, of all partitions together',
+    "Sum of a group's committed offsets over all partitions",
   ],
   kafka_consumergroup_lag: [
     byGroupAndPartition,
-    'Records between the committed offset and the end of the partition; -1: there is no such offset',
+    'Records between the committed offset and the end of the partition; -1 without a committed offset',
   ],
-  kafka_consumergroup_lag_sum: [
-    byGroupAndTopic,
-    'Records between the committed offsets and the ends, of all partitions together',
-  ],
+  kafka_consumergroup_lag_sum: [byGroupAndTopic, "Sum of a group's lag over all partitions"],
   kafka_consumergroup_members: [byGroup, 'Members of a group'],
   kafkado_consumergroup_lag_seconds: [
     byGroupAndTopic,
-    "The timestamp of a partition's newest record less that of the record that the group reads next; of the topic's partitions the most",
+    "Timestamp of a partition's newest record minus that of the next record the group reads; the maximum over the partitions",
   ],
   kafkado_consumergroup_unread_seconds: [
     byGroupAndTopic,
-    'How long the record that the group reads next has been there; of the partitions the longest, and 0 when all is read',
+    'How long the next record the group reads has waited; the maximum over the partitions, and 0 when everything is read',
   ],
-  kafkado_topic_bytes: [byTopic, 'Bytes of a topic on the disk'],
-  kafkado_groups: [['state'], 'Groups, by their state'],
-  kafkado_topics: [[], 'Topics that clients see'],
-  kafkado_upstream_up: [[], '1 if the cluster behind a gateway can be reached'],
-  kafkado_summed_topics: [
-    [],
-    'Topics that are summed under topic="(other)", as maxMetricSeries was reached',
-  ],
+  kafkado_topic_bytes: [byTopic, 'Size of a topic on disk'],
+  kafkado_groups: [['state'], 'Groups by state'],
+  kafkado_topics: [[], 'Topics visible to clients'],
+  kafkado_upstream_up: [[], '1 if the gateway can reach its cluster'],
+  kafkado_summed_topics: [[], 'Topics summed under topic="(other)" because of maxMetricSeries'],
   kafkado_summed_groups: [
     [],
-    'Groups that are summed under consumergroup="(other)", as maxMetricSeries was reached',
+    'Groups summed under consumergroup="(other)" because of maxMetricSeries',
   ],
-  kafkado_max_metric_series: [[], 'maxMetricSeries: series of topics and groups at most'],
+  kafkado_max_metric_series: [[], 'maxMetricSeries: limit on the series of topics and groups'],
 } as const satisfies { readonly [name: string]: readonly [labels: readonly string[], help: string] }
 
 export type FamilyName = keyof typeof table

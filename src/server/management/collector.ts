@@ -31,7 +31,7 @@ export class Collector {
   readonly #maxSeries: () => number
   readonly #failures = new Counter(
     'kafkado_collection_failures_total',
-    'Parts of a scrape that could not be read, by the part',
+    'Parts of a scrape that could not be read, by part',
     ['part'],
   )
   #durationMs = 0
@@ -97,7 +97,7 @@ export class Collector {
     return [
       gauge(
         'kafkado_collection_seconds',
-        'How long the metrics of this scrape took to gather, without the turns of others in between',
+        'Time taken to gather the metrics of this scrape, without other work in between',
         [],
         [{ labels: {}, value: this.#durationMs / 1000 }],
       ),

@@ -16,7 +16,7 @@ import { createGzip } from 'node:zlib'
 import { isLoopback } from '../../core/loopback.ts'
 import type { Runtime } from '../../core/runtime.ts'
 import { nextTurn } from '../../core/turn.ts'
-import type { Door } from '../door.ts'
+import type { Listener } from '../listener.ts'
 import type { TlsConfig } from '../listener-config.ts'
 import { listenAt, urlAt } from '../listening.ts'
 import type { ListenerMetrics } from '../server-metrics.ts'
@@ -51,7 +51,7 @@ interface Reply {
   readonly headers?: { readonly [name: string]: string }
 }
 
-export class ManagementListener implements Door {
+export class ManagementListener implements Listener {
   readonly kind = 'management'
   readonly #options: ManagementListenerOptions
   readonly #server: Server | TlsServer
@@ -137,10 +137,7 @@ export class ManagementListener implements Door {
       })
     })
     server.on('tlsClientError', (error) => {
-      runtime.logger.debug(
-        { err: error },
-        'a client of the management listener did not agree on TLS',
-      )
+      runtime.logger.debug({ err: error }, 'a TLS handshake on the management listener failed')
     })
     return server
   }
@@ -165,7 +162,7 @@ export class ManagementListener implements Door {
     } catch (error) {
       this.#options.runtime.logger.error(
         { err: error, path: request.url },
-        'a request of the management listener failed in a way that was not expected',
+        'a request of the management listener failed unexpectedly',
       )
       response.destroy()
     }
@@ -180,7 +177,7 @@ export class ManagementListener implements Door {
     if (!serve)
       return problem(
         404,
-        `There is nothing at ${path.slice(0, 100)}; there are ${paths.join(', ')}`,
+        `There is nothing at ${path.slice(0, 100)}; use one of ${paths.join(', ')}`,
       )
     if (method !== 'GET' && method !== 'HEAD')
       return { ...problem(405, `${path} takes GET and HEAD`), headers: { allow: 'GET, HEAD' } }

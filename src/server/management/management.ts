@@ -19,7 +19,7 @@ import { UpstreamWatch } from './upstream-families.ts'
 
 export interface ManagementOptions {
   readonly runtime: Runtime
-  /** What the doors count. */
+  /** What the listeners count. */
   readonly metrics: () => Metric[]
   readonly maxMetricSeries: () => number
 }
@@ -44,7 +44,7 @@ export class Management {
   }
 
   /** Rejects with `KafkaError` when the port cannot be had. */
-  openDoor(
+  openListener(
     { name, host, port, tls }: ResolvedListener & { readonly name: string },
     metrics: ListenerMetrics,
   ): Promise<ManagementListener> {
@@ -56,7 +56,7 @@ export class Management {
     })
   }
 
-  /** It is open, and all doors are. `address`: where Kafka's clients reach it. */
+  /** It is open, and all listeners are. `address`: where Kafka's clients reach it. */
   serving({ state, upstream, metrics }: Served, address: Endpoint | undefined): void {
     const runtime = this.#runtime
     this.#sources.push({ name: 'requests', read: () => metrics() })

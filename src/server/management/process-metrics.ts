@@ -49,44 +49,44 @@ export class ProcessMetrics {
     return [
       gauge(
         'kafkado_build_info',
-        '1, with the versions of kafka-do and of what runs it',
+        '1, with the versions of kafka-do and its runtime',
         ['version', 'runtime'],
         [{ labels: { version, runtime: runtimeName() }, value: 1 }],
       ),
       one(
         'kafkado_start_time_seconds',
-        'When the server started, since 1970',
+        'Start time of the server, seconds since 1970',
         this.#startedAt / 1000,
       ),
       one(
         'kafkado_uptime_seconds',
-        'How long the server has been there',
+        'Time since the start of the server',
         (this.#runtime.monotonicNow() - this.#startedMs) / 1000,
       ),
       {
         ...one(
           'kafkado_cpu_seconds_total',
-          'Processor time of the process, of all its threads',
+          'Processor time of all threads of the process',
           (user + system) / 1e6,
         ),
         type: 'counter',
       },
       gauge(
         'kafkado_memory_bytes',
-        'Memory of the process: all that is in RAM, and what of it JavaScript has',
+        'Memory of the process: resident memory, and the parts used by JavaScript',
         ['kind'],
         Object.entries(memory).map(([kind, value]) => ({ labels: { kind }, value })),
       ),
-      one('kafkado_open_files', 'Files and sockets that the process has open', openFiles),
+      one('kafkado_open_files', 'Open files and sockets of the process', openFiles),
       one(
         'kafkado_max_open_files',
-        'Files and sockets that the process may have open (ulimit -n)',
+        'Limit on open files and sockets of the process (ulimit -n)',
         Number.isFinite(limit) ? limit : undefined,
       ),
       this.#delay(),
       one(
         'kafkado_event_loop_busy_ratio',
-        'Share of the time since the last scrape in which the event loop had work to do',
+        'Share of the time since the last scrape in which the event loop was busy',
         this.#busy(),
       ),
     ]
@@ -111,7 +111,7 @@ export class ProcessMetrics {
     }
     return gauge(
       'kafkado_event_loop_delay_seconds',
-      'How late the event loop was with what was due, in the last 10 seconds or since the scrape before; percentile 100 is the most',
+      'Event loop delay in the last 10 seconds or since the previous scrape; percentile 100 is the maximum',
       ['percentile'],
       [...(this.#told ?? [])].map(([percentile, value]) => ({
         labels: { percentile: String(percentile) },

@@ -127,7 +127,7 @@ function agreed(a: StreamsConfig, b: StreamsConfig): StreamsConfig {
     const other = both[name]
     if (other !== undefined && other !== value) {
       throw invalid(
-        `The streams that meet here disagree on '${name}'. Give it to one of them, or the same to both`,
+        `The streams combined here have different values of '${name}'. Set it on one of them, or the same on both`,
       )
     }
     both[name] = value

@@ -1,9 +1,9 @@
-/** A table that every process has whole, so that it can be joined by any key. */
+/** A table that every process has in full, so that it can be joined by any key. */
 import type { Operator } from '../operator.ts'
 import { storeView, type View } from '../operators/table.ts'
 import type { Draft } from './draft.ts'
 
-/** A table that every process has whole, so that streams can be joined with it by any key; see `globalTable`. */
+/** A table that every process has in full, so that streams can be joined with it by any key; see `globalTable`. */
 export class GlobalTable<V, K> {
   /** @internal */
   readonly draft: Draft

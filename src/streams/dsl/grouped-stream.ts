@@ -5,7 +5,7 @@ import { invalid } from '../../core/options.ts'
 import { type Aggregation, aggregate, counting } from '../operators/aggregate.ts'
 import * as stateless from '../operators/stateless.ts'
 import type { SessionWindow, TimeWindow } from '../windows.ts'
-import { keyedTogether, keySerializer, type Place, valueSerializer } from './place.ts'
+import { keyedTogether, keySerializer, type Place, totalSerializer } from './place.ts'
 import { SessionGroup } from './session-group.ts'
 import {
   checkCallback,
@@ -24,11 +24,11 @@ export interface GroupOptions<K> {
   key?: Serializer<K>
 }
 
-/** How `aggregate` makes a total of the values of a key. */
+/** How `aggregate` combines the values of a key into a total. */
 export interface AggregateOptions<V, K, S> extends StoreOptions<S> {
   /** What a key begins with. */
   initial: () => S
-  /** Makes a new total of the old one, which must not be changed, and a value. Null deletes it. */
+  /** Returns a new total from the old one, which must not be changed, and a value. Null deletes the total. */
   add: (total: S, value: V, key: K) => S | null
 }
 
@@ -38,7 +38,7 @@ interface Part {
   readonly add: (total: never, value: never, key: never) => unknown
 }
 
-/** Records by key, before something is made of those of each key. Made by `groupBy` and `groupByKey`. */
+/** Records grouped by key, to be aggregated. Created by `groupBy` and `groupByKey`. */
 export class GroupedStream<V, K> {
   readonly #place: Place
   readonly #name: string | undefined
@@ -74,14 +74,14 @@ export class GroupedStream<V, K> {
     return this.#together
   }
 
-  /** How many records each key has. */
+  /** Counts the records of each key. */
   count(options?: StoreOptions<number>): Table<number, K, never> {
     return this.#table(counting, 'count', options)
   }
 
   /**
-   * Puts the values of each key together. With an `initial` total (or a function that makes one), `fn` adds a value to the total; without
-   * it, the first value is the total. The total must not be changed: return a new one.
+   * Combines the values of each key. With an `initial` total (or a function that returns one), `fn` adds a value to the
+   * total; without it, the first value is the total. The total must not be changed: return a new one.
    */
   reduce<S>(
     initial: S | (() => S),
@@ -94,12 +94,12 @@ export class GroupedStream<V, K> {
     return this.#table(aggregation, 'reduce', options)
   }
 
-  /** Puts the values of each key together; see `AggregateOptions`. */
+  /** Combines the values of each key; see `AggregateOptions`. */
   aggregate<S>(options: AggregateOptions<V, K, S>): Table<S, K> {
     return this.#table(readAggregate(options), 'aggregate', options, ['initial', 'add'])
   }
 
-  /** Begins an aggregate of several streams: `orders.cogroup(addOrder).and(payments, addPayment).aggregate(…)`. */
+  /** Starts an aggregation of several streams: `orders.cogroup(addOrder).and(payments, addPayment).aggregate(…)`. */
   cogroup<S>(add: (total: S, value: V, key: K) => S | null): CogroupedStream<S, K> {
     checkCallback('cogroup', add)
     return new CogroupedStream<S, K>([{ place: this.together, add }])
@@ -125,12 +125,12 @@ export class GroupedStream<V, K> {
       [this.together],
       aggregation,
       name,
-      value ?? defaultValue(aggregation, this.together),
+      value ?? totalSerializer(aggregation, this.together),
     )
   }
 }
 
-/** Several grouped streams that make one total for each key. */
+/** Several grouped streams aggregated into one total per key. */
 export class CogroupedStream<S, K> {
   readonly #parts: readonly Part[]
 
@@ -151,7 +151,7 @@ export class CogroupedStream<S, K> {
     return new CogroupedStream([...this.#parts, { place: group.together, add }])
   }
 
-  /** One total for each key, of all streams. */
+  /** One total per key, from all streams. */
   aggregate(options: { initial: () => S } & StoreOptions<S>): Table<S, K> {
     const { name, value } = readStoreOptions('cogroup', options, ['initial'])
     return tableOf(this.#places(), this.#aggregation(options), name, value)
@@ -195,13 +195,6 @@ function tableOf<S, K>(
   const operator = aggregate(parents, aggregation, { name, key, value })
   draft.note(operator)
   return Table.stored({ draft, operator, key, value, isKeyChanged: false })
-}
-
-/** A total that is one of the values is written as they are. */
-function defaultValue(aggregation: Aggregation, place: Place): Serializer<unknown> | undefined {
-  return aggregation.kind === 'reduce' && aggregation.initial === undefined
-    ? valueSerializer(place)
-    : undefined
 }
 
 /** @internal `reduce(fn, options?)`, `reduce(initial, fn, options?)`. */

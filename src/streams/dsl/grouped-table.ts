@@ -31,19 +31,19 @@ export interface TableGroupOptions<K, V> {
 
 /** How `reduce` of a grouped table makes one value of its rows. */
 export interface TableReduceOptions<V, K> extends StoreOptions<V> {
-  /** Makes a new total of the old one and a value that has come. The first value of a group is its total. */
+  /** Returns a new total from the old one and an added value. The first value of a group is its total. */
   add: (total: V, value: V, key: K) => V
-  /** Makes a new total of the old one and a value that has gone. */
+  /** Returns a new total from the old one and a removed value. */
   subtract: (total: V, value: V, key: K) => V
 }
 
 /** How `aggregate` of a grouped table makes a total that rows are added to and taken from. */
 export interface TableAggregateOptions<V, K, S> extends StoreOptions<S> {
-  /** What a group begins with. */
+  /** The initial total of a group. */
   initial: () => S
-  /** Makes a new total of the old one, which must not be changed, and a value that has come. Null deletes it. */
+  /** Returns a new total from the old one, which must not be changed, and an added value. Null deletes the total. */
   add: (total: S, value: V, key: K) => S | null
-  /** Makes a new total of the old one and a value that has gone. Null deletes it. */
+  /** Returns a new total from the old one and a removed value. Null deletes the total. */
   subtract: (total: S, value: V, key: K) => S | null
 }
 
@@ -87,12 +87,12 @@ export class GroupedTable<V, K> {
     )
   }
 
-  /** How many rows each group has; 0 when the last has gone. */
+  /** Counts the rows of each group; 0 after the last was removed. */
   count(options?: StoreOptions<number>): Table<number, K, never> {
     return this.#table(countingRows, options, [])
   }
 
-  /** Puts the values of each group together; see `TableReduceOptions`, and with `initial` `TableAggregateOptions`. */
+  /** Combines the values of each group; see `TableReduceOptions`, and with `initial` `TableAggregateOptions`. */
   reduce<S>(options: TableAggregateOptions<V, K, S>): Table<S, K>
   reduce(options: TableReduceOptions<V, K>): Table<V, K>
   reduce(options: TableReduceOptions<V, K> & { initial?: () => V }): Table<V, K> {
@@ -100,7 +100,7 @@ export class GroupedTable<V, K> {
     return this.#table(aggregation('reduce', options, initial), options, steps, this.#value)
   }
 
-  /** Puts the values of each group together; see `TableAggregateOptions`. */
+  /** Combines the values of each group; see `TableAggregateOptions`. */
   aggregate<S>(options: TableAggregateOptions<V, K, S>): Table<S, K> {
     const { initial } = readSteps('aggregate', options)
     checkCallback('aggregate: initial', initial)

@@ -95,10 +95,10 @@ export function readType<T extends JoinType>(
   throw invalid(`${what}: type must be ${names}; got ${inspectBriefly(type)}`)
 }
 
-export function readWindow(window: unknown): JoinSpan {
+function readWindow(window: unknown): JoinSpan {
   if (window === undefined || window === null) {
     throw invalid(
-      "join needs a window when both sides are streams: window: '1h', or { before, after, grace }. To join with what is known of a key, make the other side a table",
+      "join needs a window when both sides are streams: window: '1h', or { before, after, grace }. To join with the latest value of a key, make the other side a table",
     )
   }
   if (typeof window !== 'object') {

@@ -25,7 +25,7 @@ export interface ForeignKeyJoinOptions<V, K, K2, T extends 'inner' | 'left'> {
   foreignKey: (value: V, key: K) => K2 | null
   /** `inner` (default): rows whose other row is there. `left`: all, with null where it is not. */
   type?: T
-  /** Name of the result's store. Default: by the operator and its place. */
+  /** Name of the result's store. Default: from the operator and its position. */
   store?: string
 }
 
@@ -33,14 +33,14 @@ export interface ForeignKeyJoinOptions<V, K, K2, T extends 'inner' | 'left'> {
 export function joinedTables(left: Rows, other: unknown, options: unknown): Rows {
   if (!(other instanceof BaseTable)) {
     throw invalid(
-      `join: a table is joined with a table; got ${inspectBriefly(other)}. To join a stream with a table, begin with the stream`,
+      `join: a table is joined with a table; got ${inspectBriefly(other)}. To join a stream with a table, start from the stream`,
     )
   }
   const given = checkOptions('join of two tables', options, ['type', 'foreignKey', 'store'])
   const name = readName('join', given.store)
   if (given.foreignKey === undefined) {
     if (name !== undefined) {
-      throw invalid('join: a join of tables by key has no store of its own to name')
+      throw invalid('join: a join of tables by key has no store to name')
     }
     const type = readType('join of tables', given.type, ['inner', 'left', 'outer'])
     return byKey(left, other, type)

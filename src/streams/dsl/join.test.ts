@@ -148,7 +148,7 @@ describe('options', () => {
     [{ type: 'outer' }, "type must be 'inner' or 'left'"],
     [{ grace: 'x' }, 'join: grace must be milliseconds'],
     [{ grace: 5 }, 'with a grace of 5 ms the table needs as much history, and has none'],
-    [{ store: 'x' }, 'only a join with grace has a store of its own'],
+    [{ store: 'x' }, 'only a join with grace has a store to name'],
   ])('of a stream and a table: %j', (options, message) => {
     const { orders, table } = application()
     const attempt = () => orders.join(table, options as never)
@@ -171,7 +171,7 @@ describe('options', () => {
   test.each([
     [{ type: 'cross' }, "type must be 'inner' or 'left' or 'outer'"],
     [{ window }, "join of two tables has no option 'window'"],
-    [{ store: 'x' }, 'has no store of its own to name'],
+    [{ store: 'x' }, 'has no store to name'],
     [{ foreignKey: 'customer' }, 'join: foreignKey needs a function'],
     [{ foreignKey: id, type: 'outer' }, "type must be 'inner' or 'left'"],
     [{ foreignKey: id, store: 5 }, 'store must be a name'],

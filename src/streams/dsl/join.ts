@@ -135,7 +135,7 @@ function withTable(left: Place, table: BaseTable<unknown, unknown>, options: unk
   const graceMs = given.grace === undefined ? undefined : readMs(given.grace, 'join: grace')
   if (graceMs !== undefined) checkHistory(table.historyMs, graceMs)
   else if (name !== undefined) {
-    throw invalid('join: only a join with grace has a store of its own to name')
+    throw invalid('join: only a join with grace has a store to name')
   }
   checkKeysAlike(left, table.at)
   table.old.keep()
@@ -195,6 +195,6 @@ export function checkKeysAlike(left: Place, right: Place): void {
   const names = [left, right].map((place) => keySerializer(place).name)
   if (names[0] === names[1]) return
   throw invalid(
-    `join: the keys of the left side are written as ${names[0]}, those of the right as ${names[1]}, so equal keys may be in different partitions: give one side the other's key serialiser`,
+    `join: the keys of the left side are written as ${names[0]}, those of the right as ${names[1]}, so equal keys may be in different partitions: use the same key serialiser on both sides`,
   )
 }

@@ -16,7 +16,7 @@ export class Pairs<L, R, K> {
     this.#stream = stream
   }
 
-  /** Keeps pairs for which `keep` gives true. */
+  /** Keeps pairs for which `keep` returns true. */
   filter(
     keep: (left: L, right: R, record: PairRecord<L, R, K>) => MaybePromise<boolean>,
   ): Pairs<L, R, K> {
@@ -24,7 +24,7 @@ export class Pairs<L, R, K> {
     return new Pairs(this.#stream.filter(([left, right], record) => keep(left, right, record)))
   }
 
-  /** Makes one value of each pair; the key stays. */
+  /** Maps each pair to one value and keeps the key. */
   map<T>(fn: (left: L, right: R, record: PairRecord<L, R, K>) => MaybePromise<T>): Stream<T, K> {
     checkCallback('map', fn)
     return this.#stream.map(([left, right], record) => fn(left, right, record))

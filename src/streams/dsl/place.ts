@@ -1,6 +1,7 @@
 /** Where a chain stands: the operator that it has come to, and how its keys and values are written. */
 import { json, type Serializer, string } from '../../client/serializer.ts'
 import { type Operator, RepartitionOperator } from '../operator.ts'
+import type { Aggregation } from '../operators/aggregate.ts'
 import type { Draft } from './draft.ts'
 
 export interface Place {
@@ -46,4 +47,14 @@ export function repartitioned(place: Place, options: RepartitionOptions = {}): P
 /** As it is when the key is as it was read; else behind a repartition. */
 export function keyedTogether(place: Place, options?: RepartitionOptions): Place {
   return place.isKeyChanged ? repartitioned(place, options) : place
+}
+
+/** Of a total that is one of the values: as they are written. Undefined: of any other. */
+export function totalSerializer(
+  aggregation: Aggregation,
+  place: Place,
+): Serializer<unknown> | undefined {
+  return aggregation.kind === 'reduce' && aggregation.initial === undefined
+    ? valueSerializer(place)
+    : undefined
 }

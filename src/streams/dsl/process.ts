@@ -20,7 +20,7 @@ import {
 
 export type { ProcessStore, ProcessWindowStore } from '../operators/process-stores.ts'
 
-/** A store that `process` is given, made by `keyValueStore()` or `windowStore()`. */
+/** A store for `process`, created by `keyValueStore()` or `windowStore()`. */
 export class StoreDefinition<Handle> {
   /** @internal */
   readonly spec: Omit<StoreSpec, 'name'>
@@ -41,7 +41,7 @@ export interface StoreSerializers<V, K> {
   value?: Serializer<V>
 }
 
-/** A store with one value a key, for `process`. Throws `ConfigError`. */
+/** A store with one value per key, for `process`. Throws `ConfigError`. */
 export function keyValueStore<V, K = string>(
   options?: StoreSerializers<V, K>,
 ): StoreDefinition<ProcessStore<V, K>> {
@@ -54,8 +54,8 @@ export function keyValueStore<V, K = string>(
 }
 
 /**
- * A store with one value for a key and a time, for `process`. What is older than `retention`, by stream time, is forgotten.
- * Throws `ConfigError`.
+ * A store with one value for a key and a time, for `process`. Values older than `retention`, in stream time, are
+ * removed. Throws `ConfigError`.
  */
 export function windowStore<V, K = string>(
   options: StoreSerializers<V, K> & { retention: Duration },
@@ -84,7 +84,7 @@ export interface ForwardedRecord<R, K> {
   readonly headers?: Headers
 }
 
-/** What the callbacks of `process` work with. It is there while one of them runs, not afterwards. */
+/** The context of the callbacks of `process`. It can be used only while one of them runs. */
 export interface ProcessContext<S extends ProcessStores, R, K> {
   /** Hands a record on. */
   forward(record: ForwardedRecord<R, K>): void
@@ -108,13 +108,13 @@ export interface ProcessOptions<V, K, S extends ProcessStores, R, K2> {
   stores?: S
   /** Name of the operator, with which its stores' topics are called. Default: by its place. */
   name?: string
-  /** How what is forwarded is written. Default: JSON. */
+  /** Serialiser of forwarded values. Default: JSON. */
   value?: Serializer<R>
-  /** How the keys of what is forwarded are written. Default: as strings. */
+  /** Serialiser of forwarded keys. Default: strings. */
   key?: Serializer<K2>
   /**
-   * What is forwarded has the key of the record at work, or one that was met here before; so an operator that needs the records of
-   * a key together has them. Default: false, and such an operator sends them through a topic first.
+   * Forwarded records have the key of the current record, or one seen here before, so that an operator that needs the
+   * records of a key together has them. Default: false, and such an operator sends them through a topic first.
    */
   keepsKey?: boolean
   /** Called once for each task, before its first record, without a record at work: for `every`. */

@@ -22,7 +22,7 @@ const countingSessions: SessionAggregation = {
   merge: (a: number, b: number) => a + b,
 }
 
-/** Records by key and session, before something is made of each session. */
+/** Records grouped by key and session, to be aggregated. */
 export class SessionGroup<V, K, S = never> {
   readonly #places: readonly Place[]
   readonly #adds: readonly Add[] | undefined
@@ -35,15 +35,15 @@ export class SessionGroup<V, K, S = never> {
     this.#window = checkWindow('window', window)
   }
 
-  /** How many records each session has. */
+  /** Counts the records of each session. */
   count(options?: WindowStoreOptions<number>): WindowedTable<number, K> {
     checkIsSingle('count', this.#adds)
     return this.#table(countingSessions, options)
   }
 
   /**
-   * As `GroupedStream.reduce`, for each session. A total that is of the values' type is merged with `fn`; any other needs
-   * `merge`.
+   * Like `GroupedStream.reduce`, for each session. A total that is of the values' type is merged with `fn`; any other
+   * needs `merge`.
    */
   reduce(
     fn: (total: V, value: V, key: K) => V,
@@ -67,7 +67,7 @@ export class SessionGroup<V, K, S = never> {
     return this.#table({ ...aggregation, merge: merge as Add }, options, ['merge'])
   }
 
-  /** As `GroupedStream.aggregate`, for each session. Of a cogroup: `aggregate({ initial, merge })`. */
+  /** Like `GroupedStream.aggregate`, for each session. Of a cogroup: `aggregate({ initial, merge })`. */
   aggregate<T = S>(
     options: ([V] extends [never] ? { initial: () => T } : AggregateOptions<V, K, T>) &
       Merging<T, K> &

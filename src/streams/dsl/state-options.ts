@@ -6,7 +6,7 @@ import { invalid } from '../../core/options.ts'
 
 /** Options of every operator that keeps one value a key. */
 export interface StoreOptions<V> {
-  /** Name of the store, by which it is asked and its changelog is called. Default: by the operator and its place. */
+  /** Name of the store, for queries and for its changelog. Default: from the operator and its position. */
   store?: string
   /** How values are written to the changelog. Default: JSON. */
   value?: Serializer<V>
@@ -14,9 +14,9 @@ export interface StoreOptions<V> {
 
 /** Options of every operator that keeps a value for each key and window. */
 export interface WindowStoreOptions<V> extends StoreOptions<V> {
-  /** How long a window can still be asked for after its start, by stream time. Default and least: its size and grace. */
+  /** How long a window can be queried after its start, in stream time. Default and least: its size and grace. */
   retention?: Duration
-  /** A topic that records that come too late for a window are sent to, as they are. They are counted in any case. */
+  /** Topic for records that arrive too late for a window, copied unchanged. Late records are counted in any case. */
   late?: string | Topic<unknown, unknown>
 }
 
@@ -69,7 +69,7 @@ export function isPlainObject(value: unknown): value is { readonly [name: string
 export function readText(operator: string, option: string, value: unknown): string | undefined {
   if (value === undefined || (typeof value === 'string' && isName(value))) return value
   throw invalid(
-    `${operator}: ${option} must be a name of 1 to 200 letters, digits, '.', '_' or '-', because topics are called after it; got ${inspectBriefly(value)}`,
+    `${operator}: ${option} must be a name of 1 to 200 letters, digits, '.', '_' or '-', because topics are named after it; got ${inspectBriefly(value)}`,
   )
 }
 

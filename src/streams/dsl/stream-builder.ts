@@ -22,36 +22,36 @@ import { Table } from './table.ts'
 /** Options of one stream. */
 export interface StreamOptions {
   /**
-   * What becomes of records with a null value, which delete their key in a compacted topic. `drop`: they are counted and passed
-   * over, so that callbacks need not expect them. `deliver`: they are handed on.
+   * How to handle records with a null value, which delete their key in a compacted topic. `drop`: count and skip them,
+   * so that callbacks need not expect them. `deliver`: pass them on.
    */
   tombstones?: 'drop' | 'deliver' | undefined
   /**
-   * What becomes of a record of this stream that cannot be read, or for which a callback below throws, as the application's
-   * `onError` says it. It holds behind repartitions too, unless records of a source that says otherwise come there as well; and
-   * not for timers and silence, which belong to no record. Default: what the application says.
+   * What to do with a record of this stream that cannot be read, or for which a callback downstream throws; like the
+   * application's `onError`. It also applies after a repartition, unless records of a source with another setting
+   * arrive there as well, but not to timers and `idle`, which belong to no record. Default: the application's.
    */
   onError?: StreamOnError | undefined
 }
 
 /** Options of a table. */
 export interface TableOptions {
-  /** Name of the store. Default: by the operator and its place. */
+  /** Name of the store. Default: from the operator and its position. */
   store?: string
   /**
-   * How long earlier values are known, by stream time, so that a stream finds what was valid at its records' times. Default: only
-   * the last value is.
+   * How long earlier values are kept, in stream time, so that a stream finds what was valid at the time of its records.
+   * Default: only the last value.
    */
   history?: Duration
   /**
-   * What becomes of a record of the topic that cannot be read, or for which a callback below throws, as `onError` of a stream. What
-   * cannot be read is not taken in after a restart either. Of a global table, `deadLetter` passes over: every process reads it.
-   * Default: what the application says.
+   * What to do with a record of the topic that cannot be read, or for which a callback downstream throws; like
+   * `onError` of a stream. A record that cannot be read is not added after a restart either. For a global table,
+   * `deadLetter` only skips, because every process reads it. Default: the application's.
    */
   onError?: StreamOnError | undefined
 }
 
-/** Where the chains of an application begin. */
+/** Builds the chains of an application. */
 export class StreamBuilder {
   readonly #draft: Draft
 
@@ -87,7 +87,10 @@ export class StreamBuilder {
     return openStream(this.#draft, topic, given.tombstones, given.onError)
   }
 
-  /** The last value of each key of a topic; null deletes it. The topic is where it is restored from: it should be compacted. */
+  /**
+   * The last value of each key of a topic; null deletes it. The table is restored from the topic, which should be
+   * compacted.
+   */
   table<V = unknown, K = string>(
     topic: string | Topic<V, K, never>,
     options?: TableOptions,
@@ -115,7 +118,7 @@ export class StreamBuilder {
     )
   }
 
-  /** As `table`, whole in every process: streams can be joined with it by any key. For small topics. */
+  /** Like `table`, but in full in every process, so that streams can be joined with it by any key. For small topics. */
   globalTable<V = unknown, K = string>(
     topic: string | Topic<V, K, never>,
     options?: Pick<TableOptions, 'store' | 'onError'>,

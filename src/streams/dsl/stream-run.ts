@@ -30,24 +30,24 @@ export interface Runner {
   locate(store: unknown, key: unknown): StoreLocation
 }
 
-/** Counters of a run since its start, and what it holds now. */
+/** Counters of a run since its start, and its current state. */
 export interface StreamMetrics {
   /** Records that were processed, also those that were handed over in memory, and that were processed again. */
   readonly recordsIn: number
   readonly recordsOut: number
   readonly commits: number
-  /** What commits have taken, milliseconds: from the first byte to the answer that they count. */
+  /** Time taken by commits, milliseconds, from the first byte to their confirmation. */
   readonly commitMs: number
-  /** Records that came too late, by operator. */
+  /** Late records, by operator. */
   readonly late: { readonly [operator: string]: number }
-  /** Records that were passed over, by reason. */
+  /** Skipped records, by reason. */
   readonly skipped: { readonly [reason: string]: number }
   readonly deadLetters: number
   /** Changelog entries that were read to bring state up to date. */
   readonly restored: number
   /** Changelog entries that are still to be read. */
   readonly restoreRemaining: number
-  /** Changelog entries that this process's copies of other processes' state lack. */
+  /** Changelog entries that this process's standby copies are behind. */
   readonly standbyLag: number
   /** Tasks that run in this process. */
   readonly tasks: number
@@ -55,20 +55,20 @@ export interface StreamMetrics {
     readonly running: number
     /** Their state is being read. */
     readonly restoring: number
-    /** Copies of what others run. */
+    /** Standby copies of other processes' tasks. */
     readonly standby: number
   }
   /** Pairs that joins by predicate have compared, by operator. */
   readonly joinComparisons: { readonly [operator: string]: number }
   readonly stores: {
-    /** On disk: as of the last look. */
+    /** On disk: as of the last measurement. */
     readonly [name: string]: { readonly entries: number; readonly sizeInBytes: number }
   }
 }
 
-/** How a store is to be read. */
+/** Options of a store query. */
 export interface StoreReadOptions {
-  /** Also what is not committed yet, which a failure may still take back. Default: false. */
+  /** Includes uncommitted values, which a failure may undo. Default: false. */
   uncommitted?: boolean
   /** Also the copies (`standbys`) that this process keeps of what others run; they may be a little behind. Default: false. */
   stale?: boolean
@@ -88,10 +88,10 @@ export interface StoreLocation {
 }
 
 /**
- * Reads a store, as of the last commit. A process has the entries of the tasks that it runs. `get`, `window` and `windows` throw
- * `StoreMovedError` (retriable) when they find nothing and the key's partition is not here; `range` and `entries` give what is
- * here. All throw `ConfigError` for a key that the store's serialiser cannot write, and for a question that such a store has no
- * answer to.
+ * Reads a store, as of the last commit. A process has the entries of its own tasks. `get`, `window` and `windows` throw
+ * `StoreMovedError` (retriable) if they find nothing and the key's partition is in another process; `range` and
+ * `entries` return the local entries. All throw `ConfigError` for a key that the store's serialiser cannot serialise,
+ * and for a query the store does not support.
  */
 export interface StoreReader<V = unknown, K = unknown> {
   /** Undefined when there is none. */
@@ -117,8 +117,8 @@ export interface StoreReader<V = unknown, K = unknown> {
 }
 
 /**
- * A running application. `await` it to wait for its end; it rejects with what stopped it. Without an `await`, such an error is
- * an unhandled rejection, so it cannot go unseen.
+ * A running application. `await` it to wait for its end; it rejects with the error that stopped it. Without an `await`,
+ * such an error is an unhandled rejection.
  */
 export class StreamRun implements PromiseLike<void> {
   readonly #draft: () => Draft
@@ -150,7 +150,7 @@ export class StreamRun implements PromiseLike<void> {
     this.#settle.reject(error)
   }
 
-  /** Resolves when every task that this process was given first is restored and runs. */
+  /** Resolves when every task first assigned to this process is restored and running. */
   get ready(): Promise<void> {
     return this.#root.#started.then((runner) => runner.ready)
   }
@@ -175,7 +175,7 @@ export class StreamRun implements PromiseLike<void> {
   /** Of `done`. */
   readonly finally: Promise<void>['finally'] = (onfinally) => this.done.finally(onfinally)
 
-  /** Finishes the records in hand, commits, and leaves the group. Idempotent. */
+  /** Finishes the records in progress, commits, and leaves the group. Idempotent. */
   async close(): Promise<void> {
     const root = this.#root
     if (root.#failure) return
@@ -223,7 +223,7 @@ export class StreamRun implements PromiseLike<void> {
   get #running(): Runner {
     const runner = this.#root.#runner
     if (runner) return runner
-    throw new ClosedError('The application does not run yet; await its ready first', {
+    throw new ClosedError('The application is not running yet; await its ready first', {
       code: 'STREAM_NOT_RUNNING',
       retriable: true,
     })

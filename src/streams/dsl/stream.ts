@@ -67,9 +67,8 @@ export interface RekeyOptions<K> {
 /** Options of `map`. */
 export interface MapOptions {
   /**
-   * How many calls of one task may be under way at once, 1 to 1,000. Default: 1. Callbacks of records behind are called before
-   * their turn, and again when a record before them makes the task go back to its last commit. What is above must return its
-   * results at once.
+   * Concurrent calls per task, 1 to 1,000. Default: 1. Callbacks of later records are called before their turn, and
+   * again if an earlier record makes the task return to its last commit. Callbacks upstream must be synchronous.
    */
   concurrency?: number
 }
@@ -86,9 +85,9 @@ export interface JoinNeeds {
 }
 
 /**
- * Callbacks get the value and the record. `filter`, `map`, `flatMap`, `peek`, `rekey`, `mapRecord` and `forEach` may return a
- * promise: the partition waits for it. What a callback throws ends the stream unless `onError` says otherwise, and nothing that
- * the record did is kept.
+ * Callbacks get the value and the record. `filter`, `map`, `flatMap`, `peek`, `rekey`, `mapRecord` and `forEach` may
+ * return a promise: the partition waits for it. An error thrown by a callback ends the stream unless `onError` says
+ * otherwise, and everything the record did is undone.
  */
 export class Stream<V, K = string | null> {
   /** @internal */
@@ -99,7 +98,7 @@ export class Stream<V, K = string | null> {
     this.at = at
   }
 
-  /** Keeps records for which `keep` gives true. */
+  /** Keeps records for which `keep` returns true. */
   filter<S extends V>(is: (value: V, record: StreamRecord<V, K>) => value is S): Stream<S, K>
   filter(keep: (value: V, record: StreamRecord<V, K>) => MaybePromise<boolean>): Stream<V, K>
   filter(keep: (value: V, record: StreamRecord<V, K>) => MaybePromise<boolean>): Stream<V, K> {
@@ -108,8 +107,8 @@ export class Stream<V, K = string | null> {
   }
 
   /**
-   * Makes another value of each; the key stays. With `concurrency`, results still go on in the order of the records. Throws
-   * `ConfigError` when it is given below an operator with state, or below another with concurrency.
+   * Maps each value to another and keeps the key. With `concurrency`, results stay in the order of the records. Throws
+   * `ConfigError` below an operator with state, or below another `map` with concurrency.
    */
   map<R>(
     fn: (value: V, record: StreamRecord<V, K>) => MaybePromise<R>,
@@ -121,7 +120,7 @@ export class Stream<V, K = string | null> {
     return new Stream({ ...this.at, operator, value: undefined })
   }
 
-  /** Makes any number of values of each; the key stays. */
+  /** Maps each value to any number of values and keeps the key. */
   flatMap<R>(
     fn: (value: V, record: StreamRecord<V, K>) => MaybePromise<Iterable<R>>,
   ): Stream<R, K> {
@@ -130,13 +129,16 @@ export class Stream<V, K = string | null> {
     return new Stream({ ...this.at, operator, value: undefined })
   }
 
-  /** Looks at each record, and lets it pass. */
+  /** Calls a function with each record and passes the record on. */
   peek(fn: (value: V, record: StreamRecord<V, K>) => unknown): Stream<V, K> {
     checkCallback('peek', fn)
     return new Stream({ ...this.at, operator: stateless.peek(this.at.operator, fn) })
   }
 
-  /** Gives each record another key. Operators that need all records of a key together send them through a topic first. */
+  /**
+   * Changes the key of each record. Operators that need all records of a key together send them through an internal
+   * topic first.
+   */
   rekey<K2 extends NonNullable<unknown> | null>(
     fn: (value: V, record: StreamRecord<V, K>) => MaybePromise<K2>,
     options?: RekeyOptions<NonNullable<K2>>,
@@ -152,7 +154,7 @@ export class Stream<V, K = string | null> {
     })
   }
 
-  /** Makes another record of each: key, value, and where given timestamp and headers. */
+  /** Maps each record to another: key, value, and optionally timestamp and headers. */
   mapRecord<R, K2>(
     fn: (
       record: StreamRecord<V, K>,
@@ -189,7 +191,7 @@ export class Stream<V, K = string | null> {
     })
   }
 
-  /** Sends each record to the topic of the first predicate that takes it; one that none takes goes nowhere. */
+  /** Sends each record to the topic of the first predicate that matches; a record without a match is dropped. */
   branch(branches: readonly (readonly [Predicate<V, K>, string | Topic<V, K>])[]): StreamRun {
     const wrong = Array.isArray(branches)
       ? branches.find((one: unknown) => !Array.isArray(one) || one.length !== 2)
@@ -210,7 +212,7 @@ export class Stream<V, K = string | null> {
     return runs[0]!
   }
 
-  /** A stream for each predicate, of what it is the first to take; `rest` has what none takes. */
+  /** A stream per predicate, with the records it is the first to match; `rest` has the others. */
   split<const B extends { readonly [name: string]: Predicate<V, K> }>(
     branches: B,
   ): { [N in keyof B]: Stream<GuardOf<B[N], V>, K> } & { rest: Stream<V, K> } {
@@ -221,7 +223,7 @@ export class Stream<V, K = string | null> {
       )
     }
     if ('rest' in branches) {
-      throw invalid("split: 'rest' is the stream of what no predicate takes; call yours otherwise")
+      throw invalid("split: 'rest' is the stream of the remaining records; use another name")
     }
     for (const [name, takes] of pairs) checkCallback(`split: ${name}`, takes)
     const operators = stateless.branches(this.at.operator, pairs)
@@ -232,7 +234,10 @@ export class Stream<V, K = string | null> {
     }
   }
 
-  /** Gathers records by a key made of each; null leaves one out. A name keeps the topic's name when the program changes. */
+  /**
+   * Groups records by a key derived from each; null skips the record. A name keeps the topic's name when the program
+   * changes.
+   */
   groupBy<K2 extends NonNullable<unknown> | null>(
     key: (value: V, record: StreamRecord<V, K>) => K2,
     options?: GroupOptions<NonNullable<K2>>,
@@ -246,7 +251,7 @@ export class Stream<V, K = string | null> {
     return GroupedStream.by(this.at, args)
   }
 
-  /** Gathers records by the key they have; those without one are left out. */
+  /** Groups records by their key; records without a key are skipped. */
   groupByKey(): GroupedStream<V, NonNullable<K>> {
     return new GroupedStream(this.at, undefined)
   }
@@ -262,9 +267,9 @@ export class Stream<V, K = string | null> {
   }
 
   /**
-   * An operator written by hand: `record` is called with each record, and has stores, `forward` and, from `init`, timers. With
-   * stores, the records of a key are brought together first. Types of what is forwarded are those of `value` and `key`, else the
-   * stream's own. Throws `ConfigError`.
+   * An operator written by hand: `record` is called with each record, and has stores, `forward` and, from `init`,
+   * timers. With stores, the records of a key are first brought together. Forwarded records have the types of `value`
+   * and `key`, or the stream's own. Throws `ConfigError`.
    */
   process<S extends ProcessStores = Record<never, never>, R = V, K2 = K>(
     options: ProcessOptions<V, K, S, R, K2>,
@@ -273,10 +278,11 @@ export class Stream<V, K = string | null> {
   }
 
   /**
-   * Joins with another stream, by the keys of their records, within a window of time. With `key: [left => …, right => …]` by a key
-   * that the values have; with `on` and no `key` by any predicate, which compares each left record with each right one of the
-   * window and does not scale. Or with a table: each record with what the table has for its key. Or with a global table, by the
-   * key that `key` gives. See the options' types. Throws `ConfigError` for options that do not fit what is joined.
+   * Joins with another stream, by the keys of their records, within a window of time. With `key: [left => …, right =>
+   * …]` by a key that the values have; with `on` and no `key` by any predicate, which compares each left record with
+   * each right one of the window and does not scale. Or with a table: each record with what the table has for its key.
+   * Or with a global table, by the key that `key` gives. See the options' types. Throws `ConfigError` for options that
+   * do not match the kind of join.
    */
   join<R, T extends JoinType = 'inner'>(
     other: Stream<R, K>,
@@ -308,8 +314,8 @@ export class Stream<V, K = string | null> {
   }
 
   /**
-   * The last value of each key; null deletes it. `history`: earlier values too, for so long by stream time. Records without a key
-   * are passed over.
+   * The last value of each key; null deletes it. `history` keeps earlier values as well, for that long in stream time.
+   * Records without a key are skipped.
    */
   toTable(
     options?: StoreOptions<NonNullable<V>> & { history?: Duration },
@@ -330,15 +336,15 @@ export class Stream<V, K = string | null> {
     return Table.stored({ ...kept, operator }, new OldValuesOfSource(isKept), historyMs)
   }
 
-  /** Writes to a topic and goes on with what is read from there. The topic is yours: it must exist. */
+  /** Writes to a topic and continues with the records read from it. The topic must exist. */
   through(topic: string | Topic<V, K>): Stream<V, K> {
     const { name, key, value } = this.#target(topic)
     return new Stream(repartitioned({ ...this.at, key, value }, { topic: name }))
   }
 
   /**
-   * Sends records through a topic of the application's, so that those of one key come together. Records without a key are passed
-   * over, as in Kafka Streams, but where a left or outer join behind it has results for them.
+   * Sends records through an internal topic, so that those of one key come together. Records without a key are skipped,
+   * as in Kafka Streams, unless a left or outer join downstream has results for them.
    */
   repartition(options?: { partitions?: number; name?: string }): Stream<V, K> {
     const { partitions, name } = checkOptions('repartition', options, ['partitions', 'name'])

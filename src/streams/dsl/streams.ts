@@ -22,7 +22,7 @@ export interface StreamsEnvironment {
   readonly openStateFolder?: OpenStateFolder
 }
 
-/** An application of several chains: write them, then `start()`. */
+/** An application of several chains: define them, then `start()`. */
 export class Streams extends StreamBuilder {
   readonly #environment: StreamsEnvironment
   readonly #draft: Draft
@@ -33,7 +33,7 @@ export class Streams extends StreamBuilder {
     const resolved = resolveStreamsConfig(config)
     if (resolved.app === undefined) {
       throw new ConfigError(
-        "kafka.streams needs a name for the application: { app: 'orders-app' }. Its state and its place in the topics are kept under it",
+        "kafka.streams needs a name for the application: { app: 'orders-app' }. Its state and its offsets are stored under that name",
         { code: 'INVALID_CONFIG' },
       )
     }
@@ -44,8 +44,9 @@ export class Streams extends StreamBuilder {
   }
 
   /**
-   * Starts it. Resolves when every task that this process was given is restored and runs. Throws `ConfigError` for a topology that
-   * cannot run on the topics there are, and what stopped it before it was ready.
+   * Starts the application. Resolves when every task assigned to this process is restored and running. Throws
+   * `ConfigError` for a topology that does not match the existing topics, or the error that stopped it before it was
+   * ready.
    */
   async start(): Promise<RunningApplication> {
     this.#starting ??= this.#start()
@@ -63,7 +64,7 @@ export class Streams extends StreamBuilder {
   }
 }
 
-/** An application that was started with `start()`; it is not awaited by itself. */
+/** An application started with `start()`. It cannot be awaited itself; await `done`. */
 export class RunningApplication {
   readonly #run: StreamRun
 
@@ -81,7 +82,7 @@ export class RunningApplication {
     return this.#run.state
   }
 
-  /** Finishes the records in hand, commits, and leaves the group. Idempotent. */
+  /** Finishes the records in progress, commits, and leaves the group. Idempotent. */
   close(): Promise<void> {
     return this.#run.close()
   }

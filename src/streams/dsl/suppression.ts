@@ -20,9 +20,9 @@ export interface SuppressOptions {
   maxRecords?: number
   /** As `maxRecords`, for the size of keys and values as they are written, bytes. It costs writing each change. */
   maxBytes?: number
-  /** As `idle` of a window: when nothing has come for so long, time moves on by as much. Default: never. */
+  /** Like `idle` of a window: when no record arrives for this long, time advances by as much. Default: never. */
   idle?: Duration
-  /** Name of the store, by which its changelog is called. Default: by its place. */
+  /** Name of the store and its changelog. Default: from its position. */
   store?: string
 }
 
@@ -62,12 +62,12 @@ function readSuppress(
   if (until === 'close') {
     if (!closing) {
       throw invalid(
-        "suppress: until 'close' is for windowed tables; this one has no windows: give a time, until: '10s'",
+        "suppress: until 'close' is for windowed tables; this one has no windows: use a time, until: '10s'",
       )
     }
     if (maxRecords !== undefined || maxBytes !== undefined || idle !== undefined) {
       throw invalid(
-        "suppress: until 'close' gives each window's last result, so it takes no maxRecords and no maxBytes, and idle is the window's",
+        "suppress: until 'close' emits each window's last result, so maxRecords and maxBytes cannot be set, and idle belongs to the window",
       )
     }
     const none = { maxRecords: undefined, maxBytes: undefined }

@@ -48,7 +48,7 @@ export class Table<V, K, N extends null = null> extends BaseTable<V, K> {
     return new Table({ at, view, old }, historyMs)
   }
 
-  /** Keeps keys whose value `keep` takes; one that it takes no longer is deleted. */
+  /** Keeps keys whose value `keep` accepts; a key whose value is no longer accepted is deleted. */
   filter<S extends V>(is: (value: V, key: K) => value is S): Table<S, K>
   filter(keep: (value: V, key: K) => boolean): Table<V, K>
   filter(keep: (value: V, key: K) => boolean): Table<V, K> {
@@ -56,7 +56,7 @@ export class Table<V, K, N extends null = null> extends BaseTable<V, K> {
     return new Table(filtered(this, keep), this.historyMs)
   }
 
-  /** Makes another value of each. */
+  /** Maps each value to another. */
   map<R>(fn: (value: V, key: K) => R): Table<R, K, N> {
     checkCallback('map', fn)
     return new Table(mapped(this, fn), this.historyMs)
@@ -118,7 +118,9 @@ export class Table<V, K, N extends null = null> extends BaseTable<V, K> {
     return Table.stored({ ...of.at, operator }, sentAlways, historyMs)
   }
 
-  /** Holds changes back, and lets through the last of each key: fewer changes for those below. Throws `ConfigError`. */
+  /**
+   * Holds changes back and emits only the last of each key, which reduces the changes downstream. Throws `ConfigError`.
+   */
   suppress(options: SuppressOptions): Table<V, K, N> {
     return new Table(suppressed(this, options))
   }

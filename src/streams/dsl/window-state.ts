@@ -1,5 +1,4 @@
 /** What all aggregates of windows have in common. */
-import type { Serializer } from '../../client/serializer.ts'
 import { type Topic, toTopic } from '../../client/topic.ts'
 import { invalid } from '../../core/options.ts'
 import type { Operator } from '../operator.ts'
@@ -11,7 +10,7 @@ import { windowedKeyOf } from '../windowed-key.ts'
 import type { SessionWindow, TimeWindow } from '../windows.ts'
 import type { Rows } from './base-table.ts'
 import { sentAlways } from './old-values.ts'
-import { keySerializer, type Place, valueSerializer } from './place.ts'
+import { keySerializer, type Place, totalSerializer, valueSerializer } from './place.ts'
 import { checkCallback, readStoreOptions } from './state-options.ts'
 import { WindowedTable } from './windowed-table.ts'
 
@@ -31,7 +30,7 @@ export function windowedTableOf<T, K>(
   const late = readLate((options as { late?: unknown } | undefined)?.late, places)
   const draft = places.map((place) => place.draft).reduce((a, b) => a.meet(b))
   const key = keySerializer(places[0]!)
-  const valueOfTotal = value ?? defaultValue(aggregation, places[0]!)
+  const valueOfTotal = value ?? totalSerializer(aggregation, places[0]!)
   const make = (emit: 'update' | 'close'): Rows => {
     const made = operator(
       places.map((place) => place.operator),
@@ -64,13 +63,6 @@ export function checkIsSingle(kind: string, adds: readonly Add[] | undefined): v
   throw invalid(
     `${kind} is of one stream; a cogroup has its own ways to add: use aggregate({ initial })`,
   )
-}
-
-/** A total that is one of the values is written as they are. */
-function defaultValue(aggregation: Aggregation, place: Place): Serializer<unknown> | undefined {
-  return aggregation.kind === 'reduce' && aggregation.initial === undefined
-    ? valueSerializer(place)
-    : undefined
 }
 
 function readLate(topic: unknown, places: readonly Place[]): LateTopic[] | undefined {

@@ -9,7 +9,7 @@ import type { WindowStoreOptions } from './state-options.ts'
 import { type Add, checkIsSingle, cogroupAggregation, windowedTableOf } from './window-state.ts'
 import type { WindowedTable } from './windowed-table.ts'
 
-/** Records by key and window, before something is made of each window. */
+/** Records grouped by key and window, to be aggregated. */
 export class WindowedGroup<V, K, S = never> {
   readonly #places: readonly Place[]
   readonly #adds: readonly Add[] | undefined
@@ -22,13 +22,13 @@ export class WindowedGroup<V, K, S = never> {
     this.#window = checkWindow('window', window)
   }
 
-  /** How many records each key has in each window. */
+  /** Counts the records of each key in each window. */
   count(options?: WindowStoreOptions<number>): WindowedTable<number, K, never> {
     checkIsSingle('count', this.#adds)
     return this.#table(counting, options)
   }
 
-  /** As `GroupedStream.reduce`, for each window. */
+  /** Like `GroupedStream.reduce`, for each window. */
   reduce<T>(
     initial: T | (() => T),
     fn: (total: T, value: V, key: K) => T,
@@ -44,7 +44,7 @@ export class WindowedGroup<V, K, S = never> {
     return this.#table(aggregation, options)
   }
 
-  /** As `GroupedStream.aggregate`, for each window. Of a cogroup: `aggregate({ initial })`. */
+  /** Like `GroupedStream.aggregate`, for each window. Of a cogroup: `aggregate({ initial })`. */
   aggregate<T = S>(
     options: ([V] extends [never] ? { initial: () => T } : AggregateOptions<V, K, T>) &
       WindowStoreOptions<T>,

@@ -298,7 +298,7 @@ describe('what is wrong is told where it is given', () => {
     [
       'suppress',
       (b) => counted(b).suppress({ until: 'close', maxRecords: 5 } as never),
-      /takes no maxRecords/,
+      /maxRecords and maxBytes cannot be set/,
     ],
     [
       'suppress',

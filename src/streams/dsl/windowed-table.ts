@@ -40,7 +40,7 @@ export interface WindowResult<V, N extends null = null> {
 /** Options of `to` of a windowed table. */
 export interface WindowedToOptions {
   /**
-   * How keys are written to a topic that is given by its name. `json`: `{ "key": …, "start": …, "end": … }`, times in epoch
+   * How keys are written to a topic given by name. `json`: `{ "key": …, "start": …, "end": … }`, times in epoch
    * milliseconds. `binary`: as Kafka Streams does, see `windowedKey`. Default: `json`.
    */
   key?: 'json' | 'binary'
@@ -101,7 +101,7 @@ export class WindowedTable<V, K, N extends null = null> extends BaseTable<V, Win
     return [...this.#made.values()].map(({ at }) => at.operator)
   }
 
-  /** Keeps results that `keep` takes; one that it takes no longer is deleted. */
+  /** Keeps results that `keep` accepts; a result no longer accepted is deleted. */
   filter<S extends V>(is: (value: V, key: Windowed<K>) => value is S): WindowedTable<S, K>
   filter(keep: (value: V, key: Windowed<K>) => boolean): WindowedTable<V, K>
   filter(keep: (value: V, key: Windowed<K>) => boolean): WindowedTable<V, K> {
@@ -109,15 +109,15 @@ export class WindowedTable<V, K, N extends null = null> extends BaseTable<V, Win
     return this.#derived((rows) => filtered(rows, keep))
   }
 
-  /** Makes another value of each. */
+  /** Maps each value to another. */
   map<R>(fn: (value: V, key: Windowed<K>) => R): WindowedTable<R, K, N> {
     checkCallback('map', fn)
     return this.#derived((rows) => mapped(rows, fn))
   }
 
   /**
-   * Groups results by another key, over all windows or, where the key has the window, in each: as `Table.groupBy`. A session that
-   * has become part of a longer one is taken out of its group.
+   * Groups results by another key, over all windows or, where the key has the window, in each: as `Table.groupBy`. A
+   * session that was merged into a longer one is removed from its group.
    */
   groupBy<K2, V2>(
     fn: (value: V, key: Windowed<K>) => readonly [K2, V2],
@@ -160,8 +160,8 @@ export class WindowedTable<V, K, N extends null = null> extends BaseTable<V, Win
   }
 
   /**
-   * The same with one result for each window, when it closes: when time has passed its end and grace. What is deleted is not told
-   * of. Of a join: as `suppress({ until: 'close' })`.
+   * One result per window, when it closes: when stream time has passed its end and grace. Deletions are not emitted.
+   * For a join: as `suppress({ until: 'close' })`.
    */
   final(): WindowedTable<V, K, never> {
     const { emit, isFixed } = this.#origin
@@ -171,8 +171,9 @@ export class WindowedTable<V, K, N extends null = null> extends BaseTable<V, Win
   }
 
   /**
-   * Holds results back. Until `close`: of each window the last, when time has come to its end and grace (of a session: its last
-   * record, gap and grace); what is deleted is not told of. Until a time: as `Table.suppress`. `final()` needs no store for it.
+   * Holds results back. Until `close`: emits the last result of each window when stream time has passed its end and
+   * grace (for a session: its last record, gap and grace); deletions are not emitted. Until a time: like
+   * `Table.suppress`. `final()` does the same as `close` without a store.
    */
   suppress(options: SuppressUntilClose): WindowedTable<V, K, never>
   suppress(options: SuppressOptions): WindowedTable<V, K, N>
@@ -200,7 +201,7 @@ export class WindowedTable<V, K, N extends null = null> extends BaseTable<V, Win
     const isNamed = typeof topic === 'string'
     if (!isNamed && options?.key !== undefined) {
       throw invalid(
-        `to: '${target.name}' says itself how its keys are written, so leave out the option key`,
+        `to: '${target.name}' defines how its keys are written, so leave out the option key`,
       )
     }
     const { at } = this
@@ -261,7 +262,7 @@ function checkLengths(left: TimeWindow | SessionWindow, right: TimeWindow | Sess
   const [a, b] = [lengthOf(left), lengthOf(right)]
   if (a === b) return
   throw invalid(
-    `join: the left table has ${a}, the right one ${b}, so they have no window in common: give both the same windows, or join by foreignKey`,
+    `join: the left table has ${a}, the right one ${b}, so they have no common window: use the same windows for both, or join by foreignKey`,
   )
 }
 

@@ -76,7 +76,7 @@ function changed(record: StreamRecord, group: unknown, change: Change): StreamRe
 
 export interface TableAggregation {
   readonly kind: 'count' | 'reduce' | 'aggregate'
-  /** What a group begins with. Undefined: its first value is the total. */
+  /** The initial total of a group. Undefined: its first value is the total. */
   readonly initial: (() => unknown) | undefined
   readonly add: (total: never, value: never, key: never) => unknown
   readonly subtract: (total: never, value: never, key: never) => unknown

@@ -17,7 +17,7 @@ import { isBroadcast, Operator, type OperatorScope, type Receive } from '../oper
 import type { StoreSpec } from '../stores/store-spec.ts'
 import type { TimelineEntry, TimelineStore } from '../stores/timeline-store.ts'
 import { StreamRecord } from '../stream-record.ts'
-import { eachInTurn } from '../task/in-turn.ts'
+import { eachInTurn, inTurn } from '../task/in-turn.ts'
 import { type Keyed, keyedSerializer } from './envelope.ts'
 import { type JoinSpan, type JoinType, Unmatched, unmatchedSince } from './unmatched.ts'
 
@@ -57,6 +57,12 @@ interface Joined {
   readonly key: unknown
   readonly value: readonly [unknown, unknown]
   readonly timestampMs: number
+}
+
+/** A record that has found no partner. */
+interface Alone {
+  readonly side: Side
+  readonly entry: TimelineEntry
 }
 
 /** The store, of a join that reads its right side whole, that keeps how far each task has come in that. */
@@ -168,19 +174,32 @@ class StreamJoin {
         if (side.unmatched) return forward(record.withValue(pair(side, value, null)))
         return dropped('null key', record)
       }
-      const out = timestampMs < time.now ? [] : this.#close(side)
-      const closed = out.length
+      const due = timestampMs < time.now ? [] : this.#close(side)
+      const out: Joined[] = []
       this.#match(side, record, out)
-      // What is in hand has headers; what has waited has none any more.
-      return eachInTurn(out, (one, i) => forward(recordOf(record, one, i >= closed)))
+      return inTurn(
+        eachInTurn(due, (one) => this.#forwardAlone(record, one)),
+        () => eachInTurn(out, (one) => forward(recordOf(record, one, true))),
+      )
     }
   }
 
   /** What will find no partner any more, the oldest first. */
-  #close({ laterMs }: Side): Joined[] {
-    return (this.#unmatched?.close(laterMs) ?? []).map(([isLeft, entry]) =>
-      this.#joinedWithNull(isLeft ? this.#left : this.#right, entry),
-    )
+  #close({ laterMs }: Side): Alone[] {
+    return (this.#unmatched?.close(laterMs) ?? []).map(([isLeft, entry]) => ({
+      side: isLeft ? this.#left : this.#right,
+      entry,
+    }))
+  }
+
+  /** What has waited has no headers any more. `record`: the one in hand. */
+  #forwardAlone(record: StreamRecord, { side, entry }: Alone): void | Promise<void> {
+    const { apart, forward } = this.#scope
+    const joined = recordOf(record, this.#joinedWithNull(side, entry), false)
+    // To the dead letters goes the record that has found no partner.
+    const own = record.derived(joined.key, this.#valueOf(entry), joined.timestampMs)
+    const { left, right } = this.#options
+    return apart(own, side.isLeft ? left : right, () => forward(joined))
   }
 
   /** Compares a record with the other side, and keeps it. */

@@ -35,6 +35,8 @@ export interface ProcessWindowStore<V, K = string> {
 export interface Moment {
   /** Throws `ConfigError` when nothing is at work. */
   check(): void
+  /** Makes a change, for the callback that is at work. */
+  write(put: () => void): void
   /** Time of what is written now. */
   readonly timestampMs: number
   /** Starts before this are forgotten. */
@@ -52,11 +54,14 @@ export function keyValueHandle(
     },
     put(key, value) {
       moment.check()
-      store.put(key, checked(value), moment.timestampMs)
+      const { timestampMs } = moment
+      const kept = checked(value)
+      moment.write(() => store.put(key, kept, timestampMs))
     },
     delete(key) {
       moment.check()
-      store.put(key, null, moment.timestampMs)
+      const { timestampMs } = moment
+      moment.write(() => store.put(key, null, timestampMs))
     },
     *entries() {
       moment.check()
@@ -79,11 +84,15 @@ export function windowHandle(
       moment.check()
       const startMs = msOf(start, 'start')
       if (startMs < moment.keptFromMs) return
-      store.put(key, startMs, checked(value), moment.timestampMs)
+      const { timestampMs } = moment
+      const kept = checked(value)
+      moment.write(() => store.put(key, startMs, kept, timestampMs))
     },
     delete(key, start) {
       moment.check()
-      store.put(key, msOf(start, 'start'), null, moment.timestampMs)
+      const { timestampMs } = moment
+      const startMs = msOf(start, 'start')
+      moment.write(() => store.put(key, startMs, null, timestampMs))
     },
     *range(key, from, to) {
       moment.check()

@@ -1,6 +1,6 @@
 /**
- * The operator that is written by hand: callbacks with stores and timers. A record, with the timers by stream time that it makes
- * due, happens as a whole; a timer by the wall clock does so by itself.
+ * The operator that is written by hand: callbacks with stores and timers. A record, and each of the timers by stream time that
+ * it makes due, happens as a whole; a timer by the wall clock does so by itself.
  *
  * Nothing is kept between records but in stores and in the stream time, so that a restart gives the same results: timers by
  * stream time are due at the multiples of their interval that time has passed.
@@ -61,6 +61,8 @@ class Processor {
   #isStarting = true
   /** Whose turn it is. */
   #at: StreamRecord | undefined
+  /** How deep in savepoints its turn is. */
+  #depth = 0
   /** What is below has failed, or the callback. */
   #failure: { readonly error: unknown } | undefined
   /** What is below still works at what was forwarded. */
@@ -97,10 +99,15 @@ class Processor {
   /** Timers, the earliest first, each once however often it would have been due; then the record that brought the time. */
   #inTurn(record: StreamRecord, due: readonly DueTimer[]): void | Promise<void> {
     for (let i = 0; i < due.length; i++) {
-      const waiting = this.#fire(record, due[i]!)
+      const waiting = this.#fireApart(record, due[i]!)
       if (waiting) return waiting.then(() => this.#inTurn(record, due.slice(i + 1)))
     }
     return this.#run(record, () => this.#record(record))
+  }
+
+  #fireApart(record: StreamRecord, due: DueTimer): void | Promise<void> {
+    const at = record.derived(null, null, due.atMs)
+    return this.#scope.apart(at, undefined, () => this.#fire(record, due))
   }
 
   #fire(record: StreamRecord, { timer, atMs }: DueTimer): void | Promise<void> {
@@ -119,6 +126,7 @@ class Processor {
   /** Calls a callback; waits for it, and for what it forwarded, only where that takes its time. */
   #run(at: StreamRecord, call: () => unknown): void | Promise<void> {
     this.#at = at
+    this.#depth = this.#scope.undo.depth
     this.#waiting = undefined
     this.#failure = undefined
     try {
@@ -190,6 +198,8 @@ class Processor {
     const { time } = this.#scope
     return {
       check: checkAtWork,
+      // Those below may still work at what was forwarded, and fail.
+      write: (put) => this.#scope.undo.at(this.#depth, put),
       get timestampMs() {
         return checkAtWork().timestampMs
       },
@@ -222,14 +232,16 @@ class Processor {
         this.#fire(record, { timer, atMs: record.timestampMs }),
       )
     } else {
-      throw invalid(`process: every goes by 'stream' or 'wall' time; got ${inspectBriefly(by)}`)
+      throw invalid(
+        `process: the time of every must be 'stream' or 'wall'; got ${inspectBriefly(by)}`,
+      )
     }
   }
 
   #checkAtWork(): StreamRecord {
     if (this.#at) return this.#at
     throw invalid(
-      'process: stores and forward are there while a record or a timer is at work, not in init nor afterwards; await what a callback begins',
+      'process: stores and forward can be used only while a record or a timer is being processed, not in init and not afterwards; await everything a callback starts',
     )
   }
 }

@@ -7,7 +7,7 @@ import type { StreamRecord } from '../stream-record.ts'
 import { Windowed } from '../windowed.ts'
 import type { SessionWindow } from '../windows.ts'
 import { type Adder, type Aggregation, addersOf } from './aggregate.ts'
-import { type Change, forwardChanges } from './changes.ts'
+import { type Change, forwardChanges, forwardDue } from './changes.ts'
 import { lateRecords } from './late.ts'
 import { defined } from './stateless.ts'
 import {
@@ -31,6 +31,7 @@ export function sessionAggregate(
 ): Operator {
   const { gapMs, graceMs, idleMs } = window
   const kind: WindowKind = {
+    window,
     idleMs,
     sizes: { window: 'session', gapMs, graceMs },
     store: { kind: 'session' },
@@ -44,7 +45,7 @@ function receivers(
   scope: OperatorScope,
   { gapMs, graceMs, idleMs }: SessionWindow,
   aggregation: SessionAggregation,
-  { keptMs, emit, late }: WindowClosures,
+  { keptMs, emit, late, written }: WindowClosures,
 ): Receive[] {
   const { forward, dropped, time } = scope
   const store = scope.store<SpanStore>()
@@ -114,10 +115,10 @@ function receivers(
     from: number,
     updates: readonly Change[] = [],
   ): void | Promise<void> => {
-    const closed = closing ? closedSince(record, from) : []
+    const closed = closing && closedSince(record, from)
     // One that ends at this very moment has not been told yet.
     for (const span of expiring.take(time.now - keptMs - (closing ? 1 : 0))) store.remove(span)
-    return forwardChanges([...updates, ...closed], forward)
+    return closed ? forwardDue(closed, scope, written) : forwardChanges(updates, forward)
   }
 
   moveWhenIdle(scope, idleMs, store, timeMoved)

@@ -4,7 +4,7 @@
  *                 t-d          t            t+d
  *      ─────────────┼──────────●─────────────┼──────▶
  *   windows that hold t:   [s ≤ t, s+d ≥ t]         take it in
- *   right of the one before: [p+1, p+1+d]           begins with it, where it is not there yet
+ *   right of the one before: [p+1, p+1+d]           begins with it, where it does not exist yet
  *   left:         [t-d ──── t]                      what is there since t-d, and it
  *   right:                    [t+1 ────── t+1+d]    what has come already of what is after it
  *
@@ -18,7 +18,7 @@ import type { StreamRecord } from '../stream-record.ts'
 import { Windowed } from '../windowed.ts'
 import type { SlidingWindow } from '../windows.ts'
 import { type Adder, type Aggregation, addersOf } from './aggregate.ts'
-import { type Change, forwardChanges } from './changes.ts'
+import { type Change, forwardChanges, forwardDue } from './changes.ts'
 import { lateRecords } from './late.ts'
 import {
   moveWhenIdle,
@@ -37,6 +37,7 @@ export function slidingAggregate(
 ): Operator {
   const { differenceMs, graceMs, idleMs } = window
   const kind: WindowKind = {
+    window,
     idleMs,
     sizes: { window: 'sliding', differenceMs, graceMs },
     store: { kind: 'sliding', windowMs: differenceMs },
@@ -51,7 +52,7 @@ function receivers(
   scope: OperatorScope,
   window: SlidingWindow,
   aggregation: Aggregation,
-  { keptMs, emit, late }: WindowClosures,
+  { keptMs, emit, late, written }: WindowClosures,
 ): Receive[] {
   const { differenceMs, graceMs, idleMs } = window
   const { forward, time } = scope
@@ -77,7 +78,7 @@ function receivers(
   const timeMoved = (record: StreamRecord, from: number): void | Promise<void> => {
     const closed = closing && closedSince(record, from)
     for (const span of expiring.take(time.now - keptMs - 1)) store.remove(span)
-    return closed && forwardChanges(closed, forward)
+    return closed && forwardDue(closed, scope, written)
   }
 
   moveWhenIdle(scope, idleMs, store, timeMoved)

@@ -36,7 +36,7 @@ export function map(parent: Operator, fn: Callback<unknown>, concurrency = 1): O
 export function rekey(parent: Operator, fn: Callback<unknown>, kind = 'rekey'): Operator {
   return mapping(kind, parent, fn, (record, key) =>
     record.withKey(
-      defined(key, kind, 'Return null where there is no key: operators that need one leave it out'),
+      defined(key, kind, 'Return null if there is no key: operators that need one skip the record'),
     ),
   )
 }
@@ -166,7 +166,7 @@ function forwardAll(
 export function defined<T>(
   value: T,
   kind: string,
-  cure = 'Use filter to leave a record out, or null for a value that is to be deleted',
+  cure = 'Use filter to drop a record, or null to delete a value',
 ): T {
   if (value !== undefined) return value
   throw new ConfigError(`The callback of ${kind} returned undefined. ${cure}`, {

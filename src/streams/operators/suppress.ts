@@ -6,7 +6,7 @@ import type { Held, SuppressBuffer } from '../stores/suppress-buffer.ts'
 import type { StreamRecord } from '../stream-record.ts'
 import { noTime } from '../task/stream-time.ts'
 import type { Windowed } from '../windowed.ts'
-import { type Change, forwardChanges } from './changes.ts'
+import { type Change, forwardDue } from './changes.ts'
 
 export interface SuppressOptions {
   /**
@@ -39,7 +39,8 @@ export function suppress(parent: Operator, options: SuppressOptions): Operator {
     },
     stores: [{ kind: 'buffer', name: '', key, value, changelog: 'own' }],
     create(scope) {
-      const { forward, time } = scope
+      const { time } = scope
+      const written = { key, value }
       const buffer = scope.store<SuppressBuffer>()
 
       const dueChanges = (record: StreamRecord): Change[] =>
@@ -60,7 +61,7 @@ export function suppress(parent: Operator, options: SuppressOptions): Operator {
         scope.onIdle(idleMs, (record) => {
           if (time.now === noTime || buffer.size === 0) return undefined
           time.advance(time.now + idleMs)
-          return forwardChanges(dueChanges(record), forward)
+          return forwardDue(dueChanges(record), scope, written)
         })
       }
 
@@ -76,7 +77,7 @@ export function suppress(parent: Operator, options: SuppressOptions): Operator {
             buffer.put(key, value, until === 'close' ? null : old, timestampMs, dueMs)
           }
           const due = dueChanges(record)
-          return forwardChanges([...due, ...tooMany(record)], forward)
+          return forwardDue([...due, ...tooMany(record)], scope, written)
         },
       ]
     },

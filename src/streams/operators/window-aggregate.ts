@@ -6,7 +6,7 @@ import type { StreamRecord } from '../stream-record.ts'
 import { Windowed } from '../windowed.ts'
 import type { TumblingWindow } from '../windows.ts'
 import { type Adder, type Aggregation, addersOf } from './aggregate.ts'
-import { type Change, forwardChanges } from './changes.ts'
+import { type Change, forwardDue } from './changes.ts'
 import { lateRecords } from './late.ts'
 import {
   moveWhenIdle,
@@ -25,6 +25,7 @@ export function windowAggregate(
 ): Operator {
   const { sizeMs, everyMs, graceMs, idleMs } = window
   const kind: WindowKind = {
+    window,
     idleMs,
     sizes: { window: window.kind, sizeMs, everyMs, graceMs },
     store: { kind: 'window', windowMs: sizeMs },
@@ -38,7 +39,7 @@ function receivers(
   scope: OperatorScope,
   { sizeMs, everyMs, graceMs, idleMs }: TumblingWindow,
   aggregation: Aggregation,
-  { keptMs, emit, late }: WindowClosures,
+  { keptMs, emit, late, written }: WindowClosures,
 ): Receive[] {
   const { forward, time } = scope
   const store = scope.store<WindowStore>()
@@ -83,7 +84,7 @@ function receivers(
   const timeMoved = (record: StreamRecord, from: number): void | Promise<void> => {
     const closed = emit === 'close' ? closedSince(record, from) : undefined
     store.expire(time.now - keptMs + 1)
-    return closed && forwardChanges(closed, forward)
+    return closed && forwardDue(closed, scope, written)
   }
 
   moveWhenIdle(scope, idleMs, store, timeMoved)

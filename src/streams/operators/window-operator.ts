@@ -4,7 +4,10 @@ import { Operator, type OperatorScope, type Parameters, type Receive } from '../
 import type { StoreSpec } from '../stores/store-spec.ts'
 import type { StreamRecord } from '../stream-record.ts'
 import { inTurn } from '../task/in-turn.ts'
+import type { Readers } from '../task/read-record.ts'
 import { noTime } from '../task/stream-time.ts'
+import { windowedKeyOf } from '../windowed-key.ts'
+import type { SessionWindow, TimeWindow } from '../windows.ts'
 import type { Aggregation, StateOptions } from './aggregate.ts'
 import type { LateTopic } from './late.ts'
 
@@ -21,9 +24,12 @@ export interface WindowStateOptions extends StateOptions {
 export interface WindowClosures extends Pick<WindowStateOptions, 'emit' | 'late'> {
   /** How long an entry is kept, milliseconds. */
   readonly keptMs: number
+  /** How results are written where they are dead letters. */
+  readonly written: Readers
 }
 
 export interface WindowKind {
+  readonly window: TimeWindow | SessionWindow
   readonly idleMs: number | undefined
   /** Which kind it is, and its sizes, in the order in which they are described. */
   readonly sizes: Parameters
@@ -36,9 +42,11 @@ export interface WindowKind {
 export function windowOperator(
   parents: readonly Operator[],
   { kind }: Aggregation,
-  { idleMs, sizes, store, neededMs, create }: WindowKind,
+  { window, idleMs, sizes, store, neededMs, create }: WindowKind,
   { name, key, value, retentionMs, emit, late }: WindowStateOptions,
 ): Operator {
+  const total = value ?? json()
+  const written = { key: windowedKeyOf(key, window), value: total }
   const keptMs = Math.max(neededMs, retentionMs ?? 0)
   return new Operator({
     kind,
@@ -50,10 +58,8 @@ export function windowOperator(
       ...(idleMs !== undefined && { idleMs }),
       ...(late !== undefined && { late: late[0]!.topic }),
     },
-    stores: [
-      { ...store, name: '', key, value: value ?? json(), retentionMs: keptMs, changelog: 'own' },
-    ],
-    create: (scope) => create(scope, { keptMs, emit, late }),
+    stores: [{ ...store, name: '', key, value: total, retentionMs: keptMs, changelog: 'own' }],
+    create: (scope) => create(scope, { keptMs, emit, late, written }),
   })
 }
 

@@ -38,8 +38,12 @@ export class AtLeastOnceWriter implements Writer {
     this.#deliveries.write(this.#engine, output, stored)
   }
 
+  flush(): Promise<void> {
+    return this.#deliveries.flush(this.#engine)
+  }
+
   async commit(offsets: readonly PartitionOffset[]): Promise<void> {
-    await this.#deliveries.flush(this.#engine)
+    await this.flush()
     if (offsets.length === 0) return
     const { cluster, membership, check, closing } = this.#options
     await commitOffsets(cluster, { offsets, membership, check, signal: closing })

@@ -112,6 +112,11 @@ export class HandOver {
     this.#inputs.clear()
   }
 
+  /** Whether `take` would take it. */
+  takes({ topic }: Output): boolean {
+    return this.#inputs.has(topic)
+  }
+
   /** False: it has to be written. */
   take(output: Output): boolean {
     const ofTopic = this.#inputs.get(output.topic)

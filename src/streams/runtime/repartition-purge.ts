@@ -9,8 +9,8 @@ import type { Plan } from './plan.ts'
 import type { RunningTask } from './running-task.ts'
 
 /** The least time between two purges, milliseconds, unless so many records have been read since. */
-export const purgeIntervalMs = 30_000
-export const purgeRecords = 10_000
+const purgeIntervalMs = 30_000
+const purgeRecords = 10_000
 
 export class RepartitionPurge {
   readonly #cluster: Cluster

@@ -2,7 +2,7 @@
 import type { Runtime } from '../../core/runtime.ts'
 import type { StreamMetrics } from '../dsl/stream-run.ts'
 import type { Output } from '../operator.ts'
-import type { TaskEvents } from '../task/task.ts'
+import type { TaskEvents } from '../task/task-events.ts'
 import type { RunningTask } from './running-task.ts'
 
 /** Tasks that do not run yet, or run elsewhere. */

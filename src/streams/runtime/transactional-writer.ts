@@ -59,8 +59,12 @@ export class TransactionalWriter implements Writer {
     this.#deliveries.write(this.#engine, output, stored)
   }
 
+  flush(): Promise<void> {
+    return this.#deliveries.flush(this.#engine)
+  }
+
   async commit(offsets: readonly PartitionOffset[]): Promise<void> {
-    await Promise.all([this.#deliveries.flush(this.#engine), this.#commitOffsets(offsets)])
+    await Promise.all([this.flush(), this.#commitOffsets(offsets)])
     if (this.#session.failure) throw this.#session.failure.error
     if (await this.#session.commit(this.#options.closing)) {
       this.#engine.startEpoch(this.#session.current)

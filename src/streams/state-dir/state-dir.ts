@@ -158,7 +158,7 @@ export class StateDir {
       const app = folder.path
       runtime.logger.info(
         { task: id, folder: app },
-        'state of a task that runs elsewhere was removed',
+        'the state of a task that now runs elsewhere was removed',
       )
     }
     this.#writeProcess()

@@ -23,5 +23,5 @@ export interface StateEngine {
   close(): Promise<void>
 }
 
-/** `path`: a folder, made if it is not there. Throws as the engine's methods do. */
+/** `path`: a folder, made if it does not exist. Throws as the engine's methods do. */
 export type OpenEngine = (path: string) => Promise<StateEngine>

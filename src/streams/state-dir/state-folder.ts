@@ -6,7 +6,7 @@ export interface StateFolder {
   pathOf(name: string): string
   /** Names of the folders in it, those that were set aside left out. */
   folders(): string[]
-  /** Removes a folder with all it has; no error when it is not there. */
+  /** Removes a folder with all it has; no error when it does not exist. */
   remove(name: string): void
   /** Gives a folder another name; returns its path. One that was set aside before is removed. */
   setAside(name: string): string
@@ -18,5 +18,5 @@ export interface StateFolder {
   release(): void
 }
 
-/** Locks the folder of `app` in `dir`, and makes it if it is not there. Throws `DataFolderLockedError`, `StorageError`. */
+/** Locks the folder of `app` in `dir`, and makes it if it does not exist. Throws `DataFolderLockedError`, `StorageError`. */
 export type OpenStateFolder = (dir: string, app: string) => Promise<StateFolder>

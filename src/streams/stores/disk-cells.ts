@@ -113,7 +113,7 @@ export class DiskCells implements Cells {
   #allKeys(): Map<string, number> {
     if (this.#keys) return this.#keys
     throw invalid(
-      'The entries of a store on disk are not all at hand at once; read them with for await (… of store.entries())',
+      'The entries of a store on disk are read asynchronously: use for await (… of store.entries())',
     )
   }
 

@@ -86,17 +86,6 @@ export class SpanStore implements Store {
     return this.#cells.get(stretch(this.#keys.toText(key), startMs, endMs).name)
   }
 
-  /** The first that starts then, as of the last commit. */
-  committedFrom(key: unknown, startMs: number): Stamped | undefined {
-    const keyText = this.#keys.toText(key)
-    for (const span of [...(this.#byKey.get(keyText) ?? none), ...this.#moved.values()]) {
-      if (span.keyText !== keyText || span.startMs !== startMs) continue
-      const found = this.#cells.committed(span.name)
-      if (found) return found
-    }
-    return undefined
-  }
-
   /** Of one key, in no order; `isCommitted`: as of the last commit. */
   *entriesOf(key: unknown, isCommitted: boolean): Generator<[span: Stretch, entry: Stamped]> {
     const keyText = this.#keys.toText(key)

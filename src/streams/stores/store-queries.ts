@@ -144,7 +144,7 @@ export class StoreQueries {
     throw invalid(
       store instanceof KeyValueStore
         ? `The store '${this.#spec.name}' has no windows; use get(key) or range(from, to)`
-        : `The store '${this.#spec.name}' is of kind ${this.#spec.kind}, for its operator only: it has no answer to ${question}()`,
+        : `The store '${this.#spec.name}' is of kind ${this.#spec.kind}, which only its operator can read: it does not support ${question}()`,
     )
   }
 
@@ -155,7 +155,7 @@ export class StoreQueries {
     } catch (cause) {
       const { name: store, key: serializer } = this.#spec
       const error = invalid(
-        `The ${name} that the store '${store}' is asked for must be one that '${serializer.name}' writes; got ${inspectBriefly(key)}`,
+        `The ${name} for a query of the store '${store}' must be a value that '${serializer.name}' can serialise; got ${inspectBriefly(key)}`,
       )
       error.cause = cause
       throw error

@@ -13,7 +13,7 @@ type Outcome = (() => unknown) | undefined
 type Guard = OperatorScope['guard']
 
 /** Those of one callback in one task. */
-export class CallsAhead {
+class CallsAhead {
   readonly #most: number
   /** By where the record was read: what was derived from it shares that. */
   readonly #outcomes = new WeakMap<Origin, Fifo<Outcome>>()
@@ -150,7 +150,7 @@ export function startedBefore(operator: Operator): Set<Operator> {
     if (one.parents.length === 0 && !one.hasState && one.kind === 'stream') return
     if (!before.includes(one.kind) || one.hasState || one.concurrency > 1) {
       throw new ConfigError(
-        `map cannot have concurrency below ${one.kind}${one.name ? ` '${one.name}'` : ''}: its callback is called before the record's turn. Put repartition() between the two, or leave concurrency out`,
+        `map cannot have concurrency below ${one.kind}${one.name ? ` '${one.name}'` : ''}: its callback is called before the record's turn. Put repartition() in between, or leave out concurrency`,
         { code: 'INVALID_CONFIG' },
       )
     }

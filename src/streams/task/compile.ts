@@ -10,6 +10,7 @@ import { StartedOperator, startedBefore } from './calls-ahead.ts'
 import { emitter } from './emitter.ts'
 import { OperatorFailure } from './errors.ts'
 import { eachInTurn } from './in-turn.ts'
+import type { DueResult } from './part.ts'
 import { isPromise } from './promises.ts'
 import { StreamTime } from './stream-time.ts'
 import type { Undo } from './undo.ts'
@@ -21,6 +22,8 @@ export interface Surroundings {
   store(name: string): Store
   emit(output: Output): void
   dropped(operator: string, reason: DropReason, record: StreamRecord): void
+  /** Runs what is due, as a whole of its own; what it fails with is decided on there. */
+  apart(result: DueResult, run: () => void | Promise<void>): void | Promise<void>
   onWallClock(intervalMs: number, callback: Receive): void
   onIdle(afterMs: number, callback: Receive): void
   compared?(operator: string, pairs: number): void
@@ -157,6 +160,7 @@ function scopeOf(
     },
     compared: (pairs) => surroundings.compared?.(name, pairs),
     emit: surroundings.emit,
+    apart: (record, written, run) => surroundings.apart({ operator: name, record, written }, run),
     onWallClock: surroundings.onWallClock,
     onIdle: surroundings.onIdle,
     guard: (call) => guarded(name, call),

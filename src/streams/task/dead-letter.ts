@@ -1,22 +1,20 @@
 /** A record that could not be processed, as it was read, with where it came from in headers. */
-import { noHeaders } from '../../client/consumer/record-headers.ts'
 import { encodeUtf8 } from '../../core/bytes.ts'
 import type { Output } from '../operator.ts'
-import type { Origin } from '../stream-record.ts'
 import type { StreamProcessingError } from './errors.ts'
-import type { RecordData } from './record-data.ts'
+import type { FailedRecord } from './stream-error-policy.ts'
 
+/** Of a result, with key and value as they would be written: `record` has where the record was read that it was due at. */
 export function deadLetter(
   topic: string,
-  origin: Origin,
-  data: RecordData,
+  { key, value, timestampMs, rawHeaders }: FailedRecord,
   error: StreamProcessingError,
   nowMs: number,
 ): Output {
   const headers = {
-    'original-topic': origin.topic,
-    'original-partition': String(origin.partition),
-    'original-offset': String(origin.offset),
+    'original-topic': error.topic,
+    'original-partition': String(error.partition),
+    'original-offset': String(error.offset),
     error: error.cause instanceof Error ? error.cause.message : error.message,
     'error-code': error.code,
     'failed-at': new Date(nowMs).toISOString(),
@@ -24,11 +22,11 @@ export function deadLetter(
   return {
     topic,
     partition: undefined,
-    key: data.keyBytes()?.slice() ?? null,
-    value: data.valueBytes()?.slice() ?? null,
-    timestampMs: data.timestampMs,
+    key,
+    value,
+    timestampMs,
     headers: [
-      ...(data.hasHeaders ? data.headers() : noHeaders),
+      ...rawHeaders,
       ...Object.entries(headers).map(([name, value]) => [name, encodeUtf8(value)] as const),
     ],
   }

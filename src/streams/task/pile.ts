@@ -31,6 +31,11 @@ export class Pile<T> {
     return item
   }
 
+  /** Lets go of those from `size` on. */
+  cutTo(size: number): void {
+    while (this.#size > size) this.pop()
+  }
+
   clear(): void {
     if (this.#size > keptMax) this.#items = []
     else for (let i = 0; i < this.#size; i++) this.#items[i] = undefined

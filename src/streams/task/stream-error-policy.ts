@@ -49,9 +49,7 @@ export const onErrorOption: Option<StreamErrorPolicy> = {
       const said: unknown = decide(error, record(), error.where)
       if (isPromise(said)) {
         Promise.resolve(said).catch(() => undefined)
-        throw invalid(
-          `what ${key} returned must be no promise: say at once what becomes of the record`,
-        )
+        throw invalid(`what ${key} returned must not be a promise`)
       }
       const given = said === 'retry' ? ({ retry: {} } satisfies ConsumerConfig['onError']) : said
       return ofConsumer.read(given, `what ${key} returned`) as ResolvedOnError

@@ -8,12 +8,8 @@ export class StreamTime {
   readonly #undo: Undo
   #now = noTime
   #committed = noTime
-  /** Before the record that moved it on last. */
-  #before = noTime
-  #movedBy = -1
-  readonly #takeBack = () => {
-    this.#now = this.#before
-  }
+  /** In which stretch of the undo it was moved last: one step for each is enough. */
+  #movedIn = -1
 
   constructor(undo: Undo) {
     this.#undo = undo
@@ -32,11 +28,15 @@ export class StreamTime {
   /** Moves on to `timestampMs` if that is later. */
   advance(timestampMs: number): void {
     if (timestampMs <= this.#now) return
-    if (this.#movedBy !== this.#undo.record) {
-      this.#movedBy = this.#undo.record
-      this.#before = this.#now
-      this.#undo.add(this.#takeBack)
+    if (this.#movedIn !== this.#undo.stretch) {
+      this.#movedIn = this.#undo.stretch
+      this.#undo.addWith(takeBack, this, this.#now)
     }
+    this.#now = timestampMs
+  }
+
+  /** @internal A record, or a part of it, did not come about. */
+  takeBack(timestampMs: number): void {
     this.#now = timestampMs
   }
 
@@ -53,4 +53,8 @@ export class StreamTime {
     this.#now = timestampMs
     this.#committed = timestampMs
   }
+}
+
+function takeBack(time: StreamTime, before: number): void {
+  time.takeBack(before)
 }

@@ -3,16 +3,13 @@
  * Knows nothing of brokers: the test driver and the runtime both feed it, commit it and abort it.
  *
  * A record happens as a whole. What it did to stores, times and outputs is undone when something throws; then its error policy
- * says what becomes of it.
+ * says what becomes of it. What is only due when it comes fails by itself (`results.ts`).
  */
 import type { ResolvedOnError } from '../../client/consumer/consumer-config.ts'
 import { noHeaders } from '../../client/consumer/record-headers.ts'
-import { retryOn } from '../../client/with-retry.ts'
-import { StorageError } from '../../core/errors.ts'
 import { createRuntime, type Runtime } from '../../core/runtime.ts'
-import type { DropReason, Output, Receive, SourceOperator } from '../operator.ts'
+import type { Output, Receive, SourceOperator } from '../operator.ts'
 import { RepartitionOperator } from '../operator.ts'
-import { stateDamaged } from '../state-dir/state-engine.ts'
 import type { TaskFiles } from '../state-dir/task-files.ts'
 import { openStore } from '../stores/open-store.ts'
 import type { Store } from '../stores/store.ts'
@@ -22,33 +19,26 @@ import { type Ahead, compile } from './compile.ts'
 import { deadLetter } from './dead-letter.ts'
 import {
   causeOf,
+  Decided,
+  isOfFiles,
   OperatorFailure,
   type StreamProcessingError,
   toProcessingError,
 } from './errors.ts'
 import { IdleCallbacks } from './idle-callbacks.ts'
-import { eachInTurn } from './in-turn.ts'
+import { eachInTurn, inTurn } from './in-turn.ts'
+import { type DueResult, type Part, partId } from './part.ts'
 import { Pile } from './pile.ts'
 import { asRead, recordOf } from './read-record.ts'
 import type { RecordData } from './record-data.ts'
+import { Results } from './results.ts'
 import { sourcePolicy } from './source-policy.ts'
 import type { FailedRecord, StreamErrorPolicy } from './stream-error-policy.ts'
 import type { StreamTime } from './stream-time.ts'
+import type { TaskEvents } from './task-events.ts'
+import { tryAgain } from './try-again.ts'
 import { Undo } from './undo.ts'
 import { WallTimers } from './wall-timers.ts'
-
-/** What a task is told of and told by. */
-export interface TaskEvents {
-  /** A record has succeeded, and this is part of what came of it. */
-  emit(output: Output): void
-  dropped(operator: string, reason: DropReason, record: StreamRecord): void
-  /** A join by predicate has compared so many pairs. */
-  compared?(operator: string, pairs: number): void
-  /** A record failed, and this is what becomes of it. */
-  failed(error: StreamProcessingError, action: 'stop' | 'retry' | 'skip' | 'deadLetter'): void
-  /** Epoch milliseconds of the wall clock. */
-  now(): number
-}
 
 export interface TaskOptions {
   readonly topology: Topology
@@ -65,6 +55,9 @@ export interface TaskOptions {
   /** Whose time pauses between attempts take. Default: the wall clock's. */
   readonly runtime?: Runtime
 }
+
+/** Whether what a part of a record has done can be written: its outputs, and what is changed in stores. Never rejects. */
+export type CheckPart = (part: Part, outputs: readonly Output[]) => Promise<void>
 
 interface Entry {
   readonly operator: SourceOperator | RepartitionOperator
@@ -90,8 +83,19 @@ export class Task {
   readonly #onError: StreamErrorPolicy
   /** Of the source whose record is being processed. */
   #policy: StreamErrorPolicy
-  /** The broker has refused what a record wrote. */
-  #refused: { readonly origin: Origin; readonly error: Error } | undefined
+  /** What the broker has refused since the last commit, and why. */
+  readonly #refused = new Map<string, Error>()
+  #checkPart: CheckPart | undefined
+  /** Outputs that were given to `#checkPart`. */
+  #checked = 0
+  /** What is under way. */
+  #origin: Origin | undefined
+  #data: RecordData | undefined
+  /** Where it is, unless it is a record. */
+  #at: string | undefined
+  readonly #results: Results
+  /** Results were due since the last commit. */
+  #hadResults = false
   readonly #events: TaskEvents
   readonly #closing: AbortSignal | undefined
   readonly #runtime: Runtime
@@ -109,6 +113,7 @@ export class Task {
     this.#closing = options.closing
     this.#runtime = options.runtime ?? createRuntime()
     this.files = options.files
+    this.#results = this.#newResults()
     for (const spec of subTopology.stores) {
       this.stores.set(spec.name, openStore(spec, this.#undo, this.files?.cellsOf(spec)))
     }
@@ -119,6 +124,10 @@ export class Task {
         this.#outputs.push(output)
       },
       dropped: events.dropped,
+      apart: (result, run) => {
+        this.#hadResults = true
+        return this.#results.apart(result, run)
+      },
       onWallClock: (intervalMs, callback) => this.#timers.add(intervalMs, callback, events.now()),
       onIdle: (afterMs, callback) => this.#idle.add(afterMs, callback),
       compared: (operator, pairs) => events.compared?.(operator, pairs),
@@ -147,11 +156,13 @@ export class Task {
       const record = new StreamRecord(origin, null, null, data.timestampMs, noHeaders)
       return void this.#events.dropped(origin.topic, 'negative timestamp', record)
     }
-    if (this.#refused && isSameRecord(origin, this.#refused.origin)) {
-      return this.#giveUpRefused(origin, data, this.#refused.error)
-    }
+    this.#begin(origin, data, undefined)
+    const refusal =
+      this.#refused.size > 0 && this.#refused.get(partId({ origin, data, result: undefined }))
+    if (refusal) return this.#giveUpRefused(origin, data, refusal)
     try {
-      const waiting = this.#run(origin, data)
+      let waiting = this.#run(origin, data)
+      if (this.#checkPart) waiting = inTurn(waiting, () => this.#check(undefined))
       if (!waiting) return this.#done()
       return waiting.then(
         () => this.#done(),
@@ -162,9 +173,25 @@ export class Task {
     }
   }
 
-  /** When a record comes again, it has failed: the broker refused what it wrote. Until the next commit. */
-  refuse({ topic, partition, offset }: Origin, error: Error): void {
-    this.#refused = { origin: { topic, partition, offset }, error }
+  /**
+   * When this comes again, it has failed: the broker refuses what is written for it. Until the next commit. False: it was said
+   * before, and what came in its place is refused as well.
+   */
+  refuse(part: Part, error: Error): boolean {
+    const id = partId(part)
+    if (this.#refused.has(id)) return false
+    this.#refused.set(id, error)
+    return true
+  }
+
+  /** Since the last commit something was due when a record came: what that commit writes is not all of the record's own. */
+  get hadResults(): boolean {
+    return this.#hadResults
+  }
+
+  /** Asks `check` after each part of each record, until it is called with undefined. */
+  checkParts(check: CheckPart | undefined): void {
+    this.#checkPart = check
   }
 
   /** How many records of a topic may be started at once, the one whose turn it is among them; 1: none ahead. */
@@ -237,13 +264,15 @@ export class Task {
 
   /** What has been done since the last commit is durable. */
   commit(): void {
-    this.#refused = undefined
+    this.#refused.clear()
+    this.#hadResults = false
     for (const store of this.stores.values()) store.commit()
     for (const time of this.times.values()) time.commit()
   }
 
   /** Everything is as at the last commit. */
   abort(): void {
+    this.#hadResults = false
     for (const store of this.stores.values()) store.abort()
     for (const time of this.times.values()) time.abort()
   }
@@ -265,6 +294,14 @@ export class Task {
     return receive(record)
   }
 
+  #begin(origin: Origin, data: RecordData | undefined, at: string | undefined): void {
+    this.#origin = origin
+    this.#data = data
+    this.#at = at
+    this.#checked = 0
+    this.#results.begin()
+  }
+
   #done(): void {
     this.#undo.clear()
     for (let i = 0; i < this.#outputs.size; i++) this.#events.emit(this.#outputs.at(i))
@@ -274,12 +311,48 @@ export class Task {
   #takeBack(): void {
     this.#undo.run()
     this.#outputs.clear()
+    this.#checked = 0
+    this.#results.begin()
+  }
+
+  /** Takes everything back. Throws what no policy decides on. */
+  #takenBack(thrown: unknown): void {
+    this.#takeBack()
+    if (thrown instanceof Decided || isOfFiles(thrown)) throw causeOf(thrown)
+  }
+
+  #check(result: DueResult | undefined): Promise<void> | undefined {
+    if (!this.#checkPart) return undefined
+    const outputs: Output[] = []
+    for (let i = this.#checked; i < this.#outputs.size; i++) outputs.push(this.#outputs.at(i))
+    this.#checked = this.#outputs.size
+    return this.#checkPart({ origin: this.#origin!, data: this.#data, result }, outputs)
+  }
+
+  #newResults(): Results {
+    return new Results({
+      undo: this.#undo,
+      outputs: this.#outputs,
+      cutOutputs: (size) => {
+        this.#outputs.cutTo(size)
+        this.#checked = Math.min(this.#checked, size)
+      },
+      events: this.#events,
+      runtime: this.#runtime,
+      closing: this.#closing,
+      policyFor: (error, record) => this.#policyFor(error, record),
+      at: () => this.#at,
+      refusalOf: (result) =>
+        this.#refused.size === 0
+          ? undefined
+          : this.#refused.get(partId({ origin: this.#origin!, data: this.#data, result })),
+      check: (result) => this.#check(result),
+    })
   }
 
   #failed(origin: Origin, data: RecordData, thrown: unknown): void | Promise<void> {
-    this.#takeBack()
     this.#forget(origin)
-    if (isOfFiles(thrown)) throw causeOf(thrown)
+    this.#takenBack(thrown)
     const error = toProcessingError(origin, thrown)
     const policy = this.#policyFor(error, () => asRead(origin, data))
     // Bytes that cannot be read will not be read better the next time.
@@ -287,17 +360,13 @@ export class Task {
     return this.#giveUp(origin, data, error, policy)
   }
 
-  #giveUpRefused(origin: Origin, data: RecordData, refusal: Error): void {
+  #giveUpRefused(origin: Origin, data: RecordData, refusal: Error): void | Promise<void> {
     this.#forget(origin)
     const error = toProcessingError(origin, new OperatorFailure('', 'produce', refusal))
     this.#policy = this.#entries.get(origin.topic)![0]!.onError
+    const policy = this.#policyFor(error, () => asRead(origin, data))
     // Tried again, it would be refused again.
-    this.#giveUp(
-      origin,
-      data,
-      error,
-      this.#policyFor(error, () => asRead(origin, data)),
-    )
+    return this.#giveUp(origin, data, error, policy)
   }
 
   /** Runs what no record has brought about. There is nothing to try again, nor to be sent to the dead letters. */
@@ -305,11 +374,12 @@ export class Task {
     const { topic } = this.subTopology.sources[0]!
     const origin = { topic, partition: this.partition, offset: -1n }
     const record = new StreamRecord(origin, null, null, atMs, noHeaders)
+    const at = `${what} of ${topic}-${this.partition}`
     this.#policy = this.#onError
+    this.#begin(origin, undefined, at)
     const failed = (thrown: unknown) => {
-      this.#takeBack()
-      if (isOfFiles(thrown)) throw causeOf(thrown)
-      const error = toProcessingError(origin, thrown, `${what} of ${topic}-${this.partition}`)
+      this.#takenBack(thrown)
+      const error = toProcessingError(origin, thrown, at)
       const policy = this.#policyFor(error, () => record as FailedRecord)
       const action = policy.finally === 'stop' ? 'stop' : 'skip'
       this.#events.failed(error, action)
@@ -330,33 +400,21 @@ export class Task {
     first: StreamProcessingError,
     policy: ResolvedOnError,
   ): Promise<void> {
-    let error = first
-    let attempts = 0
-    const { retry } = policy
-    const again = async () => {
-      // The first attempt is the one that has failed already.
-      if (attempts++ === 0) throw error
-      this.#events.failed(error, 'retry')
+    const attempt = async (before: StreamProcessingError) => {
+      this.#events.failed(before, 'retry')
       try {
         await this.#run(origin, data)
+        await this.#check(undefined)
         this.#done()
+        return undefined
       } catch (thrown) {
-        this.#takeBack()
-        if (isOfFiles(thrown)) throw causeOf(thrown)
-        error = toProcessingError(origin, thrown)
-        throw error
+        this.#takenBack(thrown)
+        return toProcessingError(origin, thrown)
       }
     }
-    try {
-      await retryOn(this.#runtime, again, {
-        ...retry!,
-        retryIf: (failure) => retry!.retryIf((failure as Error).cause),
-        signal: this.#closing,
-      })
-    } catch (thrown) {
-      if (thrown !== error) throw thrown
-      return this.#giveUp(origin, data, error, policy)
-    }
+    const retrying = { retry: policy.retry!, runtime: this.#runtime, signal: this.#closing }
+    const last = await tryAgain(first, retrying, attempt)
+    if (last) await this.#giveUp(origin, data, last, policy)
   }
 
   /** What a function for errors throws stops the stream in place of the record's own error. */
@@ -377,22 +435,13 @@ export class Task {
     data: RecordData,
     error: StreamProcessingError,
     policy: ResolvedOnError,
-  ): void {
+  ): void | Promise<void> {
     const action = policy.finally
     this.#events.failed(error, action)
     if (action === 'stop') throw error
-    if (action === 'deadLetter') {
-      this.#events.emit(deadLetter(policy.deadLetter!, origin, data, error, this.#events.now()))
-    }
+    if (action === 'skip') return undefined
+    const record = asRead(origin, data)
+    this.#outputs.push(deadLetter(policy.deadLetter!, record, error, this.#events.now()))
+    return inTurn(this.#check(undefined), () => this.#done())
   }
-}
-
-function isSameRecord(a: Origin, b: Origin): boolean {
-  return a.offset === b.offset && a.partition === b.partition && a.topic === b.topic
-}
-
-/** The files of the state have failed, which is no fault of the record's: no policy passes it over. */
-function isOfFiles(thrown: unknown): boolean {
-  const cause = causeOf(thrown)
-  return cause instanceof StorageError || (cause as { code?: unknown }).code === stateDamaged
 }

@@ -1,15 +1,32 @@
-/** What one record has done, so that it can be undone: a record happens as a whole or not at all. */
+/**
+ * What one record has done, so that it can be undone: a record happens as a whole or not at all. Parts of it that fail by
+ * themselves, as the result of a window that it closes, are taken back to a savepoint.
+ */
 import { Pile } from './pile.ts'
+
+/** What was done since can be taken back by itself. */
+export interface Savepoint {
+  readonly steps: number
+  readonly depth: number
+}
 
 export class Undo {
   readonly #steps = new Pile<(subject: never, before: never) => void>()
   readonly #subjects = new Pile<unknown>()
   readonly #befores = new Pile<unknown>()
-  #record = 0
+  #stretch = 0
+  /** How many savepoints are open. */
+  #depth = 0
+  /** Steps that belong further out than where they were made, with the depth that they belong to. */
+  readonly #outer = new Map<number, number>()
 
-  /** Another number for each record. */
-  get record(): number {
-    return this.#record
+  /** Another number whenever what follows may be taken back without what came before. */
+  get stretch(): number {
+    return this.#stretch
+  }
+
+  get depth(): number {
+    return this.#depth
   }
 
   /** How to take back a step that was just made. */
@@ -24,9 +41,50 @@ export class Undo {
     this.#befores.push(before)
   }
 
+  /**
+   * Makes steps for what is under way at `depth`, though a savepoint below it may be open: a callback that goes on while
+   * those below still work at what it has forwarded. They stay when that savepoint is taken back, so they must touch nothing
+   * that is written below.
+   */
+  at(depth: number, write: () => void): void {
+    const from = this.#steps.size
+    write()
+    if (depth === this.#depth) return
+    for (let i = from; i < this.#steps.size; i++) this.#outer.set(i, depth)
+  }
+
+  /** Savepoints lie within one another: the last that was opened is the first to be released or taken back. */
+  open(): Savepoint {
+    this.#stretch++
+    this.#depth++
+    return { steps: this.#steps.size, depth: this.#depth }
+  }
+
+  /** What was done since stays, as long as the record does. */
+  release({ depth }: Savepoint): void {
+    this.#depth = depth - 1
+  }
+
+  /** Takes back what was done since, the last first. */
+  takeBack({ steps, depth }: Savepoint): void {
+    this.#stretch++
+    this.#depth = depth - 1
+    const kept: (() => void)[] = []
+    while (this.#steps.size > steps) {
+      const index = this.#steps.size - 1
+      const belongsTo = this.#outer.get(index)
+      this.#outer.delete(index)
+      const step = this.#steps.pop()!
+      const [subject, before] = [this.#subjects.pop(), this.#befores.pop()]
+      if (belongsTo === undefined || belongsTo >= depth) step(subject as never, before as never)
+      else kept.push(() => this.#keep(step, subject, before, belongsTo))
+    }
+    for (const keep of kept.reverse()) keep()
+  }
+
   /** The record is done: what it did stays. */
   clear(): void {
-    this.#record++
+    this.#reset()
     this.#steps.clear()
     this.#subjects.clear()
     this.#befores.clear()
@@ -34,9 +92,25 @@ export class Undo {
 
   /** Takes everything back, the last first. */
   run(): void {
-    this.#record++
+    this.#reset()
     for (let step = this.#steps.pop(); step; step = this.#steps.pop()) {
       step(this.#subjects.pop() as never, this.#befores.pop() as never)
     }
+  }
+
+  #keep(
+    step: (subject: never, before: never) => void,
+    subject: unknown,
+    before: unknown,
+    depth: number,
+  ): void {
+    if (depth !== this.#depth) this.#outer.set(this.#steps.size, depth)
+    this.addWith(step, subject as never, before as never)
+  }
+
+  #reset(): void {
+    this.#stretch++
+    this.#depth = 0
+    if (this.#outer.size > 0) this.#outer.clear()
   }
 }

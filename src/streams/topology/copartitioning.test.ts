@@ -75,7 +75,7 @@ describe('topics that meet by key', () => {
     expect(() => partitions(topology, { orders: 6, customers: 4 })).toThrow(
       "'orders' has 6, 'customers' has 4. Send the smaller through a topic of the application's: stream(…).repartition({ partitions: 6 })",
     )
-    expect(() => partitions(topology, { orders: 6 })).toThrow("'customers' has is not known")
+    expect(() => partitions(topology, { orders: 6 })).toThrow("'customers' is unknown")
   })
 })
 

@@ -100,7 +100,7 @@ function givenCount(
   }
   const count = partitions.get(topic)
   if (count !== undefined) return count
-  throw invalid(`How many partitions the topic '${topic}' has is not known: does it exist?`)
+  throw invalid(`The number of partitions of the topic '${topic}' is unknown: does it exist?`)
 }
 
 /** Of the tasks that write it. */

@@ -12,11 +12,11 @@ import {
 import type { StoreKind } from '../stores/store-spec.ts'
 import type { SubTopology, Topology } from './topology.ts'
 
-/** What `describe('json')` gives. */
+/** Result of `describe('json')`. */
 export interface TopologyDescription {
   readonly application: string
   readonly subTopologies: readonly SubTopologyDescription[]
-  /** Topics that every process reads whole. */
+  /** Topics that every process reads in full. */
   readonly globals: readonly OperatorDescription[]
 }
 

@@ -28,7 +28,7 @@ export function describeAs(
 }
 
 /** As Kafka's `TopologyDescription` prints it. */
-export function describeAsText({ subTopologies, globals }: TopologyDescription): string {
+function describeAsText({ subTopologies, globals }: TopologyDescription): string {
   const lines = ['Topologies:']
   for (const { index, operators } of subTopologies) {
     lines.push(`   Sub-topology: ${index}`, ...operators.flatMap(linesOf))
@@ -58,7 +58,7 @@ function linesOf({ type, name, topic, stores, from, to }: OperatorDescription): 
 }
 
 /** A flow chart: https://mermaid.js.org/syntax/flowchart.html. */
-export function describeAsMermaid({ subTopologies, globals }: TopologyDescription): string {
+function describeAsMermaid({ subTopologies, globals }: TopologyDescription): string {
   const ids = new Map<string, string>()
   const id = (prefix: string, name: string) => {
     const known = ids.get(`${prefix} ${name}`) ?? `${prefix}${ids.size}`

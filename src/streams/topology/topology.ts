@@ -155,7 +155,7 @@ export class Topology {
 
 function readTwice(topic: string): Error {
   return invalid(
-    `The topic '${topic}' would be read by partition and as a whole in one task: send the right side of the join by predicate through a topic of its own with repartition()`,
+    `The topic '${topic}' would be read by partition and as a whole in one task: send the right side of the join by predicate through an internal topic with repartition()`,
   )
 }
 
@@ -214,7 +214,7 @@ function checkNames(
     }
     if (!/^[a-zA-Z0-9._-]{1,200}$/.test(name)) {
       throw invalid(
-        `'${name.slice(0, 210)}' cannot name an operator: topics are called after it, so use 1 to 200 letters, digits, '.', '_' and '-'`,
+        `'${name.slice(0, 210)}' cannot name an operator: topics are named after it, so use 1 to 200 letters, digits, '.', '_' and '-'`,
       )
     }
     taken.set(name, operator)

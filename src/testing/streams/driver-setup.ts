@@ -13,7 +13,7 @@ import { Topology } from '../../streams/topology/topology.ts'
 export interface StreamTestDriverOptions {
   /** Name of the application, with which its own topics begin. Default: `test`. */
   app?: string | undefined
-  /** As of `kafka.streams()`: what becomes of records that fail. Default: `'stop'`. */
+  /** As in `kafka.streams()`: how to handle failed records. Default: `'stop'`. */
   onError?: StreamOnError | undefined
   /** Partitions of your topics, by name. Default: 1. Records go to them by Kafka's partitioner. */
   partitions?: { readonly [topic: string]: number } | undefined

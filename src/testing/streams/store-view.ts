@@ -77,6 +77,6 @@ function windowOf(name: string, store: Store, key: unknown, startMs: number): St
 
 function wrongQuestion(name: string, { spec }: Store, question: string): Error {
   return invalid(
-    `Store '${name}' is of kind ${spec.kind} and has no answer to ${question}(); key-value stores have get(key), windowed ones window(key, start)`,
+    `Store '${name}' is of kind ${spec.kind} and does not support ${question}(); key-value stores have get(key), windowed ones window(key, start)`,
   )
 }

@@ -66,7 +66,10 @@ export class TestRecord implements RecordData {
   }
 }
 
-/** A record that the topology has written. What is not listed here is there too, but not enumerable, so that what is compared need not have it. */
+/**
+ * A record that the topology has written. Other properties exist but are not enumerable, so that they are ignored in
+ * comparisons.
+ */
 export interface OutputRecord<V = unknown, K = string> {
   readonly key: K | null
   readonly value: V | null

@@ -10,7 +10,7 @@ const cacheFolder = fileURLToPath(
   new URL('../../../node_modules/.cache/kafka-do/', import.meta.url),
 )
 
-/** The folder of that name; `make` fills it when it is not there, or was made by another recipe. */
+/** The folder of that name; `make` fills it when it does not exist, or was made by another recipe. */
 export async function cachedFolder(
   name: string,
   recipe: string,

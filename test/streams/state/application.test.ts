@@ -63,7 +63,7 @@ test('goes on from its files', async () => {
   expect((await read(5)).at(-1)).toEqual(['ann', 16])
   expect(second.metrics().restored).toBe(0)
   const store = second.store<number>('totals')
-  expect(() => [...store.entries()]).toThrow(/read them with for await/)
+  expect(() => [...store.entries()]).toThrow(/use for await/)
   const entries: unknown[] = []
   for await (const entry of store.entries()) entries.push(entry)
   expect(entries.sort()).toEqual([
@@ -138,7 +138,7 @@ test('a folder that is in use is refused', async () => {
   await first.ready
   await using other = new Client({ url: 'memory:' })
   await expect(totals({}, other).done).rejects.toThrow(
-    /^The state of 'totals' in .* is in use by another application of this process\. Each process of an application needs a folder of its own: state: \{ dir \}$/,
+    /^The state of 'totals' in .* is in use by another application of this process\. Each process of an application needs its own folder: state: \{ dir \}$/,
   )
   // Another application has a folder of its own.
   const second = totals({ app: 'other' }, other)

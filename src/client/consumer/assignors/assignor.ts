@@ -5,12 +5,12 @@ export interface TopicPartition {
   readonly partition: number
 }
 
-/** A member of the group, as it told the leader when it joined. */
+/** A member of the group, as it described itself when it joined. */
 export interface GroupMemberSubscription {
   readonly memberId: string
   readonly groupInstanceId: string | null
   readonly topics: readonly string[]
-  /** Partitions the member has now, as it says; empty where its protocol version does not carry them. */
+  /** Partitions the member says it owns; empty if its protocol version does not carry them. */
   readonly ownedPartitions: readonly TopicPartition[]
   /** Generation in which it got them; -1 when unknown. */
   readonly generation: number
@@ -18,7 +18,7 @@ export interface GroupMemberSubscription {
   readonly userData: Uint8Array | null
 }
 
-/** What the leader shares out: who is there, and what there is. */
+/** The input of an assignment: members and partitions. */
 export interface AssignmentInput {
   readonly members: readonly GroupMemberSubscription[]
   /** Of the topics that members subscribe to, those that exist. */
@@ -41,24 +41,27 @@ export interface ReceivedAssignment {
 }
 
 /**
- * How a group shares its partitions. Every member brings one, and all must have the same name and protocol; the leader's
- * decides. An error that one throws ends its consumer.
+ * How a group shares its partitions. Every member has one, all with the same name and protocol; the leader's is used.
+ * An error it throws ends its consumer.
  */
 export interface Assignor {
   /** The name that members agree on. */
   readonly name: string
-  /** Eager: members give up everything before each rebalance. Cooperative: only what moves (KIP-429). */
+  /** Eager: members give up all partitions before each rebalance. Cooperative: only those that move (KIP-429). */
   readonly protocol: 'eager' | 'cooperative'
-  /** What this member tells the leader besides what it reads and has; asked whenever it joins. Default: nothing. */
+  /**
+   * Data this member sends to the leader besides its topics and partitions; called whenever it joins. Default: nothing.
+   */
   userData?(about: Pick<GroupMemberSubscription, 'topics' | 'ownedPartitions'>): Uint8Array
   /**
-   * By member id; who is left out gets nothing. Each partition goes to one member at most, one that subscribes to its topic. Where the
-   * protocol is cooperative, one that moves between members is left out of this round: its owner gives it up, and joins again.
+   * Assignments by member id; a member left out gets nothing. Each partition goes to one member at most, one that
+   * subscribes to its topic. Where the protocol is cooperative, one that moves between members is left out of this
+   * round: its owner gives it up, and joins again.
    */
   assign(
     input: AssignmentInput,
   ): ReadonlyMap<string, MemberAssignment> | PromiseLike<ReadonlyMap<string, MemberAssignment>>
-  /** What the leader gave this member; before partitions go and come. */
+  /** Called with this member's assignment, before partitions are revoked and assigned. */
   onAssignment?(assignment: ReceivedAssignment): void
 }
 

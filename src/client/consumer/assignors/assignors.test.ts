@@ -367,11 +367,11 @@ describe('what an assignor gives is checked', () => {
     checkAssignment({ name: 'mine', protocol, assign: () => new Map() }, given, result)
 
   test.each<[string, unknown, RegExp]>([
-    ['no Map', { one: [] }, /'mine' must give a Map of/],
-    ['a list instead of an assignment', new Map([['one', [a0]]]), /must give 'one' { partitions/],
-    ['nobody', new Map([to('three', a0)]), /'three', who is no member/],
+    ['no Map', { one: [] }, /'mine' must return a Map of/],
+    ['a list instead of an assignment', new Map([['one', [a0]]]), /must assign { partitions/],
+    ['nobody', new Map([to('three', a0)]), /'three', which is not a member/],
     ['twice', new Map([to('one', a0), to('two', a0)]), /gave a-0 twice, to 'one' and 'two'/],
-    ['not subscribed', new Map([to('one', b0)]), /gave b-0 to 'one', which does not subscribe/],
+    ['not subscribed', new Map([to('one', b0)]), /assigned b-0 to 'one', which does not subscribe/],
     [
       'not there',
       new Map([to('two', { topic: 'b', partition: 1 })]),
@@ -388,7 +388,7 @@ describe('what an assignor gives is checked', () => {
 
   test('where it is cooperative, a partition that another member still has', () => {
     const taken = new Map([to('two', a0)])
-    expect(() => check('cooperative', taken)).toThrow(/while 'one' still has it/)
+    expect(() => check('cooperative', taken)).toThrow(/while 'one' still owns it/)
     expect(check('eager', taken)).toBe(taken)
   })
 })

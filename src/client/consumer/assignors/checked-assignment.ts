@@ -12,7 +12,7 @@ export function checkAssignment(
   const wrong = (what: string) =>
     new ConfigError(`Assignor '${name}' ${what}`, { code: 'INVALID_ASSIGNMENT' })
   if (!(given instanceof Map)) {
-    throw wrong(`must give a Map of { partitions } by member id; got ${inspectBriefly(given)}`)
+    throw wrong(`must return a Map of { partitions } by member id; got ${inspectBriefly(given)}`)
   }
   const byId = new Map(members.map((member) => [member.memberId, member]))
   const owners = new Map<string, string>()
@@ -27,21 +27,24 @@ export function checkAssignment(
   const taken = new Map<string, string>()
   for (const [memberId, assignment] of given as ReadonlyMap<string, MemberAssignment>) {
     const member = byId.get(memberId)
-    if (!member) throw wrong(`gave partitions to '${memberId}', who is no member of the group`)
+    if (!member)
+      throw wrong(`assigned partitions to '${memberId}', which is not a member of the group`)
     const partitions: unknown = assignment?.partitions
     if (!Array.isArray(partitions)) {
       throw wrong(
-        `must give '${memberId}' { partitions: [...] }; got ${inspectBriefly(assignment)}`,
+        `must assign { partitions: [...] } to '${memberId}'; got ${inspectBriefly(assignment)}`,
       )
     }
     const { userData } = assignment
     if (userData !== undefined && userData !== null && !(userData instanceof Uint8Array)) {
-      throw wrong(`gave '${memberId}' userData that is not bytes: ${inspectBriefly(userData)}`)
+      throw wrong(
+        `assigned userData that is not bytes to '${memberId}': ${inspectBriefly(userData)}`,
+      )
     }
     for (const { topic, partition } of assignment.partitions) {
       const place = `${topic}-${partition}`
       if (!member.topics.includes(topic)) {
-        throw wrong(`gave ${place} to '${memberId}', which does not subscribe to '${topic}'`)
+        throw wrong(`assigned ${place} to '${memberId}', which does not subscribe to '${topic}'`)
       }
       const count = partitionsPerTopic.get(topic) ?? 0
       if (!Number.isInteger(partition) || partition < 0 || partition >= count) {
@@ -53,7 +56,7 @@ export function checkAssignment(
       const owner = owners.get(place)
       if (owner && owner !== memberId) {
         throw wrong(
-          `is cooperative, but gave ${place} to '${memberId}' while '${owner}' still has it: leave it out of this round`,
+          `is cooperative, but assigned ${place} to '${memberId}' while '${owner}' still owns it: leave it out of this round`,
         )
       }
     }

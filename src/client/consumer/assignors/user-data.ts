@@ -15,6 +15,6 @@ export function userDataOf(
   const userData: unknown = assignor.userData?.(about) ?? null
   if (userData === null || userData instanceof Uint8Array) return userData
   throw invalid(
-    `userData of assignor '${assignor.name}' must give bytes; got ${inspectBriefly(userData)}`,
+    `userData of assignor '${assignor.name}' must return bytes; got ${inspectBriefly(userData)}`,
   )
 }

@@ -11,8 +11,8 @@ import { HttpListener, type HttpListenerOptions } from './http-listener.ts'
 import type { Served } from './served.ts'
 import type { ConnectionLimits, ResolvedServerConfig } from './server-config.ts'
 
-/** What every door of a server is given. */
-export interface DoorParts extends Omit<HttpListenerOptions, 'api' | 'config' | 'limits'> {
+/** What every listener of a server is given. */
+export interface ListenerParts extends Omit<HttpListenerOptions, 'api' | 'config' | 'limits'> {
   readonly limits: ConnectionLimits
   /** Of all HTTP listeners together. */
   readonly httpMetrics: HttpMetrics
@@ -23,12 +23,12 @@ export function createHttpApi(
   http: ResolvedHttpConfig,
   { nodes }: Served,
   guards: { readonly guard: AccessGuard | undefined; readonly hall: HallGuard },
-  { name, host, tls, metrics, httpMetrics, budget }: DoorParts,
+  { name, host, tls, metrics, httpMetrics, budget }: ListenerParts,
 ): HttpApi {
   if (guards.guard && !tls && !isLoopback(host)) {
     runtime.logger.warn(
       { listener: name, host },
-      'API keys cross the network for everybody to read, unless something before this server does TLS (--tls-cert, --tls-key)',
+      'API keys are sent unencrypted over the network, unless a proxy in front of this server does TLS (--tls-cert, --tls-key)',
     )
   }
   const allowedHosts =
@@ -52,10 +52,10 @@ export function createHttpApi(
 }
 
 /** Listens. Throws `KafkaError` LISTEN_FAILED. */
-export function openHttpDoor(
+export function openHttpListener(
   http: ResolvedHttpConfig,
   api: HttpApi,
-  parts: DoorParts,
+  parts: ListenerParts,
 ): Promise<HttpListener> {
   return HttpListener.open({ ...parts, api, config: http })
 }
