@@ -1,5 +1,8 @@
 /** Tasks are opened with state and offsets of the same commit, whoever commits meanwhile. */
-import { expect, test } from 'vitest'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test, vi } from 'vitest'
 import { Broker } from '../../src/broker/broker.ts'
 import { resolveClientConfig } from '../../src/client/config.ts'
 import type { Connection, ExchangeOptions } from '../../src/connection/connection.ts'
@@ -10,6 +13,9 @@ import type { Api } from '../../src/protocol/api.ts'
 import { offsetFetch } from '../../src/protocol/messages/generated/offset-fetch.ts'
 import { createMemoryFileSystem } from '../../src/storage/memory-file-system.ts'
 
+import { StreamApplication } from '../../src/streams/runtime/stream-application.ts'
+import type { StreamsConfig } from '../../src/streams/streams-config.ts'
+
 const runtime = createRuntime()
 
 /** Whose first question for the offsets of a task is answered as the very first one was. */
@@ -19,6 +25,8 @@ class OldAnswers implements Connection {
   #first: unknown
   /** To be answered by the first answer. */
   repeats = 0
+  /** They are answered after this. */
+  heldBy: Promise<void> | undefined
 
   constructor(inner: Connection) {
     this.#inner = inner
@@ -31,6 +39,7 @@ class OldAnswers implements Connection {
   ): Promise<R> {
     const answer = await this.#inner.exchange(api, request, options)
     if ((api as unknown) !== offsetFetch || !isStable(request)) return answer
+    await this.heldBy
     this.#first ??= answer
     return this.repeats-- > 0 ? (this.#first as R) : answer
   }
@@ -57,8 +66,8 @@ function open() {
   const connection = new OldAnswers(embedded)
   const config = resolveClientConfig({ url: 'memory:', runtime }, {})
   const kafka = new ComposedClient({ config, connection })
-  const start = () => {
-    const app = kafka.streams({ app: 'app', commitInterval: 1 })
+  const start = (state: StreamsConfig['state'] = 'memory') => {
+    const app = kafka.streams({ app: 'app', commitInterval: 1, state })
     const totals = app.stream<number>('in').groupByKey()
     totals.reduce(0, (total, n) => total + n, { store: 'totals' }).to('out')
     return app.start()
@@ -93,4 +102,33 @@ test('a task whose offsets were deleted is refused', async () => {
   await kafka.admin.deleteGroup('app')
   await expect(start()).rejects.toMatchObject({ code: 'STREAM_STATE_WITHOUT_OFFSETS' })
   await kafka.close()
+})
+
+test('a task that is being opened lacks no more of its state than its files do', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'kafka-do-task-opener-'))
+  const { kafka, connection, start } = open()
+  await kafka.admin.createTopic('in', { partitions: 1 })
+  const first = await start({ dir })
+  await kafka.produce('in', 1, { key: 'a' })
+  await expect.poll(() => first.store('totals').get('a')).toBe(1)
+  await first.close()
+
+  let release!: () => void
+  connection.heldBy = new Promise((resolve) => {
+    release = resolve
+  })
+  const asked = vi.spyOn(StreamApplication.prototype, 'lags')
+  const starting = start({ dir })
+  const restoring = () => {
+    const [application] = asked.mock.contexts as StreamApplication[]
+    return application?.metrics().tasksByState.restoring === 1 ? application : undefined
+  }
+  await expect.poll(() => restoring()).toBeDefined()
+  // The mark of the transaction's end is an entry, too, as far as anybody can tell.
+  expect(restoring()!.lags().get('0_0')).toBeLessThanOrEqual(1)
+  release()
+  await (await starting).close()
+  await kafka.close()
+  asked.mockRestore()
+  rmSync(dir, { recursive: true })
 })

@@ -59,7 +59,7 @@ export class HeldTasks {
   #warmups: ReadonlySet<string> = new Set()
   #running: readonly RunningTask[] = []
   /** Tasks whose state is being restored; one that is assigned anew meanwhile is another. */
-  readonly #opening = new Set<{ readonly planned: PlannedTask }>()
+  readonly #opening = new Set<{ readonly planned: PlannedTask; readonly lag: number }>()
   /** Told when tasks were given up or lost. */
   readonly #dropListeners: (() => void)[] = []
 
@@ -198,7 +198,8 @@ export class HeldTasks {
 
   async #open(planned: PlannedTask): Promise<void> {
     const { life, turns } = this.#parts
-    const opening = { planned }
+    // What is at hand of its state, as a copy or in files, is at hand until it runs: else the next round would take it away again.
+    const opening = { planned, lag: this.lags().get(planned.id) ?? unknownLag }
     this.#opening.add(opening)
     try {
       // What it was here before must have come to its end.
@@ -248,7 +249,7 @@ export class HeldTasks {
     )
     return new Map([
       ...(this.#local?.lags() ?? []),
-      ...opening.map(({ planned }): [string, number] => [planned.id, unknownLag]),
+      ...opening.map(({ planned, lag }): [string, number] => [planned.id, lag]),
       ...(this.#standbys?.lags() ?? []),
       ...running.map(({ task }): [string, number] => [task.id, 0]),
     ])
