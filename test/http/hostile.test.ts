@@ -259,9 +259,14 @@ describe('a reader that takes nothing', () => {
       ...{ queuedMaxRequestBytes: 8 * 1_048_576, slowConnectionGrace: 100 },
       http: { sendTimeout: '1h' },
     })
-    const readers = Array.from({ length: 16 }, () => greedy(small))
-    await soon(() => total(small, 'kafkado_accepted_connections_total', 'http')).toBe(16)
-    await soon(() => connectionsOf(small)).toBeLessThan(16)
+    // How much of what is sent the system takes, and so how much each holds, differs from machine to machine.
+    const readers: ReturnType<typeof open>[] = []
+    while (connectionsOf(small) === readers.length && readers.length < 400) {
+      readers.push(...Array.from({ length: 16 }, () => greedy(small)))
+      const accepted = () => total(small, 'kafkado_accepted_connections_total', 'http')
+      await soon(accepted).toBe(readers.length)
+    }
+    await soon(() => connectionsOf(small)).toBeLessThan(readers.length)
     const answer = await small.ask('GET', '/v1/topics/large/records?limit=1')
     expect(answer.status).toBe(200)
     expect(answer.body.records).toHaveLength(1)
