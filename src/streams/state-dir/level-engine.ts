@@ -1,4 +1,4 @@
-/** Files by LevelDB, from the optional package classic-level. See docs/decisions/0020-state-on-disk.md. */
+/** Files by LevelDB, from the optional package classic-level. See docs/decisions/0029-state-on-disk.md. */
 import { plainBytes } from '../../core/bytes.ts'
 import { ConfigError, CorruptDataError, type KafkaError, StorageError } from '../../core/errors.ts'
 import { requirePackage } from '../../protocol/optional-package.ts'
