@@ -108,15 +108,11 @@ export async function openTestBroker(
   }
 }
 
-/**
- * A broker on the same files that finds no mark of an orderly close, nor how far its logs are on stable storage: where there
- * are records, another leader epoch begins.
- */
+/** A broker on the same files that finds no mark of an orderly close: another leader epoch begins. */
 export async function afterUncleanStop(broker: TestBroker): Promise<TestBroker> {
   const { runtime, fileSystem } = broker
   await broker.broker.close()
   fileSystem.remove('.kafka_cleanshutdown')
-  fileSystem.remove('recovery-point-offset-checkpoint')
   return openTestBroker({ runtime, fileSystem })
 }
 

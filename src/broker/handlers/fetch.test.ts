@@ -262,7 +262,6 @@ test.each([15, 16])(
   async (version) => {
     const before = await openTestBroker()
     const topicId = await createTopic(before, 'orders')
-    await produceTo(before, 'orders', batch('a'))
     const broker = await afterUncleanStop(before)
     const partition = createFetchRequestFetchPartition({ currentLeaderEpoch: 0 })
     const topics = [createFetchRequestFetchTopic({ topicId, partitions: [partition] })]

@@ -10,10 +10,6 @@ import {
 } from '../../../test/broker/test-broker.ts'
 import { errorName } from '../../protocol/error-codes.ts'
 import {
-  createDeleteRecordsRequest,
-  deleteRecords,
-} from '../../protocol/messages/generated/delete-records.ts'
-import {
   createListOffsetsRequest,
   createListOffsetsRequestListOffsetsPartition,
   createListOffsetsRequestListOffsetsTopic,
@@ -106,22 +102,9 @@ describe('the leader epoch', () => {
   test('is that of the partition when there are no records', async () => {
     const broker = await withTimestamps()
     expect(await offsetAt(broker, 'orders', earliest)).toMatchObject({ leaderEpoch: 0 })
-    await produceTo(broker, 'orders', batch('deleted'))
-    const partitions = [{ partitionIndex: 0, offset: 1n }]
-    const topics = [{ name: 'orders', partitions }]
-    await broker.ask(deleteRecords, createDeleteRecordsRequest({ topics, timeoutMs: 1000 }))
     const later = await afterUncleanStop(broker)
     expect(await offsetAt(later, 'orders', earliest)).toMatchObject({ leaderEpoch: 1 })
     expect(await offsetAt(later, 'orders', 5n)).toMatchObject({ offset: -1n, leaderEpoch: -1 })
-  })
-
-  test('stays after an unclean stop when nothing can be gone', async () => {
-    const { broker, runtime, fileSystem } = await withTimestamps(10)
-    await broker.close()
-    fileSystem.remove('.kafka_cleanshutdown')
-    const later = await openTestBroker({ runtime, fileSystem })
-    expect(await offsetAt(later, 'orders', earliest)).toMatchObject({ leaderEpoch: 0 })
-    expect(await offsetAt(later, 'orders', latest)).toMatchObject({ offset: 1n, leaderEpoch: 0 })
   })
 
   test.each([1, 3])('has no place in version %i', async (version) => {

@@ -81,8 +81,6 @@ class Recovery {
   /** See `LogParts`. */
   savedTo: bigint | undefined
   readonly #options: OpenOptions
-  /** Something of what was written last may be gone: what comes next is of another epoch. */
-  #isInDoubt = false
   readonly #folder: string
   /** What is in it, for those who look while it is opened: a segment, which stays, has the file system itself. */
   readonly #listed: ListedFolder
@@ -125,7 +123,7 @@ class Recovery {
     // After a crash only a snapshot from before what was verified is sure to match it.
     const verifiedFrom = isClean ? undefined : segments[Math.min(first, segments.length - 1)]!
     await this.#restoreProducers(segments, verifiedFrom)
-    if (this.#isInDoubt) await this.#beginEpoch(segments.at(-1)!.nextOffset)
+    if (!isClean) await this.#beginEpoch(segments.at(-1)!.nextOffset)
     return segments
   }
 
@@ -250,7 +248,6 @@ class Recovery {
       // What had been stored is not cut off: it is damage, and what follows it is sound.
       const isStored = !isWhole && segment.nextOffset < recoveryPoint
       if (isStored && next) segment.nextOffset = next.baseOffset
-      if (!isWhole || segment.nextOffset > recoveryPoint) this.#isInDoubt = true
       await segment.file.sync()
       // Those of the last one are written when it is finished, or closed.
       if (next) await this.#writeIndexes(segment)
