@@ -39,6 +39,7 @@ import { HeldTasks } from './held-tasks.ts'
 import { PartitionReaders } from './partition-readers.ts'
 import { ownSources } from './plan.ts'
 import { RunCounters } from './run-counters.ts'
+import type { RunningTask } from './running-task.ts'
 import { unknownLag } from './standby-tasks.ts'
 import { locateKey, type StoresHere, storeReader } from './store-reader.ts'
 import type { AssignedTasks } from './task-assignor.ts'
@@ -290,11 +291,17 @@ export class StreamApplication implements Runner {
   /** Resolves when something has happened, or something is due. */
   async #whenNews(): Promise<void> {
     const { runtime } = this.#cluster
+    const { handOver } = this.#held
+    // A task that takes nothing for now is not waited for: that would be a loop without a pause.
+    const resumesIn = (task: RunningTask) =>
+      handOver.willBegin() || handOver.rests(task)
+        ? Number.POSITIVE_INFINITY
+        : task.resumesIn(runtime)
     const waitMs = () =>
       Math.min(
         this.#commits.dueIn,
-        this.#held.handOver.restsFor() || Number.POSITIVE_INFINITY,
-        ...this.#held.running.map((task) => Math.min(task.dueIn(runtime), task.resumesIn(runtime))),
+        handOver.restsFor() || Number.POSITIVE_INFINITY,
+        ...this.#held.running.map((task) => Math.min(task.dueIn(runtime), resumesIn(task))),
       )
     await this.#life.news.wait(waitMs, () => this.#reader.pump())
   }
