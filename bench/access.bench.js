@@ -3,10 +3,10 @@
  * turn; the ratio of the processor time that they take for it. `node bench/run.js access`; ROUNDS asks for others than 7.
  */
 import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { bytes, Client, topic } from 'kafka-do'
 import { report } from './measure.js'
+import { cpuSeconds } from './processes.js'
 
 const rounds = Number(process.env.ROUNDS ?? 7)
 const requests = 150_000
@@ -36,12 +36,6 @@ async function serve(...args) {
   await kafka.admin.createTopic('read', { partitions: 1 })
   const producer = kafka.producer(topic('events', { value: bytes }), { acks: 1, linger: 0 })
   return { pid: served.pid, kafka, producer, stop: () => served.kill() }
-}
-
-/** Of the process so far, in hundredths of a second. @param {number | undefined} pid */
-function cpuTicks(pid) {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
-  return Number(fields[11]) + Number(fields[12])
 }
 
 const payload = new Uint8Array(100).fill(7)
@@ -82,15 +76,15 @@ for (const [name, work] of /** @type {const} */ ([
   for (let round = 0; round <= rounds; round++) {
     // The order changes, so that nobody is always first.
     const order = round % 2 === 0 ? [0, 1] : [1, 0]
-    const ticks = [0, 0]
+    const seconds = [0, 0]
     for (const i of order) {
       const server = servers[i]
       if (!server) continue
-      const before = cpuTicks(server.pid)
+      const before = cpuSeconds(server.pid)
       await work(server)
-      ticks[i] = cpuTicks(server.pid) - before
+      seconds[i] = cpuSeconds(server.pid) - before
     }
-    if (round > 0) ratios.push((ticks[1] ?? 0) / (ticks[0] ?? 1))
+    if (round > 0) ratios.push((seconds[1] ?? 0) / (seconds[0] ?? 1))
   }
   report(`${name}, processor time with access control ÷ without`, ratios, {
     unit: '×',

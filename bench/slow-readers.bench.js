@@ -4,11 +4,11 @@
  * BUDGET_MIB and ROUNDS ask for others than 200, 200, the default budget and 5; figures are medians of the rounds.
  */
 import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { bytes, Client, topic } from 'kafka-do'
 import { median, percentile, report, temporaryFolder } from './measure.js'
+import { cpuSeconds, memoryMiB } from './processes.js'
 
 const readers = process.env.READERS ?? '200'
 const senders = process.env.SENDERS ?? '200'
@@ -41,18 +41,6 @@ async function said(stream, pattern) {
 }
 const url = await said(served.stdout, /kafka:\/\/\S+/)
 served.stdout.resume()
-
-/** @param {'VmRSS' | 'VmHWM'} what */
-function memoryMiB(what) {
-  const status = readFileSync(`/proc/${served.pid}/status`, 'utf8')
-  return Number(new RegExp(`${what}:\\s+(\\d+) kB`).exec(status)?.[1]) / 1024
-}
-
-/** Of the server so far, seconds; Linux counts in hundredths. */
-function cpuSeconds() {
-  const fields = readFileSync(`/proc/${served.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
-  return (Number(fields[11]) + Number(fields[12])) / 100
-}
 
 const kafka = new Client({ url, timeout: '120s' })
 const large = topic('large', { value: bytes })
@@ -106,10 +94,10 @@ const aloneShares = []
 /** @type {{ [when: string]: number[][] }} */
 const times = { alone: [], 'while they come': [], 'beside them': [] }
 for (let round = 0; round < rounds; round++) {
-  before.push(memoryMiB('VmRSS'))
-  const [aloneCpu, aloneAt] = [cpuSeconds(), performance.now()]
+  before.push(memoryMiB(served.pid))
+  const [aloneCpu, aloneAt] = [cpuSeconds(served.pid), performance.now()]
   times.alone.push(await produces(500, 12_000))
-  aloneShares.push((100_000 * (cpuSeconds() - aloneCpu)) / (performance.now() - aloneAt))
+  aloneShares.push((100_000 * (cpuSeconds(served.pid) - aloneCpu)) / (performance.now() - aloneAt))
   let isComing = true
   const bad = startBadClients().finally(() => {
     isComing = false
@@ -117,17 +105,17 @@ for (let round = 0; round < rounds; round++) {
   const arriving = []
   while (isComing) arriving.push(...(await produces(1, 0)))
   times['while they come'].push(arriving)
-  const [cpuBefore, startedAt] = [cpuSeconds(), performance.now()]
+  const [cpuBefore, startedAt] = [cpuSeconds(served.pid), performance.now()]
   times['beside them'].push(await produces(500, 12_000))
-  cpuShares.push((100_000 * (cpuSeconds() - cpuBefore)) / (performance.now() - startedAt))
-  during.push(memoryMiB('VmRSS'))
+  cpuShares.push((100_000 * (cpuSeconds(served.pid) - cpuBefore)) / (performance.now() - startedAt))
+  during.push(memoryMiB(served.pid))
   ;(await bad).kill('SIGKILL')
   await produces(100, 1000)
 }
 
 report('RSS before', before, { unit: 'MiB' })
 report(`RSS beside ${readers} readers, ${senders} senders`, during, { unit: 'MiB' })
-report('RSS at its peak', [memoryMiB('VmHWM')], { unit: 'MiB' })
+report('RSS at its peak', [memoryMiB(served.pid, 'VmHWM')], { unit: 'MiB' })
 report('CPU of the server alone', aloneShares, { unit: '% of a core' })
 report('CPU of the server beside them', cpuShares, { unit: '% of a core' })
 report('lines in the log', [logLines], { unit: 'lines' })

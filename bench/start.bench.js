@@ -9,6 +9,7 @@ import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { report, temporaryFolder } from './measure.js'
+import { cpuSeconds } from './processes.js'
 
 const runs = 9
 const folder = temporaryFolder()
@@ -69,17 +70,10 @@ async function start(args, environment = {}) {
   await Promise.race([new Promise((resolve) => child.stdout.once('data', resolve)), hasEnded])
   if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}`)
   const wall = performance.now() - began
-  const processor = processorMs(child.pid)
+  const processor = 1000 * cpuSeconds(child.pid)
   child.kill()
   await hasEnded
   return { wall, processor }
-}
-
-/** Linux counts it in hundredths of a second; elsewhere it is not known. @param {number | undefined} pid */
-function processorMs(pid) {
-  if (process.platform !== 'linux') return Number.NaN
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
-  return (Number(fields[11]) + Number(fields[12])) * 10
 }
 
 /** Node's coverage lists each script that was loaded. @param {string} root @param {string[]} args */

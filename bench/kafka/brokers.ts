@@ -1,12 +1,12 @@
 /** The brokers that are compared, each a process of its own with a data folder of its own. */
 import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startApacheKafka } from '../../test/kafka/apache-kafka.ts'
 import { servedUrl } from '../../test/server/served-url.ts'
+import { cpuSeconds, memoryMiB } from '../processes.js'
 
 export interface BenchBroker {
   readonly name: string
@@ -32,8 +32,8 @@ export async function startKafkaDo(): Promise<BenchBroker> {
     name: 'kafka-do',
     bootstrap: url.replace('kafka://', ''),
     url,
-    residentMiB: () => residentMiB(child.pid!),
-    cpuSeconds: () => cpuSeconds(child.pid!),
+    residentMiB: () => memoryMiB(child.pid),
+    cpuSeconds: () => cpuSeconds(child.pid),
     async stop() {
       const ended = new Promise((resolve) => child.once('exit', resolve))
       child.kill('SIGTERM')
@@ -52,19 +52,8 @@ export async function startKafka(): Promise<BenchBroker> {
     name: 'Apache Kafka',
     bootstrap: kafka.bootstrap,
     url: kafka.url,
-    residentMiB: () => residentMiB(kafka.pid!),
-    cpuSeconds: () => cpuSeconds(kafka.pid!),
+    residentMiB: () => memoryMiB(kafka.pid),
+    cpuSeconds: () => cpuSeconds(kafka.pid),
     stop: () => kafka.stop(),
   }
-}
-
-function residentMiB(pid: number): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-  return Number(/VmRSS:\s+(\d+)/.exec(status)![1]) / 1024
-}
-
-/** Linux counts it in hundredths of a second; see proc(5), fields 14 and 15. */
-function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)!.split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / 100
 }

@@ -17,6 +17,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Client, Offset } from 'kafka-do'
+import { cpuSeconds, memoryMiB } from '../processes.js'
 
 const timeout = '10m'
 const recordsInBatch = 20
@@ -284,12 +285,8 @@ async function serve(data) {
   })
   return {
     url,
-    residentKiB: () => numberIn(`/proc/${server.pid}/status`, /VmRSS:\s+(\d+)/),
-    cpuSeconds() {
-      const fields = readFileSync(`/proc/${server.pid}/stat`, 'utf8').split(') ').at(-1) ?? ''
-      const [user = 0, system = 0] = fields.split(' ').slice(11, 13).map(Number)
-      return (user + system) / 100
-    },
+    residentKiB: () => 1024 * memoryMiB(server.pid),
+    cpuSeconds: () => cpuSeconds(server.pid),
     async stop() {
       server.removeAllListeners('exit')
       const ended = new Promise((resolve) => server.once('exit', resolve))
@@ -297,9 +294,4 @@ async function serve(data) {
       await ended
     },
   }
-}
-
-/** @param {string} path @param {RegExp} pattern */
-function numberIn(path, pattern) {
-  return Number(pattern.exec(readFileSync(path, 'utf8'))?.[1])
 }

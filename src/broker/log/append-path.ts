@@ -87,7 +87,7 @@ export class AppendPath {
   /** What stands beside the log is as it was when the log ended here; undefined: not known. */
   #savedTo: bigint | undefined
   /** A segment that could not be begun and is still there: it begins where the log ends. */
-  #unremoved: Segment | undefined
+  #unbegun: Segment | undefined
   #firstOpen: bigint | undefined
   #ending: EndingTransaction[] = []
 
@@ -216,7 +216,7 @@ export class AppendPath {
    * after a loss of power: what is appended next is acknowledged only when the removal is on stable storage too.
    */
   #revert(next: Segment): void {
-    this.#unremoved = next
+    this.#unbegun = next
     try {
       this.#removeUnbegun()
     } catch (error) {
@@ -230,9 +230,9 @@ export class AppendPath {
 
   /** Throws `StorageError` when it cannot: then nothing may be appended. */
   #removeUnbegun(): void {
-    if (!this.#unremoved) return
-    this.#unremoved.remove()
-    this.#unremoved = undefined
+    if (!this.#unbegun) return
+    this.#unbegun.remove()
+    this.#unbegun = undefined
     this.#parts.commit.folderChanged()
   }
 

@@ -431,7 +431,8 @@ export class Segment {
     if (damage) throw damage
     if (usedBytes < bytes.length) throw cutShort(this.#stem, usedBytes)
     for (const { header, filePosition } of batches) this.#index(header, filePosition, false)
-    this.nextOffset = batches.at(-1) ? batches.at(-1)!.header.lastOffset + 1n : this.baseOffset
+    const last = batches.at(-1)
+    this.nextOffset = last ? last.header.lastOffset + 1n : this.baseOffset
     this.#isSaved = hasIndexes
   }
 

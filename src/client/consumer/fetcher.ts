@@ -263,7 +263,7 @@ export class Fetcher {
     for (const partition of partitions) partition.isFetching = true
     const asked = new Map(partitions.map((partition) => [partition, partition.fetchOffset!]))
     // As they are now: by the time of the answer the topics may have to be looked up again.
-    const ids = new Map(partitions.map(({ topic }) => [topic, this.#cluster.topicId(topic)]))
+    const names = new Map(partitions.map(({ topic }) => [this.#cluster.topicId(topic), topic]))
     const polled = this.#polls()
     try {
       const response = await this.#cluster.exchange(fetch, this.#request(partitions, maxWaitMs), {
@@ -273,7 +273,6 @@ export class Fetcher {
         timeoutMs: maxWaitMs + this.#cluster.config.timeout,
       })
       if (response.errorCode !== 0) throw errorFrom(response.errorCode)
-      const names = new Map([...ids].map(([topic, id]) => [id, topic]))
       const places = new Map(partitions.map((one) => [`${one.topic}-${one.partition}`, one]))
       for (const answer of response.responses) {
         const topic = answer.topic === '' ? names.get(answer.topicId) : answer.topic

@@ -292,17 +292,17 @@ export class StreamApplication implements Runner {
   async #whenNews(): Promise<void> {
     const { runtime } = this.#cluster
     const { handOver } = this.#held
-    // A task that takes nothing for now is not waited for: that would be a loop without a pause.
-    const resumesIn = (task: RunningTask) =>
-      handOver.willBegin() || handOver.rests(task)
-        ? Number.POSITIVE_INFINITY
-        : task.resumesIn(runtime)
-    const waitMs = () =>
-      Math.min(
+    const waitMs = () => {
+      const isHeldUp = handOver.willBegin()
+      // A task that takes nothing for now is not waited for: that would be a loop without a pause.
+      const resumesIn = (task: RunningTask) =>
+        isHeldUp || handOver.rests(task) ? Number.POSITIVE_INFINITY : task.resumesIn(runtime)
+      return Math.min(
         this.#commits.dueIn,
         handOver.restsFor() || Number.POSITIVE_INFINITY,
         ...this.#held.running.map((task) => Math.min(task.dueIn(runtime), resumesIn(task))),
       )
+    }
     await this.#life.news.wait(waitMs, () => this.#reader.pump())
   }
 

@@ -1,0 +1,4 @@
+/** Processor time so far, seconds. */
+export function cpuSeconds(pid: number | undefined): number
+/** Resident memory, MiB: now, or at its peak. */
+export function memoryMiB(pid: number | undefined, what?: 'VmRSS' | 'VmHWM'): number
