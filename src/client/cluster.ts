@@ -200,6 +200,7 @@ export class Cluster {
     const { retryBackoff, timeout } = this.config
     const { retries = this.config.retries } = options
     const deadline = this.runtime.monotonicNow() + (options.timeoutMs ?? timeout)
+    let reason: KafkaError | undefined
     for (let tries = 1; ; tries++) {
       if (options.signal?.aborted) throw abortReason(options.signal)
       if (this.closed.aborted) throw closedClient()
@@ -209,12 +210,14 @@ export class Cluster {
       } catch (error) {
         if (!(error instanceof KafkaError) || !error.retriable || options.isFinal?.(error))
           throw error
+        // A try that was cut short at the end says less than the one before it.
+        if (!reason || !(error instanceof TimeoutError)) reason = error
         const waitMs = backoffDelay(tries, retryTiming(error, retryBackoff), this.runtime)
         if (tries > retries) throw error
         if (this.runtime.monotonicNow() + waitMs >= deadline) {
           throw new TimeoutError(
-            `Could not ${what} within ${options.timeoutMs ?? timeout} ms (${tries} tries); last: ${error.message}`,
-            { code: 'REQUEST_TIMED_OUT', retriable: true, outcome: error.outcome, cause: error },
+            `Could not ${what} within ${options.timeoutMs ?? timeout} ms (${tries} tries); last: ${reason.message}`,
+            { code: 'REQUEST_TIMED_OUT', retriable: true, outcome: error.outcome, cause: reason },
           )
         }
         this.runtime.logger.debug({ err: error, tries, waitMs }, `retrying: ${what}`)
