@@ -29,11 +29,12 @@ import type { Runtime, Timer } from '../core/runtime.ts'
 import { nextTurn } from '../core/turn.ts'
 import type { RequestHeader } from '../protocol/frame.ts'
 import type { ApiVersionsRequest } from '../protocol/messages/generated/api-versions.ts'
-import { fetch } from '../protocol/messages/generated/fetch.ts'
+import { type FetchResponse, fetch } from '../protocol/messages/generated/fetch.ts'
 import { joinGroup } from '../protocol/messages/generated/join-group.ts'
 import { produce } from '../protocol/messages/generated/produce.ts'
 import { saslAuthenticate } from '../protocol/messages/generated/sasl-authenticate.ts'
 import { syncGroup } from '../protocol/messages/generated/sync-group.ts'
+import { readBuffers } from '../storage/read-buffers.ts'
 import { AnswerSender } from './answer-sender.ts'
 import { FetchMemory } from './fetch-memory.ts'
 import { answerToHttp, foreignProtocol } from './foreign-protocol.ts'
@@ -64,6 +65,8 @@ interface Answer {
   /** How long nothing is heard once it is sent, milliseconds. */
   throttleMs: number
   readonly memory: FetchMemory | undefined
+  /** The records of a fetch: their memory is used again once they have left. */
+  records: readonly Uint8Array[]
 }
 
 /** An answer that has left within this is followed by one of twice the size, if that is wanted; milliseconds. */
@@ -239,7 +242,7 @@ export class KafkaConnection {
     const isSasl = api.key === saslAuthenticate.key
     if (isSasl) this.#isAuthenticating = true
     const memory = api.key === fetch.key ? this.#openFetchMemory() : undefined
-    const answer: Answer = { state: 'pending', parts: [], throttleMs: 0, memory }
+    const answer: Answer = { state: 'pending', parts: [], throttleMs: 0, memory, records: [] }
     this.#answers.push(answer)
     const context: RequestContext = {
       version,
@@ -255,6 +258,7 @@ export class KafkaConnection {
       .then(({ response, throttleMs }) => {
         answer.parts = encodeAnswer(api, header, request, response)
         answer.throttleMs = throttleMs
+        if (api.key === fetch.key) answer.records = recordsIn(response as FetchResponse)
         answer.state = 'ready'
         isAnswered = true
       })
@@ -302,10 +306,13 @@ export class KafkaConnection {
     this.#proceed()
   }
 
-  #send({ parts, memory }: Answer): void {
+  #send({ parts, memory, records }: Answer): void {
     if (!memory) return this.#sender.send(parts, 0)
     const held = memory.heldBytes
-    this.#sender.send(parts, held, (sentInMs) => this.#pace(held, sentInMs))
+    this.#sender.send(parts, held, (sentInMs) => {
+      for (const bytes of records) readBuffers.release(bytes)
+      this.#pace(held, sentInMs)
+    })
     memory.release()
   }
 
@@ -435,4 +442,11 @@ export class KafkaConnection {
   #log(level: 'debug' | 'info' | 'warn', message: string, fields: object = {}): void {
     this.#options.runtime.logger[level]({ peer: this.#peer, ...fields }, message)
   }
+}
+
+function recordsIn({ responses }: FetchResponse): Uint8Array[] {
+  const found: Uint8Array[] = []
+  for (const { partitions } of responses)
+    for (const { records } of partitions) if (records) found.push(records)
+  return found
 }

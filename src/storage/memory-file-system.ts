@@ -2,6 +2,7 @@
 import { allocateBytes } from '../core/bytes.ts'
 import { DataFolderLockedError, StorageError } from '../core/errors.ts'
 import type { File, FileSystem, Lock, Space } from './file-system.ts'
+import { readBuffers } from './read-buffers.ts'
 
 const chunkBytes = 256 * 1024
 const firstBytes = 1024
@@ -130,8 +131,8 @@ class Content {
     this.size = Math.max(this.size, position + bytes.length)
   }
 
-  read(position: number, length: number): Uint8Array {
-    const bytes = allocateBytes(Math.max(0, Math.min(length, this.size - position)))
+  read(position: number, length: number, allocate: (size: number) => Uint8Array): Uint8Array {
+    const bytes = allocate(Math.max(0, Math.min(length, this.size - position)))
     for (let filled = 0; filled < bytes.length; ) {
       const at = position + filled
       const start = at % chunkBytes
@@ -185,12 +186,13 @@ class MemoryFile implements File {
   }
 
   async read(position: number, length: number): Promise<Uint8Array> {
-    return this.readSync(position, length)
+    this.#checkOpen()
+    return this.#content.read(position, length, (size) => readBuffers.take(size))
   }
 
   readSync(position: number, length: number): Uint8Array {
     this.#checkOpen()
-    return this.#content.read(position, length)
+    return this.#content.read(position, length, allocateBytes)
   }
 
   truncate(size: number): void {

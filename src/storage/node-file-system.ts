@@ -30,6 +30,7 @@ import { StorageError } from '../core/errors.ts'
 import { acquireLock } from './data-folder-lock.ts'
 import type { File, FileSystem, Lock, Space, StorageErrorCode } from './file-system.ts'
 import { openFilesLimit } from './process-limit.ts'
+import { readBuffers } from './read-buffers.ts'
 
 /** To free the space of such a file takes the system some milliseconds. */
 const largeBytes = 8 * 1024 * 1024
@@ -221,7 +222,7 @@ class NodeFile implements File {
   async read(position: number, length: number): Promise<Uint8Array> {
     this.#checkOpen()
     const wanted = Math.max(0, Math.min(length, this.#size - position))
-    const bytes = allocateBytes(wanted)
+    const bytes = readBuffers.take(wanted)
     this.#inFlight++
     try {
       let filled = 0

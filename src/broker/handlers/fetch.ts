@@ -28,6 +28,7 @@ import {
   fetch,
 } from '../../protocol/messages/generated/fetch.ts'
 import { readBatches } from '../../protocol/records/record-batch.ts'
+import { readBuffers } from '../../storage/read-buffers.ts'
 import { fetchFilter } from '../access/fetch-filter.ts'
 import { toErrorCode } from '../error-code.ts'
 import { type FetchTarget, logOf } from '../fetch/fetch-target.ts'
@@ -190,6 +191,7 @@ function isCut({ records }: FetchResponsePartitionData, visibleEnd: bigint): boo
 /** The records are read again when they are due. */
 function release({ answers }: Look): void {
   for (const answer of answers) {
+    readBuffers.release(answer.records!)
     answer.records = emptyBytes
     if (answer.abortedTransactions) answer.abortedTransactions = []
   }

@@ -11,6 +11,7 @@ import {
   readBatches,
   readBatchHeader,
 } from '../../protocol/records/record-batch.ts'
+import { readBuffers } from '../../storage/read-buffers.ts'
 import type { LogCondition } from './log-condition.ts'
 import { openBatch } from './open-batch.ts'
 import { endOf, ReadAhead } from './read-ahead.ts'
@@ -72,8 +73,9 @@ export class LogReader {
     const found =
       (await this.#ahead.take(offset, maxBytes, upTo)) ??
       (await this.#readStored(offset, maxBytes, minOneBatch, upTo))
-    if (found) this.#ahead.given(offset, found, maxBytes, upTo)
-    return found
+    if (!found) return undefined
+    this.#ahead.given(offset, found, maxBytes, upTo)
+    return readBuffers.own(found)
   }
 
   /** The header of the batch that holds `offset`, or of the next one; undefined when there is none below `upTo`. */
