@@ -1,4 +1,6 @@
 /** Processor time so far, seconds. */
 export function cpuSeconds(pid: number | undefined): number
+/** The same to the nanosecond, of a process whose threads live as long as it does. */
+export function exactCpuSeconds(pid: number | undefined): number
 /** Resident memory, MiB: now, or at its peak. */
 export function memoryMiB(pid: number | undefined, what?: 'VmRSS' | 'VmHWM'): number
