@@ -46,6 +46,11 @@ export class ReadBuffers {
     return bytes
   }
 
+  /** As `release`, for bytes that `take` gave and that nobody else has seen. */
+  discard(bytes: Uint8Array): void {
+    this.release(this.own(bytes))
+  }
+
   /** Lets the buffer of owned bytes be used again. For any other, also for those that were released, it does nothing. */
   release(bytes: Uint8Array): void {
     if (!this.#owned.delete(bytes)) return

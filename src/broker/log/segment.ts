@@ -15,6 +15,7 @@ import {
   viewOf,
 } from '../../protocol/records/record-batch.ts'
 import type { File, FileSystem } from '../../storage/file-system.ts'
+import { readBuffers } from '../../storage/read-buffers.ts'
 import { readWhole } from '../../storage/read-whole.ts'
 import { OffsetIndex, TimeIndex, writeWhole } from './index-file.ts'
 import { LostRecordsError } from './lost-range.ts'
@@ -280,6 +281,7 @@ export class Segment {
         if (first >= 0) break
         // The next segment begins where this one should end, so what is missing was lost.
         if (offset < this.nextOffset) throw lostEnd(this.#stem, offset, this.nextOffset)
+        readBuffers.discard(chunk)
         return 'end'
       }
       if (found !== 'damaged' && found.needsBytes > 0) {
@@ -289,6 +291,7 @@ export class Segment {
         if (first >= 0 || (isWhole && size > maxBytes && !minOneBatch)) break
         if (isWhole) {
           start += used
+          readBuffers.discard(chunk)
           chunk = await this.file.read(
             start,
             Math.max(size, Math.min(maxBytes, sizeAtStart - start)),
@@ -311,6 +314,7 @@ export class Segment {
         start = next.filePosition
         expected = next.header.baseOffset
         lastOffset = undefined
+        readBuffers.discard(chunk)
         chunk = await this.file.read(start, Math.min(maxBytes + slack, sizeAtStart - start))
         used = 0
         continue
@@ -324,7 +328,9 @@ export class Segment {
       lastOffset = undefined
       used += batch.sizeInBytes
     }
-    return first < 0 ? undefined : chunk.subarray(first, used)
+    if (first >= 0) return chunk.subarray(first, used)
+    readBuffers.discard(chunk)
+    return undefined
   }
 
   /** The next sound batch at or after `from` whose offsets may follow `expected`. */
