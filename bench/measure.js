@@ -81,10 +81,10 @@ export async function timeRawSync(count) {
   return times
 }
 
-/** `kafka-do serve` in a process of its own, on a folder that goes with this process. */
-export async function startBroker() {
+/** `kafka-do serve` in a process of its own, on a folder that goes with this process. @param {readonly string[]} more */
+export async function startBroker(...more) {
   const program = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
-  const args = [program, 'serve', '--port', '0', '--data', temporaryFolder()]
+  const args = [program, 'serve', '--port', '0', '--data', temporaryFolder(), ...more]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   /** @type {string} */
   const url = await new Promise((resolve, reject) => {
@@ -96,5 +96,5 @@ export async function startBroker() {
       if (found) resolve(found[0])
     })
   })
-  return { url, stop: () => child.kill() }
+  return { url, pid: child.pid, stop: () => child.kill() }
 }
