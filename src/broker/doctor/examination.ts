@@ -14,7 +14,13 @@ import {
 } from '../log/checkpoint-file.ts'
 import { readMeta } from '../log/folder-meta.ts'
 import { logStarts } from '../log/log-starts.ts'
-import { cleanedTo, cleanMarker, logFolders, recoveryPoints } from '../log/log-store.ts'
+import {
+  begunEpochs,
+  cleanedTo,
+  cleanMarker,
+  logFolders,
+  recoveryPoints,
+} from '../log/log-store.ts'
 import type { LostRange } from '../log/lost-range.ts'
 import { ProducerState } from '../log/producer-state.ts'
 import { readClockState, retentionClock } from '../log/retention-clock-checkpoint.ts'
@@ -56,6 +62,7 @@ class Examination {
     const points = this.#checkpoint(recoveryPoints)
     const starts = this.#checkpoint(logStarts)
     this.#checkpoint(cleanedTo)
+    this.#checkpoint(begunEpochs)
     if (this.#fileSystem.stat(retentionClock) && !readClockState(this.#fileSystem, silentLogger))
       this.#aside(retentionClock, 'is damaged', undefined)
     const folders = logFolders(this.#fileSystem)

@@ -86,9 +86,11 @@ test('a kill begins another epoch, and the one before ends there', async () => {
   expect(await endOf(again, 2)).toMatchObject({ leaderEpoch: 2, endOffset: 3n })
 })
 
-test('an epoch that wrote nothing ends where the one before it ended', async () => {
+test('an epoch that wrote nothing is begun again by the next kill', async () => {
   const killedTwice = await afterKill(await afterKill(await withRecords('a')))
-  expect(await endOf(killedTwice, 1)).toMatchObject({ leaderEpoch: 0, endOffset: 1n })
+  expect(await endOf(killedTwice, 0)).toMatchObject({ leaderEpoch: 0, endOffset: 1n })
+  expect(await endOf(killedTwice, 1)).toMatchObject({ leaderEpoch: 1, endOffset: 1n })
+  expect(await endOf(killedTwice, 2)).toMatchObject(unknown)
 })
 
 test('the epoch that the caller believes in must be the current one', async () => {

@@ -18,6 +18,8 @@ export interface GroupCommitOptions {
   readonly condition: LogCondition
   /** Everything below is on stable storage already. */
   readonly syncedTo: bigint
+  /** What else has to be on stable storage with what a sync covers; undefined: nothing. */
+  readonly alongside: () => Promise<void> | undefined
   /** Where the log ends now. */
   readonly endOffset: () => bigint
   /** A sync is done; `syncedTo` may have risen. Called after those who waited for it were told. */
@@ -141,7 +143,7 @@ export class GroupCommit {
     const syncsFolder = this.#needsFolderSync
     this.#unsynced.clear()
     this.#needsFolderSync = false
-    await Promise.all(files.map((file) => file.sync()))
+    await Promise.all([...files.map((file) => file.sync()), this.#options.alongside()])
     if (syncsFolder) await fileSystem.syncDirectory(folder)
     this.#closeBesides(besides)
   }

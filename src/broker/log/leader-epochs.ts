@@ -1,4 +1,9 @@
-/** Which leader epoch wrote which part of the log (KIP-101), in Kafka's `leader-epoch-checkpoint` file. */
+/**
+ * Which leader epoch wrote which part of the log (KIP-101), in Kafka's `leader-epoch-checkpoint` file.
+ *
+ * An epoch that has begun is stored with the first records that are written in it: a sync of the log tells nobody of them
+ * before. Until then nothing is lost with it but its number, which the next start would give again (`unsavedStart`).
+ */
 import type { FileSystem } from '../../storage/file-system.ts'
 import { replaceCheckpoint } from './checkpoint-file.ts'
 
@@ -12,9 +17,10 @@ interface EpochStart {
 export class LeaderEpochs {
   readonly #fileSystem: FileSystem
   readonly #path: string
-  /** An epoch is in the checkpoint before anything is written in it, so where there is one the log has nothing to add. */
   readonly #hasCheckpoint: boolean
   #starts: EpochStart[]
+  #isSaved = true
+  #saving: Promise<void> | undefined
 
   /** `lines`: those of the checkpoint; undefined where there is none that can be trusted. */
   constructor(fileSystem: FileSystem, path: string, lines: readonly string[] | undefined) {
@@ -34,19 +40,36 @@ export class LeaderEpochs {
     return this.#starts.findLast((start) => start.startOffset <= offset)?.epoch ?? 0
   }
 
-  /** Notes that `epoch` writes from `startOffset` on. Durable when it resolves. */
-  async begin(epoch: number, startOffset: bigint): Promise<void> {
+  /** Where the current epoch begins, while it is not stored; else undefined. */
+  get unsavedStart(): bigint | undefined {
+    return this.#isSaved ? undefined : this.#starts.at(-1)?.startOffset
+  }
+
+  /** Notes that `epoch` writes from `startOffset` on. */
+  begin(epoch: number, startOffset: bigint): void {
     if (this.#starts.at(-1)?.epoch === epoch) return
     this.#starts = [
       ...this.#starts.filter((start) => start.startOffset < startOffset),
       { epoch, startOffset },
     ]
-    await this.#save()
+    this.#isSaved = false
   }
 
-  /** Adopts an epoch found in the log itself, where the checkpoint was lost: no checksum covers it there. */
+  /** Stores what has begun. Durable when it resolves; at once where it is already. */
+  save(): Promise<void> | undefined {
+    if (this.#isSaved) return undefined
+    this.#saving ??= this.#save().finally(() => {
+      this.#saving = undefined
+    })
+    return this.#saving
+  }
+
+  /**
+   * Adopts an epoch found in the log itself, where the checkpoint was lost: no checksum covers it there. Where there is one,
+   * the log knows at most the next: of records that came to the disk though they were never synced.
+   */
   observe(epoch: number, startOffset: bigint): void {
-    if (this.#hasCheckpoint) return
+    if (this.#hasCheckpoint && epoch !== this.current + 1) return
     if (epoch > this.current || this.#starts.length === 0)
       this.#starts.push({ epoch: Math.max(0, epoch), startOffset })
   }
@@ -74,11 +97,9 @@ export class LeaderEpochs {
   }
 
   async #save(): Promise<void> {
-    await replaceCheckpoint(
-      this.#fileSystem,
-      this.#path,
-      this.#starts.map(({ epoch, startOffset }) => `${epoch} ${startOffset}`),
-    )
+    const lines = this.#starts.map(({ epoch, startOffset }) => `${epoch} ${startOffset}`)
+    await replaceCheckpoint(this.#fileSystem, this.#path, lines)
+    this.#isSaved = true
   }
 }
 

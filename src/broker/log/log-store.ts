@@ -45,6 +45,8 @@ export const cleanMarker = '.kafka_cleanshutdown'
 export const recoveryPoints = 'recovery-point-offset-checkpoint'
 /** Logs that are opened, flushed or closed at a time: each has some files open for it. */
 const logsAtOnce = 32
+/** Where leader epochs begin that are not stored with their logs; as of the last orderly close. */
+export const begunEpochs = 'begun-epoch-checkpoint'
 export const cleanedTo = 'cleaner-offset-checkpoint'
 /** Of the time that the clock was last looked at; what counts are days. */
 const clockSavedEveryMs = 3_600_000
@@ -74,6 +76,8 @@ export class LogStore {
   readonly #recoveryPoints: Map<string, bigint>
   readonly #starts: LogStarts
   readonly #cleanedTo: Map<string, bigint>
+  /** By folder. */
+  readonly #begunEpochs: Map<string, bigint>
   readonly #logs = new Map<string, PartitionLog>()
   readonly #opening = new Gate(logsAtOnce)
   readonly #cleaner: Cleaner
@@ -100,6 +104,7 @@ export class LogStore {
     points: Map<string, bigint>,
     starts: Map<string, bigint>,
     cleaned: Map<string, bigint>,
+    begun: Map<string, bigint>,
   ) {
     this.#options = options
     this.reserve = reserve
@@ -109,6 +114,7 @@ export class LogStore {
     this.#recoveryPoints = points
     this.#starts = new LogStarts(reserve.files, starts, this.#logs)
     this.#cleanedTo = cleaned
+    this.#begunEpochs = begun
     const { fileSystem, runtime, cleanupIntervalMs, producerIdExpirationMs } = options
     this.#holds = new Holds({
       files: reserve.files,
@@ -149,6 +155,7 @@ export class LogStore {
       const points = readOffsets(options, recoveryPoints)
       const starts = readOffsets(options, logStarts)
       const cleaned = readOffsets(options, cleanedTo)
+      const begun = isClean ? readOffsets(options, begunEpochs) : new Map<string, bigint>()
       const store = new LogStore(
         options,
         reserve,
@@ -158,6 +165,7 @@ export class LogStore {
         points,
         starts,
         cleaned,
+        begun,
       )
       store.#flushLater()
       store.#cleaner.start()
@@ -259,6 +267,7 @@ export class LogStore {
       isClean: this.#isClean,
       recoveryPoint: this.#recoveryPoints.get(name) ?? 0n,
       logStartOffset: this.#starts.of(name),
+      epochBegun: this.#begunEpochs.get(name),
       compactedTo: this.#cleanedTo.get(name) ?? 0n,
       onRoll: (rolled) => this.#cleaner.rolled(rolled),
       mayRemove: (held) => this.#holds.mayRemove(held),
@@ -292,6 +301,7 @@ export class LogStore {
       this.#logs.delete(name)
       this.#recoveryPoints.delete(name)
       this.#cleanedTo.delete(name)
+      this.#begunEpochs.delete(name)
     }
     this.#starts.forget(names)
     // First, for on a full disk there is no room for anything else.
@@ -388,6 +398,7 @@ export class LogStore {
         results.every(({ status }) => status === 'fulfilled') &&
         [...this.#logs.values()].every((log) => !log.offline)
       await this.#writeRecoveryPoints()
+      await this.#writeBegunEpochs()
       if (this.#clock) await this.#saveClock(this.#clock)
       if (isSound) await replaceFile(files, cleanMarker, encodeUtf8(`version=${formatVersion}\n`))
       for (const result of results) if (result.status === 'rejected') throw result.reason
@@ -443,6 +454,18 @@ export class LogStore {
     if (content === this.#savedPoints) return
     await replaceCheckpoint(this.reserve.files, recoveryPoints, lines)
     this.#savedPoints = content
+  }
+
+  /** The next start begins no epoch after an orderly close, and must not fall back to the one before. */
+  async #writeBegunEpochs(): Promise<void> {
+    const { files } = this.reserve
+    for (const [name, { unsavedEpochStart }] of this.#logs) {
+      if (unsavedEpochStart === undefined) this.#begunEpochs.delete(name)
+      else this.#begunEpochs.set(name, unsavedEpochStart)
+    }
+    if (this.#begunEpochs.size > 0)
+      await replaceCheckpoint(files, begunEpochs, offsetLines(this.#begunEpochs))
+    else files.remove(begunEpochs)
   }
 
   /** What a look at all logs has changed. */

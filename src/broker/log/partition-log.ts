@@ -13,7 +13,7 @@ import type { Runtime } from '../../core/runtime.ts'
 import type { FileSystem } from '../../storage/file-system.ts'
 import { type Appended, AppendPath } from './append-path.ts'
 import type { ControlType, MarkerProducer } from './control-record.ts'
-import type { DiskReserve } from './disk-reserve.ts'
+import { type DiskReserve, isShortage } from './disk-reserve.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
 import { LogCondition } from './log-condition.ts'
@@ -125,6 +125,7 @@ export class PartitionLog {
       folder,
       condition: this.#condition,
       syncedTo: endOffset,
+      alongside: () => this.#saveEpochs(),
       endOffset: () => this.#appends.endOffset,
       onSynced: (offset) => {
         this.#appends.synced(offset)
@@ -182,6 +183,11 @@ export class PartitionLog {
     const first = this.#appends.firstUnstableOffset
     if (first === undefined || first >= highWatermark) return highWatermark
     return first > this.#logStartOffset ? first : this.#logStartOffset
+  }
+
+  /** Where the current leader epoch begins, while it is not stored with the log; else undefined. */
+  get unsavedEpochStart(): bigint | undefined {
+    return this.#epochs.unsavedStart
   }
 
   get leaderEpoch(): number {
@@ -410,6 +416,13 @@ export class PartitionLog {
     this.#segments.closeFiles()
     this.#transactions.close()
     for (const { file } of this.#dropping) file.close()
+  }
+
+  /** On a full disk an epoch is known from the records that are written in it, and stored by a later sync. */
+  #saveEpochs(): Promise<void> | undefined {
+    return this.#epochs.save()?.catch((error: unknown) => {
+      if (!isShortage(error)) throw error
+    })
   }
 
   #notify(): void {

@@ -44,9 +44,11 @@ export class ProducerSnapshots {
     for (const old of this.#offsets()) if (old < offset) this.#fileSystem.remove(this.#path(old))
   }
 
-  removeAbove(offset: bigint): void {
-    for (const newer of this.#offsets())
-      if (newer > offset) this.#fileSystem.remove(this.#path(newer))
+  /** Returns how many there were. */
+  removeAbove(offset: bigint): number {
+    const newer = this.#offsets().filter((one) => one > offset)
+    for (const one of newer) this.#fileSystem.remove(this.#path(one))
+    return newer.length
   }
 
   /** Ascending. */

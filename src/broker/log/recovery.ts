@@ -43,6 +43,8 @@ export interface OpenOptions {
   /** Everything below is on stable storage. */
   readonly recoveryPoint: bigint
   readonly logStartOffset: bigint
+  /** Where a leader epoch began that was never written in, and so is not stored with the log; see `LeaderEpochs`. */
+  readonly epochBegun?: bigint | undefined
   /** Everything below has been compacted. */
   readonly compactedTo?: bigint
   /** Called when a segment was closed. */
@@ -123,7 +125,9 @@ class Recovery {
     // After a crash only a snapshot from before what was verified is sure to match it.
     const verifiedFrom = isClean ? undefined : segments[Math.min(first, segments.length - 1)]!
     await this.#restoreProducers(segments, verifiedFrom)
-    if (!isClean) await this.#beginEpoch(segments.at(-1)!.nextOffset)
+    const { epochBegun } = this.#options
+    if (epochBegun !== undefined) this.epochs.begin(this.epochs.current + 1, epochBegun)
+    if (!isClean) this.epochs.begin(this.epochs.current + 1, segments.at(-1)!.nextOffset)
     return segments
   }
 
@@ -214,15 +218,6 @@ class Recovery {
     }
   }
 
-  /** On a full disk it is known from the records that are written in it; while there are none, nobody can have seen it. */
-  async #beginEpoch(startOffset: bigint): Promise<void> {
-    try {
-      await this.epochs.begin(this.epochs.current + 1, startOffset)
-    } catch (error) {
-      if (!isShortage(error)) throw error
-    }
-  }
-
   async #createFirst(): Promise<Segment> {
     const { fileSystem, config, logStartOffset } = this.#options
     const segment = Segment.create(
@@ -238,6 +233,8 @@ class Recovery {
   /** Verifies the segments from number `first` on; returns those that remain. */
   async #verify(segments: Segment[], first: number): Promise<Segment[]> {
     const { recoveryPoint } = this.#options
+    // What had been stored is, by its name too; an empty file may never have been.
+    let isFolderStored = !segments.at(-1)!.isEmpty
     for (let i = first; i < segments.length; i++) {
       const segment = segments[i]!
       const next = segments[i + 1]
@@ -248,14 +245,18 @@ class Recovery {
       // What had been stored is not cut off: it is damage, and what follows it is sound.
       const isStored = !isWhole && segment.nextOffset < recoveryPoint
       if (isStored && next) segment.nextOffset = next.baseOffset
-      await segment.file.sync()
+      if (segment.nextOffset > recoveryPoint) {
+        await segment.file.sync()
+        isFolderStored = false
+      }
       // Those of the last one are written when it is finished, or closed.
       if (next) await this.#writeIndexes(segment)
       if (isWhole || isStored) continue
       await this.#cut(segments, i, soundBytes)
+      isFolderStored = false
     }
-    this.#snapshots.removeAbove(segments.at(-1)!.nextOffset)
-    await this.#options.fileSystem.syncDirectory(this.#folder)
+    const removed = this.#snapshots.removeAbove(segments.at(-1)!.nextOffset)
+    if (!isFolderStored || removed > 0) await this.#options.fileSystem.syncDirectory(this.#folder)
     return segments
   }
 

@@ -181,7 +181,11 @@ export class Segment {
     let at = position
     let expected = this.baseOffset
     while (at < end) {
-      let chunk = await this.file.read(at, Math.min(scanBytes, end - at))
+      // A short read takes less time than to wait for one.
+      let chunk =
+        end - at <= shortBytes
+          ? this.file.readSync(at, end - at)
+          : await this.file.read(at, Math.min(scanBytes, end - at))
       const needed = batchSize(chunk, 0)
       if (needed > chunk.length) {
         if (at + needed > end) throw cutShort(this.#stem, at)
