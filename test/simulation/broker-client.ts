@@ -105,6 +105,13 @@ export interface Fetched extends Answer {
   readonly logStartOffset: bigint
 }
 
+interface DescribedTopic {
+  /** Undefined: it is not there. */
+  readonly id: string | undefined
+  readonly partitions: number
+  readonly leaderEpochs: readonly number[]
+}
+
 export class BrokerClient {
   readonly #broker: Broker
   readonly #disk: SimulatedDisk
@@ -171,9 +178,7 @@ export class BrokerClient {
   }
 
   /** The topic as the broker describes it; `id` is undefined when it does not exist. */
-  async describeTopic(
-    name: string,
-  ): Promise<{ readonly id: string | undefined; readonly partitions: number } | undefined> {
+  async describeTopic(name: string): Promise<DescribedTopic | undefined> {
     const response = await this.#ask(
       metadata,
       createMetadataRequest({
@@ -186,6 +191,7 @@ export class BrokerClient {
     return {
       id: found.errorCode === 0 ? found.topicId : undefined,
       partitions: found.partitions.length,
+      leaderEpochs: found.partitions.map(({ leaderEpoch }) => leaderEpoch),
     }
   }
 

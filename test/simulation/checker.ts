@@ -68,8 +68,18 @@ export class Checker {
     if (!isPossible(promised, reality))
       this.#onProblem(`topic ${name} should be ${tell(promised)} and is ${tell(reality)}`)
     if (reality.type === 'gone') this.#promises.forget(name)
+    for (const [partition, epoch] of found.leaderEpochs.entries())
+      this.#checkEpoch(`${name} ${found.id} ${partition}`, epoch)
     this.#promises.topics.set(name, reality)
     return reality.type === 'live' ? reality : { partitions: 0 }
+  }
+
+  #checkEpoch(partition: string, epoch: number): void {
+    const { leaderEpochs } = this.#promises
+    const before = leaderEpochs.get(partition) ?? 0
+    if (epoch < before)
+      this.#onProblem(`the leader epoch of ${partition} fell from ${before} to ${epoch}`)
+    leaderEpochs.set(partition, epoch)
   }
 
   async #readAll(place: Place, role: TopicRole): Promise<Stored | undefined> {

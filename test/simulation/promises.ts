@@ -45,6 +45,8 @@ export class Promises {
   /** Offsets whose commit was acknowledged, and the highest one asked for. */
   readonly committed = new Map<string, { acknowledged: bigint; asked: bigint }>()
   readonly topics = new Map<string, TopicState>()
+  /** The highest that was told, by topic id and partition: clients believe no lower one (KIP-320). */
+  readonly leaderEpochs = new Map<string, number>()
   readonly producerIds = new Map<number, bigint>()
   #nextId = 1_600_000_000_000
   readonly #sequences = new Map<string, number>()
