@@ -41,6 +41,8 @@ async function bundle() {
     format: 'esm',
     entryFileNames: '[name].js',
     chunkFileNames: 'chunks/[name].js',
+    // With the sources in them: the package has no others.
+    sourcemap: true,
     // The declarations have them. `@__PURE__` is for the bundlers of users.
     comments: { legal: true, annotation: true, jsdoc: false },
   })

@@ -51,7 +51,7 @@ kafka.produce('orders', 'x'.repeat(5000)).then(async ({ offset }) => {
   expect(run('node', 'required.cjs')).toBe('0n function function\n')
 })
 
-test('it brings what runs, its types and its licence, and no tests, sources or maps', () => {
+test('it brings what runs, its types, its source maps and its licence, and no tests', () => {
   const installed = join(folder, 'node_modules/kafka-do')
   const files = readdirSync(installed, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
@@ -62,7 +62,7 @@ test('it brings what runs, its types and its licence, and no tests, sources or m
   expect(ofConsole).toContain('dist/console/licenses.txt')
   const other = files
     .filter((file) => !isOfConsole(file))
-    .filter((file) => !/^dist\/.*(?<!\.test|\.contract)\.(js|d\.ts)$/.test(file))
+    .filter((file) => !/^dist\/.*(?<!\.test|\.contract)\.(js|js\.map|d\.ts)$/.test(file))
   expect(other.sort()).toEqual([
     ...['CHANGELOG.md', 'LICENSE', 'README.md', 'dashboards/kafka-do.json', 'package.json'],
   ])
@@ -71,11 +71,25 @@ test('it brings what runs, its types and its licence, and no tests, sources or m
   const untyped = code.filter((file) => !files.includes(`${file}.d.ts`))
   const isShared = (file: string) => file.startsWith('dist/chunks/')
   expect(untyped.filter((file) => !isShared(file) && !isOfConsole(file))).toEqual([])
+  // Whoever steps into it, or asks Node for `--enable-source-maps`, sees the sources.
+  const maps = files.filter((file) => file.endsWith('.js.map'))
+  for (const map of maps) {
+    const content = readFileSync(join(installed, map), 'utf8')
+    const { sources, sourcesContent } = JSON.parse(content) as SourceMap
+    expect(sources.filter((source) => !/^(\.\.\/)+src\/.+\.ts$/.test(source))).toEqual([])
+    expect(sourcesContent.every((source) => source !== '')).toBe(true)
+  }
   const mapped = files.filter((file) =>
-    readFileSync(join(installed, file), 'utf8').includes('sourceMapping' + 'URL='),
+    readFileSync(join(installed, file), 'utf8').includes(`sourceMapping${'URL='}`),
   )
-  expect(mapped).toEqual([])
+  expect(mapped.map((file) => `${file}.map`).sort()).toEqual(maps.sort())
+  expect(maps).toContain('dist/chunks/client.js.map')
 })
+
+interface SourceMap {
+  readonly sources: readonly string[]
+  readonly sourcesContent: readonly string[]
+}
 
 test('a class is the same one, whichever entry it comes from', () => {
   writeFileSync(
