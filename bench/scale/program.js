@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Client, Offset } from 'kafka-do'
-import { cpuSeconds, memoryMiB } from '../processes.js'
+import { cpuSeconds, exactCpuSeconds, memoryMiB } from '../processes.js'
 
 const timeout = '10m'
 const recordsInBatch = 20
@@ -192,8 +192,28 @@ async function members(n) {
   return {
     'join, a member': join,
     'heartbeats and polls, µs a second and member': idle,
+    'heartbeats, the broker alone, µs a second and member': await heartbeats(n),
     'describe, a member': describe,
   }
+}
+
+/** What the members of a group cost a served broker that have no partition, and so do not poll. @param {number} n */
+async function heartbeats(n) {
+  const served = await serve(join(folder, 'heartbeats'))
+  const kafka = open(served.url)
+  await kafka.admin.createTopic('t', { partitions: 1 })
+  const consumers = Array.from({ length: n }, () =>
+    kafka.consumer('t', { group: 'one', sessionTimeout: '5m', rebalanceTimeout: '5m' }),
+  )
+  await Promise.all(consumers.map((consumer) => consumer.ready()))
+  const intervalMs = 3000
+  const wait = (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(resolve, ms))
+  await wait(intervalMs)
+  const before = served.exactCpuSeconds()
+  await wait(3 * intervalMs)
+  const share = (served.exactCpuSeconds() - before) / ((3 * intervalMs) / 1000)
+  await served.stop()
+  return (share * 1e6) / n
 }
 
 /** Microseconds of processor time a second, for each of n. @param {number} n */
@@ -287,6 +307,7 @@ async function serve(data) {
     url,
     residentKiB: () => 1024 * memoryMiB(server.pid),
     cpuSeconds: () => cpuSeconds(server.pid),
+    exactCpuSeconds: () => exactCpuSeconds(server.pid),
     async stop() {
       server.removeAllListeners('exit')
       const ended = new Promise((resolve) => server.once('exit', resolve))
