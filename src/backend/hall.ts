@@ -73,7 +73,7 @@ export interface HallParts {
   readonly guard: HallGuard
   readonly names: ResourceNames
   /** Looks on at all that passes, as telemetry does: stands before the first step. */
-  readonly lookOn?: ((next: Serve) => Serve) | undefined
+  readonly trace?: ((next: Serve) => Serve) | undefined
   /** Answers what has passed. */
   readonly serve: (
     served: BackendApi,
@@ -84,7 +84,7 @@ export interface HallParts {
 
 export function throughHall(parts: HallParts): Serve {
   const observed = observe(parts, guarded(parts))
-  return parts.lookOn?.(observed) ?? observed
+  return parts.trace?.(observed) ?? observed
 }
 
 /** The APIs of a backend with those that the hall answers, by key. */

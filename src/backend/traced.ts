@@ -5,8 +5,8 @@ import { eachErrorCode } from './errors-in-answer.ts'
 import type { Serve } from './hall.ts'
 import type { RequestTrace, ServerTelemetry } from './server-telemetry.ts'
 
-/** For `lookOn` of a hall. */
-export function lookedOnBy(telemetry: ServerTelemetry): (next: Serve) => Serve {
+/** For `trace` of a hall. */
+export function tracedBy(telemetry: ServerTelemetry): (next: Serve) => Serve {
   return (next) => async (served, request, context) => {
     const { session, version, clientId } = context
     // What the server does for itself is no request of a client.

@@ -52,7 +52,7 @@ export interface BrokerOptions {
   /** Decides what callers may do, and how fast. Default: everything, as fast as they can. */
   readonly guard?: HallGuard
   /** Looks on at requests. Default: nobody does. */
-  readonly lookOn?: ((next: Serve) => Serve) | undefined
+  readonly trace?: ((next: Serve) => Serve) | undefined
 }
 
 const producerIdExpirationMs = 86_400_000
@@ -85,7 +85,7 @@ export class Broker implements Backend {
   private constructor(
     services: BrokerServices,
     store: LogStore,
-    { guard = noGuard, lookOn }: BrokerOptions,
+    { guard = noGuard, trace }: BrokerOptions,
   ) {
     this.clusterId = services.clusterId
     this.nodeId = services.config.nodeId
@@ -109,7 +109,7 @@ export class Broker implements Backend {
       runtime,
       metrics: this.#metrics,
       guard,
-      lookOn,
+      trace,
       names: this.#names,
       serve: (served, request, context) => this.#handle(served as ServedApi, request, context),
     })

@@ -81,11 +81,11 @@ export class Authentication {
   watch(session: Session, onEnd: () => void): () => void {
     const { guard } = this.#options
     if (!guard) return () => undefined
-    const letGo = guard.watch(session)
+    const unwatch = guard.watch(session)
     const stopListening = session.onEnd(onEnd)
     return () => {
       stopListening()
-      letGo()
+      unwatch()
     }
   }
 

@@ -84,7 +84,7 @@ export class FramesDoor {
     const end = () => {
       for (const one of release.splice(0)) one()
     }
-    release.push(() => this.#lanes.giveBack(lane))
+    release.push(() => this.#lanes.free(lane))
     const answers = decoded.map((one) =>
       this.#begin(backend, one, { signal, session, lane, release }),
     )

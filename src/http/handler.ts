@@ -415,7 +415,7 @@ class Life {
   /** Where there are keys: their rights end, and somebody writes down what was done for which request. */
   readonly #authentication: Authentication | undefined
   #signal: AbortSignal | undefined
-  #letGo: (() => void) | undefined
+  #unwatch: (() => void) | undefined
 
   constructor(
     request: HttpRequest,
@@ -434,7 +434,7 @@ class Life {
     if (!this.#authentication) return this.#request.signal
     if (!this.#signal) {
       const revoked = new AbortController()
-      this.#letGo = this.#authentication.watch(this.#session, () => revoked.abort())
+      this.#unwatch = this.#authentication.watch(this.#session, () => revoked.abort())
       this.#signal = AbortSignal.any([this.#request.signal, revoked.signal])
     }
     return this.#signal
@@ -442,7 +442,7 @@ class Life {
 
   end(): void {
     if (this.#authentication) this.#session.done(this.#requestId)
-    this.#letGo?.()
+    this.#unwatch?.()
   }
 }
 

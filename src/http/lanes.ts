@@ -15,7 +15,7 @@ export class Lanes {
     return this.#free.pop() ?? `${this.#prefix}-${++this.#made}`
   }
 
-  giveBack(lane: string): void {
+  free(lane: string): void {
     this.#free.push(lane)
   }
 }

@@ -49,7 +49,7 @@ export interface ClusterBackendOptions {
   /** Default: everything is allowed, as fast as the cluster lets them. */
   readonly guard?: HallGuard
   /** Looks on at requests. Default: nobody does. */
-  readonly lookOn?: ((next: Serve) => Serve) | undefined
+  readonly trace?: ((next: Serve) => Serve) | undefined
 }
 
 /** A join waits for others as long as its group likes; whoever asks gives up by closing its connection. */
@@ -67,7 +67,7 @@ export class ClusterBackend implements Backend {
   #closing: Promise<void> | undefined
 
   private constructor(options: ClusterBackendOptions, versions: ApiVersionsResponse) {
-    const { runtime, guard = noGuard, lookOn } = options
+    const { runtime, guard = noGuard, trace } = options
     const { supportedFeatures, finalizedFeatures, finalizedFeaturesEpoch } = versions
     this.#options = options
     this.#features = { supportedFeatures, finalizedFeatures, finalizedFeaturesEpoch }
@@ -83,7 +83,7 @@ export class ClusterBackend implements Backend {
       runtime,
       metrics: this.#metrics,
       guard,
-      lookOn,
+      trace,
       names: this.#topicNames,
       serve: (served, request, context) => this.#forward(served.api, request, context),
     })

@@ -16,7 +16,7 @@ export interface ConnectedNodesOptions {
   /** Undefined: everybody may do everything. */
   readonly guard?: HallGuard | undefined
   /** Sees every request before the guard does. */
-  readonly lookOn?: ((next: Serve) => Serve) | undefined
+  readonly trace?: ((next: Serve) => Serve) | undefined
 }
 
 export class ConnectedNodes implements Nodes {
@@ -48,9 +48,9 @@ export class ConnectedNodes implements Nodes {
   #backend(nodeId: number | undefined): Promise<ClusterBackend> {
     const known = this.#backends.get(nodeId)
     if (known) return known
-    const { connection, runtime, advertised, guard, lookOn } = this.#options
+    const { connection, runtime, advertised, guard, trace } = this.#options
     const opening = ClusterBackend.open({
-      ...{ connection, nodeId, runtime, endpointOf: advertised, lookOn },
+      ...{ connection, nodeId, runtime, endpointOf: advertised, trace },
       ...(guard && { guard }),
     })
     this.#backends.set(nodeId, opening)

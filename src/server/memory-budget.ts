@@ -68,7 +68,7 @@ interface Waiting extends Waiter {
   readonly wanted: Required<Wanted>
   readonly since: number
   readonly timer: Timer
-  isGone: boolean
+  hasLeft: boolean
 }
 
 export class MemoryBudget {
@@ -140,7 +140,7 @@ export class MemoryBudget {
       ticket: this.#tickets++,
       wanted: { leastBytes: wanted.bytes, ...wanted },
       since,
-      isGone: false,
+      hasLeft: false,
       timer: this.#runtime.setTimer(
         this.#limits.memoryWaitTimeout,
         () => {
@@ -157,7 +157,7 @@ export class MemoryBudget {
     if (!this.#reliefTimer) for (const claim of this.#peers) claim.lookAnew()
     this.#watchSlowPeers()
     return () => {
-      if (waiting.isGone) return
+      if (waiting.hasLeft) return
       this.#leave(waiting)
       this.#serveSoon()
     }
@@ -234,14 +234,14 @@ export class MemoryBudget {
 
   /** Its place in the line is taken away when it comes to the front. */
   #leave(waiting: Waiting): void {
-    waiting.isGone = true
+    waiting.hasLeft = true
     waiting.timer.cancel()
     this.#waitingCounts[waiting.wanted.kind]--
   }
 
   #skipGone(kind: ClaimKind): void {
     const line = this.#lines[kind]
-    while (line.peek()?.isGone) line.shift()
+    while (line.peek()?.hasLeft) line.shift()
   }
 
   /** The first of each line, by their tickets. */

@@ -2,7 +2,7 @@
 import type { HallGuard } from '../backend/hall.ts'
 import { type Nodes, oneNode } from '../backend/nodes.ts'
 import type { ServerTelemetry } from '../backend/server-telemetry.ts'
-import { lookedOnBy } from '../backend/traced.ts'
+import { tracedBy } from '../backend/traced.ts'
 import { Broker } from '../broker/broker.ts'
 import { BrokerState } from '../broker/broker-state.ts'
 import type { BrokerConfig } from '../broker/config.ts'
@@ -43,11 +43,11 @@ export interface Served {
 
 export async function openServed(config: ServedConfig): Promise<Served> {
   const { runtime, upstream: url, upstreamCa: ca, broker: settings, guard, telemetry } = config
-  const lookOn = telemetry && lookedOnBy(telemetry)
+  const trace = telemetry && tracedBy(telemetry)
   if (url !== undefined) {
     const advertised = () => ({ host: 'gateway', port: 0 })
     const upstream = new Upstream({
-      ...{ guard, url, urlName: config.urlName, ca, runtime, advertised, lookOn },
+      ...{ guard, url, urlName: config.urlName, ca, runtime, advertised, trace },
     })
     await upstream.greet().catch((error: unknown) => {
       runtime.logger.warn(
@@ -70,7 +70,7 @@ export async function openServed(config: ServedConfig): Promise<Served> {
     fileSystem: fileSystemAt(config.data),
     runtime,
     guard,
-    lookOn,
+    trace,
     ...(settings && { config: settings }),
   })
   const state = broker.inspect((services) => new BrokerState(services))

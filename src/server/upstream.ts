@@ -31,7 +31,7 @@ export interface UpstreamOptions {
   /** Undefined: everybody may do everything. */
   readonly guard?: HallGuard
   /** Looks on at requests. Default: nobody does. */
-  readonly lookOn?: ((next: Serve) => Serve) | undefined
+  readonly trace?: ((next: Serve) => Serve) | undefined
 }
 
 /** An answer that takes longer is given up, unless the request says otherwise. */
@@ -44,7 +44,7 @@ export class Upstream implements Nodes {
 
   /** Throws `ConfigError` for a URL that cannot be used. Connects to nothing yet. */
   constructor(options: UpstreamOptions) {
-    const { url, urlName, ca, runtime, advertised, guard, lookOn } = options
+    const { url, urlName, ca, runtime, advertised, guard, trace } = options
     const { hasTls, bootstrap, sasl } = parseKafkaUrl(url, urlName)
     this.#connection = new TcpConnection({
       url: maskPassword(url),
@@ -60,7 +60,7 @@ export class Upstream implements Nodes {
       runtime,
       advertised,
       guard,
-      lookOn,
+      trace,
     })
   }
 

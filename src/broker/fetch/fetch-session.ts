@@ -83,15 +83,15 @@ export class FetchSession {
 
   /** Notes what an answer tells the client. False when it brings nothing new, and so need not be sent. */
   tell(target: FetchTarget, answer: FetchResponsePartitionData): boolean {
-    const isNews = hasNews(target.told, answer)
-    if (isNews) {
+    const isChanged = hasNews(target.told, answer)
+    if (isChanged) {
       const { errorCode, highWatermark, lastStableOffset, logStartOffset } = answer
       // After an error the client knows nothing: the partition is sent again once it is well.
       target.told =
         errorCode === 0 ? { highWatermark, lastStableOffset, logStartOffset } : undefined
     }
     if (answer.records && answer.records.length > 0) this.#moveToEnd(target)
-    return isNews
+    return isChanged
   }
 
   #moveToEnd(target: FetchTarget): void {

@@ -183,7 +183,8 @@ class Compaction {
         await cleaned.add(isSame ? 'same' : kept, scanned)
       }
       const size = this.#isStopped() ? 0 : await cleaned.finish()
-      if (size > 0 && !this.#isGone(segment)) return await this.#swap(segment, cleaned.path, size)
+      if (size > 0 && !this.#isRemoved(segment))
+        return await this.#swap(segment, cleaned.path, size)
     } catch (error) {
       // It takes space, which may be what there is none of.
       cleaned.remove()
@@ -198,7 +199,7 @@ class Compaction {
     const folder = this.#log.folder
     this.#fileSystem.rename(cleaned, `${segment.path}.log.swap`)
     await this.#fileSystem.syncDirectory(folder)
-    if (this.#isGone(segment) || this.#isStopped()) {
+    if (this.#isRemoved(segment) || this.#isStopped()) {
       this.#fileSystem.remove(`${segment.path}.log.swap`)
       return 0
     }
@@ -222,7 +223,7 @@ class Compaction {
   }
 
   /** Deleted, by retention or with its topic, while this was waiting. */
-  #isGone(segment: Segment): boolean {
+  #isRemoved(segment: Segment): boolean {
     return this.#log.isClosed || !this.#log.segments.includes(segment)
   }
 

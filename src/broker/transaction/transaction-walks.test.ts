@@ -77,9 +77,9 @@ class World {
     this.#transaction = this.#restored()
   }
 
-  init(producer: Producer, goesOn: boolean): void {
+  init(producer: Producer, keepsIdentity: boolean): void {
     if (producer.isAsking) return
-    const expected = goesOn ? producer.identity : undefined
+    const expected = keepsIdentity ? producer.identity : undefined
     const spareProducerId = this.#spare()
     const input = { timeoutMs, expected, spareProducerId }
     this.#ask(
@@ -90,7 +90,7 @@ class World {
         this.#leave(producer)
         producer.identity = undefined
         if (reply.error !== 'NONE') return expect(reply.error).toBe('PRODUCER_FENCED')
-        if (!goesOn) expect(isNewer(reply, this.#newest)).toBe(true)
+        if (!keepsIdentity) expect(isNewer(reply, this.#newest)).toBe(true)
         this.#told(producer, reply)
       },
     )
@@ -315,9 +315,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.tuple(who, fc.boolean()).map<Step>(
-      ([i, goesOn]) =>
+      ([i, keepsIdentity]) =>
         (world) =>
-          world.init(world.producers[i]!, goesOn),
+          world.init(world.producers[i]!, keepsIdentity),
     ),
   },
   {

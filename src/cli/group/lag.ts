@@ -73,8 +73,8 @@ async function describeAll(admin: Admin, names: readonly string[]): Promise<Grou
     const described = await Promise.all(
       wanted.slice(at, at + atATime).map((name) =>
         admin.describeGroup(name).catch((error: unknown) => {
-          const isGone = error instanceof KafkaError && error.code === 'GROUP_ID_NOT_FOUND'
-          if (isAll && isGone) return undefined
+          const isMissing = error instanceof KafkaError && error.code === 'GROUP_ID_NOT_FOUND'
+          if (isAll && isMissing) return undefined
           throw error
         }),
       ),

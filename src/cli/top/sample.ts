@@ -62,7 +62,7 @@ async function inParallel<T, R>(items: readonly T[], ask: (item: T) => Promise<R
     const answers = await Promise.all(
       items.slice(at, at + atATime).map((item) =>
         ask(item).catch((error: unknown) => {
-          if (isGone(error)) return undefined
+          if (isMissing(error)) return undefined
           throw error
         }),
       ),
@@ -72,7 +72,7 @@ async function inParallel<T, R>(items: readonly T[], ask: (item: T) => Promise<R
   return found
 }
 
-function isGone(error: unknown): boolean {
+function isMissing(error: unknown): boolean {
   if (error instanceof TopicNotFoundError) return true
   return error instanceof KafkaError && error.code === 'GROUP_ID_NOT_FOUND'
 }

@@ -157,18 +157,18 @@ export class Consumption<V, K>
     if (this.#recordsThisTurn >= this.#config.maxPollRecords) {
       this.#recordsThisTurn = 0
       await nextTurn()
-      return this.#goesOn()
+      return this.#isOpen()
     }
     this.handled()
     this.#fetcher.pump()
-    while (!this.#hasNews && this.#goesOn()) {
+    while (!this.#hasNews && this.#isOpen()) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve
       })
     }
     this.#hasNews = false
     this.#recordsThisTurn = 0
-    return this.#goesOn()
+    return this.#isOpen()
   }
 
   handled(): void {
@@ -182,7 +182,7 @@ export class Consumption<V, K>
     PartitionConsumption.of(record as ConsumerRecord).released(record as ConsumerRecord, isHandled)
   }
 
-  isGone(record: ConsumerRecord<V, K>): boolean {
+  isRevoking(record: ConsumerRecord<V, K>): boolean {
     return PartitionConsumption.of(record as ConsumerRecord).isRevoking
   }
 
@@ -294,7 +294,7 @@ export class Consumption<V, K>
     })
   }
 
-  #goesOn(): boolean {
+  #isOpen(): boolean {
     if (this.#error !== undefined) throw this.#error
     return !this.#isClosing
   }

@@ -79,7 +79,7 @@ export class PartitionConsumption implements RecordSource {
   #handledListeners: (() => void)[] = []
   #placedListeners: (() => void)[] = []
   /** Its topic is not there any more. */
-  #isGone = false
+  #isRemoved = false
 
   constructor(topic: string, partition: number, options: PartitionOptions) {
     this.topic = topic
@@ -129,14 +129,14 @@ export class PartitionConsumption implements RecordSource {
 
   /** Resolves when it is known where to start, or that nothing is to be read of it. */
   async whenPlaced(): Promise<void> {
-    while (this.fetchOffset === undefined && !this.isRevoking && !this.#isGone) {
+    while (this.fetchOffset === undefined && !this.isRevoking && !this.#isRemoved) {
       await new Promise<void>((resolve) => this.#placedListeners.push(resolve))
     }
   }
 
   /** Its topic is gone: there is no place to start, unless it comes again. */
   markGone(): void {
-    this.#isGone = true
+    this.#isRemoved = true
     this.#wakePlaced()
   }
 

@@ -17,11 +17,11 @@ export async function handleBatches<V, K>(
   handle: (records: ConsumerRecord<V, K>[]) => unknown,
 ): Promise<void> {
   try {
-    let goesOn = true
-    while (goesOn) {
+    let hasMore = true
+    while (hasMore) {
       const batch: ConsumerRecord<V, K>[] = []
       try {
-        goesOn = await gather(source, options, batch)
+        hasMore = await gather(source, options, batch)
         const handled = await handleOwned(source, batch, handle)
         for (const record of batch) source.settle(record, handled.has(record))
       } catch (error) {
@@ -44,7 +44,7 @@ async function handleOwned<V, K>(
   handle: (records: ConsumerRecord<V, K>[]) => unknown,
 ): Promise<ReadonlySet<ConsumerRecord<V, K>>> {
   for (;;) {
-    const records = batch.filter((record) => !source.isGone(record))
+    const records = batch.filter((record) => !source.isRevoking(record))
     if (records.length === 0) return new Set()
     try {
       await handle(records)
@@ -81,8 +81,8 @@ async function gather<V, K>(
         continue
       }
       const ready = source.ready()
-      const goesOn = await (batch.length === 0 ? ready : Promise.race([ready, due]))
-      if (goesOn === false) return false
+      const hasMore = await (batch.length === 0 ? ready : Promise.race([ready, due]))
+      if (hasMore === false) return false
     }
     return true
   } finally {

@@ -23,7 +23,7 @@ export interface HeldSource<V, K> {
   /** The application is done with a record. */
   settle(record: ConsumerRecord<V, K>, isHandled: boolean): void
   /** Its partition has gone, or goes, to another member: it must not be begun any more. */
-  isGone(record: ConsumerRecord<V, K>): boolean
+  isRevoking(record: ConsumerRecord<V, K>): boolean
   /** Whether its handler failed because its partition has gone to another member. */
   lostToOther(record: ConsumerRecord<V, K>, error: unknown): boolean
   /** Its handler failed, and the consumer stops for it: says so in the log. */
@@ -62,9 +62,9 @@ export class RecordWorkers<V, K> {
   /** Resolves at the end of the source; rejects with the first error, once what is under way is finished. */
   async run(): Promise<void> {
     try {
-      for (let goesOn = true; goesOn && !this.#failure; ) {
+      for (let hasMore = true; hasMore && !this.#failure; ) {
         if (this.#takeWhatFits() === 'full') await this.#progress()
-        else goesOn = await this.#moreToTake()
+        else hasMore = await this.#moreToTake()
       }
     } catch (error) {
       this.#failure ??= { error }
@@ -114,8 +114,8 @@ export class RecordWorkers<V, K> {
     while (this.#underWay < this.#options.concurrency && !this.#failure) {
       const record = this.#runnable.shift()
       if (!record) return
-      const isLetGo = this.#source.closing.aborted || this.#source.isGone(record)
-      if (isLetGo) this.#settle(record, false)
+      const isDropped = this.#source.closing.aborted || this.#source.isRevoking(record)
+      if (isDropped) this.#settle(record, false)
       else void this.#handle(record)
     }
   }

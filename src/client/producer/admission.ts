@@ -187,8 +187,8 @@ export class Admission {
     )
   }
 
-  #refuseWhile(line: Line, isMeant: (arrival: Arrival) => boolean, error: unknown): void {
-    for (let head = line.arrivals.peek(); head && isMeant(head); head = line.arrivals.peek()) {
+  #refuseWhile(line: Line, matches: (arrival: Arrival) => boolean, error: unknown): void {
+    for (let head = line.arrivals.peek(); head && matches(head); head = line.arrivals.peek()) {
       const { record, delivery, index, wave } = this.#shift(line)
       this.#refuse(record, delivery, index, wave, error)
     }

@@ -60,8 +60,8 @@ export async function refusalOf(posted: Posted, service: string): Promise<KafkaE
       { code: 'NETWORK_EXCEPTION' },
     )
   }
-  const isGone = status >= 500 || status === 404 || status === 408
-  if (isGone) {
+  const isUnavailable = status >= 500 || status === 404 || status === 408
+  if (isUnavailable) {
     return new DisconnectedError(message, { code: 'NETWORK_EXCEPTION', retriable: true, outcome })
   }
   return new KafkaError(message, {

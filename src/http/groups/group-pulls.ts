@@ -16,7 +16,7 @@ import type { Services } from '../services.ts'
 import type { StateLog, StateTurn } from '../state-log.ts'
 import { asDeadLetter } from './dead-letter.ts'
 import { type Committed, commitOffsets, committedOf } from './group-offsets.ts'
-import { GroupState, type IsMeant, type PartitionState } from './group-state.ts'
+import { GroupState, type Matches, type PartitionState } from './group-state.ts'
 
 export interface PullRequest {
   readonly session: Session
@@ -43,9 +43,9 @@ export interface AckRequest {
   readonly session: Session
   readonly group: string
   readonly lease: string
-  readonly accept: IsMeant | undefined
-  readonly release: IsMeant | undefined
-  readonly reject: IsMeant | undefined
+  readonly accept: Matches | undefined
+  readonly release: Matches | undefined
+  readonly reject: Matches | undefined
   /** Milliseconds from now. */
   readonly renewMs: number | undefined
 }
@@ -360,11 +360,11 @@ export class GroupPulls {
     cluster: Cluster,
     state: GroupState,
     id: string,
-    isMeant: IsMeant,
+    matches: Matches,
   ): Promise<(ReadRecord & { deliveries: number })[]> {
     const byTopic = new Map<string, Map<number, Map<bigint, number>>>()
     for (const [topic, partition, { offset, deliveries }] of state.held(id)) {
-      if (!isMeant(topic, partition, offset)) continue
+      if (!matches(topic, partition, offset)) continue
       const ofTopic = byTopic.get(topic) ?? new Map<number, Map<bigint, number>>()
       byTopic.set(topic, ofTopic)
       const offsets = ofTopic.get(partition) ?? new Map<bigint, number>()

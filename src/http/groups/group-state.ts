@@ -175,12 +175,12 @@ export class GroupState {
       for (const record of open) if (record.lease === id) yield [topic, partition, record]
   }
 
-  /** Of a lease: those that `isMeant` says are done. */
-  accept(id: string, isMeant: IsMeant): number {
+  /** Of a lease: those that `matches` says are done. */
+  accept(id: string, matches: Matches): number {
     let count = 0
     for (const [topic, partition, state] of this.all()) {
       const left = state.open.filter(
-        ({ lease, offset }) => lease !== id || !isMeant(topic, partition, offset),
+        ({ lease, offset }) => lease !== id || !matches(topic, partition, offset),
       )
       count += state.open.length - left.length
       state.open = left
@@ -188,10 +188,10 @@ export class GroupState {
     return count
   }
 
-  /** Of a lease: those that `isMeant` says may be handed out again, at once. */
-  release(id: string, isMeant: IsMeant): number {
+  /** Of a lease: those that `matches` says may be handed out again, at once. */
+  release(id: string, matches: Matches): number {
     return this.#release(
-      ({ lease, offset }, topic, partition) => lease === id && isMeant(topic, partition, offset),
+      ({ lease, offset }, topic, partition) => lease === id && matches(topic, partition, offset),
     )
   }
 
@@ -213,11 +213,11 @@ export class GroupState {
     }
   }
 
-  #release(isMeant: (record: OpenRecord, topic: string, partition: number) => boolean): number {
+  #release(matches: (record: OpenRecord, topic: string, partition: number) => boolean): number {
     let count = 0
     for (const [topic, partition, state] of this.all()) {
       state.open = state.open.map((record) => {
-        if (record.lease === undefined || !isMeant(record, topic, partition)) return record
+        if (record.lease === undefined || !matches(record, topic, partition)) return record
         count++
         return { ...record, lease: undefined }
       })
@@ -226,4 +226,4 @@ export class GroupState {
   }
 }
 
-export type IsMeant = (topic: string, partition: number, offset: bigint) => boolean
+export type Matches = (topic: string, partition: number, offset: bigint) => boolean

@@ -191,11 +191,11 @@ export function consumeRoutes(services: Services): Route[] {
     const seen = request.header('last-event-id')
     if (request.method === 'HEAD') return { status: 200, headers: headersOfLive(format) }
     const from = seen ?? fromOf(query.from, format === 'events' ? 'latest' : 'earliest')
-    const giveBack = streams.take(session)
+    const endStream = streams.take(session)
     const { caller, release } = callers.hold(session)
     const end = () => {
+      endStream()
       release()
-      giveBack()
     }
     try {
       const partition = query.partition as number | undefined

@@ -3,7 +3,7 @@
 import { Offset } from '../../client/consumer/offset.ts'
 import { parseDuration } from '../../core/duration.ts'
 import type { GroupPulls, Pulled } from '../groups/group-pulls.ts'
-import type { IsMeant } from '../groups/group-state.ts'
+import type { Matches } from '../groups/group-state.ts'
 import type { HttpReply } from '../http-exchange.ts'
 import { jsonReply } from '../http-exchange.ts'
 import { anyObject, jsonContent, readJsonBody } from '../json-body.ts'
@@ -282,7 +282,7 @@ function pulledReply({ lease, until, records }: Pulled, maxJsonDepth: number): H
   }
 }
 
-function meantBy(given: unknown): IsMeant | undefined {
+function meantBy(given: unknown): Matches | undefined {
   if (given === undefined) return undefined
   if (given === 'all') return () => true
   const list = given as readonly { topic: string; partition: number; offset: string | number }[]

@@ -256,8 +256,8 @@ async function topicSizes(cluster: Cluster): Promise<HttpReply> {
           .sort((a, b) => (a.name < b.name ? -1 : 1)),
       })
     } catch (error) {
-      const isGone = error instanceof KafkaError && error.code === 'UNKNOWN_TOPIC_OR_PARTITION'
-      if (!isGone || attempt === attempts) throw error
+      const isMissing = error instanceof KafkaError && error.code === 'UNKNOWN_TOPIC_OR_PARTITION'
+      if (!isMissing || attempt === attempts) throw error
     }
   }
 }

@@ -275,7 +275,7 @@ export class HeldTasks {
     const [gone, kept] = split(this.#running, (task) => partitions.some((one) => task.owns(one)))
     this.#running = kept
     this.handOver.end()
-    for (const task of gone) task.isGone = true
+    for (const task of gone) task.isTakenAway = true
     this.#forget(gone)
     for (const listener of this.#dropListeners.splice(0)) listener()
     for (const opening of this.#opening) {

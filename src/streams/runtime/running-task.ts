@@ -30,7 +30,7 @@ export class RunningTask {
   /** Offsets of the last changelog entries that were written, by store. */
   readonly stored = new Map<string, bigint>()
   /** It was taken away: no more records. */
-  isGone = false
+  isTakenAway = false
   /** A record is being processed that takes its time. */
   #isUnderWay = false
   readonly #host: TaskHost
@@ -69,7 +69,7 @@ export class RunningTask {
 
   /** Where the record is from that is processed next; undefined while none is ready. */
   get next(): Origin | undefined {
-    return this.isGone ? undefined : this.#choose()?.headOrigin()
+    return this.isTakenAway ? undefined : this.#choose()?.headOrigin()
   }
 
   /** Whether what is not committed, or what is under way, has to do with this task. */
@@ -98,7 +98,7 @@ export class RunningTask {
       // By the clock as it was looked at last: a record may have come a few others too early.
       if (count % recordsPerLook === 0) this.#nowMs = runtime.monotonicNow()
       if (this.#nowMs >= untilMs && count > 0) break
-      const input = this.isGone ? undefined : this.#choose()
+      const input = this.isTakenAway ? undefined : this.#choose()
       if (!input) break
       const waiting = this.#process(input)
       count++
@@ -137,7 +137,7 @@ export class RunningTask {
         if (input.handed === 0) continue
         if (!chosen || input.head!.timestampMs < chosen.head!.timestampMs) chosen = input
       }
-      if (!chosen || this.isGone) return
+      if (!chosen || this.isTakenAway) return
       const waiting = this.#process(chosen)
       if (waiting) await waiting
     }

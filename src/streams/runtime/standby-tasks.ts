@@ -83,7 +83,7 @@ export class StandbyTasks {
   /** Keeps copies of exactly these, and of `others` those that there are. */
   keep(ids: readonly string[], others: readonly string[]): void {
     const kept = new Set([...ids, ...others])
-    for (const id of [...this.#standbys.keys()]) if (!kept.has(id)) this.#letGo(id)
+    for (const id of [...this.#standbys.keys()]) if (!kept.has(id)) this.#closeStandby(id)
     for (const id of [...this.#opening.keys()]) if (!kept.has(id)) this.#opening.delete(id)
     for (const planned of this.#parts.plan().tasks) {
       const { id } = planned
@@ -155,7 +155,7 @@ export class StandbyTasks {
   }
 
   /** What it has is kept in its files, if there are any. */
-  #letGo(id: string): void {
+  #closeStandby(id: string): void {
     const { task } = this.#standbys.get(id)!
     this.#drop(id)
     const { failed, local } = this.#parts
@@ -191,16 +191,16 @@ export class StandbyTasks {
     this.#hasNews = false
     let taken = 0
     for (const [id, standby] of this.#standbys) {
-      const isGone = () => this.#isClosed || this.#standbys.get(id) !== standby
+      const isRemoved = () => this.#isClosed || this.#standbys.get(id) !== standby
       for (const { store, consumption } of standby.followed) {
-        if (isGone()) break
+        if (isRemoved()) break
         for (let records = consumption.advance(); records; records = consumption.advance()) {
           restoreRecord(store, records.cursor!)
           if (++taken % entriesPerTurn === 0) await nextTurn()
-          if (isGone()) break
+          if (isRemoved()) break
         }
       }
-      if (isGone()) continue
+      if (isRemoved()) continue
       await this.#write(standby)
       if (!standby.isCaughtUp && lagOf(standby) <= this.#parts.maxLag) {
         standby.isCaughtUp = true

@@ -42,7 +42,7 @@ export class ChangedEntries {
   }
 
   /** Takes back the last `add`. */
-  takeBack(): void {
+  rollBack(): void {
     const key = this.#keys.pop()!
     this.#befores.pop()
     const slot = this.#slots.pop()!

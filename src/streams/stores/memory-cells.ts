@@ -32,10 +32,10 @@ export class MemoryCells implements Cells {
   /** What was looked up last: most entries are read and then written. */
   #lastKey: string | undefined
   #lastSlot: number | undefined
-  readonly #takeBack = (key: string, before: Before) => this.#set(key, before)
+  readonly #rollBack = (key: string, before: Before) => this.#set(key, before)
   readonly #takeBackFirst = (key: string, before: Before) => {
     this.#set(key, before)
-    this.#changed.takeBack()
+    this.#changed.rollBack()
   }
 
   constructor(codec: ValueCodec, undo: Undo) {
@@ -91,7 +91,7 @@ export class MemoryCells implements Cells {
   put(key: string, value: unknown, timestampMs: number): void {
     const slot = this.#slotOf(key)
     const before = slot === undefined ? undefined : this.#rawAt(slot)
-    if (this.#changed.has(key, slot)) this.#undo.addWith(this.#takeBack, key, before)
+    if (this.#changed.has(key, slot)) this.#undo.addWith(this.#rollBack, key, before)
     else {
       this.#changed.add(key, slot, before)
       this.#undo.addWith(this.#takeBackFirst, key, before)

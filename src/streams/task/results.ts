@@ -75,7 +75,7 @@ export class Results {
     const outer = this.#current
     const mark = this.#mark(result)
     const failed = (thrown: unknown) => {
-      this.#takeBack(mark, outer)
+      this.#rollBack(mark, outer)
       return this.#fail(result, thrown, run)
     }
     try {
@@ -121,7 +121,7 @@ export class Results {
         this.#release(mark, outer)
         return undefined
       } catch (thrown) {
-        this.#takeBack(mark, outer)
+        this.#rollBack(mark, outer)
         if (thrown instanceof Decided || isOfFiles(thrown)) throw thrown
         return this.#errorOf(result, thrown)
       }
@@ -162,9 +162,9 @@ export class Results {
     this.#host.undo.release(savepoint)
   }
 
-  #takeBack({ savepoint, outputs }: Mark, outer: DueResult | undefined): void {
+  #rollBack({ savepoint, outputs }: Mark, outer: DueResult | undefined): void {
     this.#current = outer
-    this.#host.undo.takeBack(savepoint)
+    this.#host.undo.rollBack(savepoint)
     this.#host.cutOutputs(outputs)
   }
 }

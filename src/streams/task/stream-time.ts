@@ -30,13 +30,13 @@ export class StreamTime {
     if (timestampMs <= this.#now) return
     if (this.#movedIn !== this.#undo.stretch) {
       this.#movedIn = this.#undo.stretch
-      this.#undo.addWith(takeBack, this, this.#now)
+      this.#undo.addWith(rollBack, this, this.#now)
     }
     this.#now = timestampMs
   }
 
   /** @internal A record, or a part of it, did not come about. */
-  takeBack(timestampMs: number): void {
+  rollBack(timestampMs: number): void {
     this.#now = timestampMs
   }
 
@@ -55,6 +55,6 @@ export class StreamTime {
   }
 }
 
-function takeBack(time: StreamTime, before: number): void {
-  time.takeBack(before)
+function rollBack(time: StreamTime, before: number): void {
+  time.rollBack(before)
 }

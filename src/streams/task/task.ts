@@ -302,7 +302,7 @@ export class Task {
     this.#outputs.clear()
   }
 
-  #takeBack(): void {
+  #rollBack(): void {
     this.#undo.run()
     this.#outputs.clear()
     this.#checked = 0
@@ -311,7 +311,7 @@ export class Task {
 
   /** Takes everything back. Throws what no policy decides on. */
   #takenBack(thrown: unknown): void {
-    this.#takeBack()
+    this.#rollBack()
     if (thrown instanceof Decided || isOfFiles(thrown)) throw causeOf(thrown)
   }
 

@@ -66,7 +66,7 @@ export class Undo {
   }
 
   /** Takes back what was done since, the last first. */
-  takeBack({ steps, depth }: Savepoint): void {
+  rollBack({ steps, depth }: Savepoint): void {
     this.#stretch++
     this.#depth = depth - 1
     const kept: (() => void)[] = []

@@ -293,11 +293,11 @@ export class ClassicGroup {
     const wasLeader = this.#leaderId === old.id
     if (wasLeader) this.#leaderId = member.id
     const protocol = this.#protocolName
-    const goesOn =
+    const isUnchanged =
       this.#state === 'Stable' &&
       chooseProtocol(members) === protocol &&
       wantsTheSame(this.#protocolType, metadataFor(old, protocol), metadataFor(member, protocol))
-    if (goesOn) {
+    if (isUnchanged) {
       this.#effects.push({ type: 'persist', snapshot: this.snapshot() })
       // Before KIP-814 a leader could not be told to leave the assignment as it is, so it is not told that it leads.
       const reply = this.#joined(member)

@@ -55,8 +55,8 @@ export class ClassicGroups {
   /** The group as it was stored; its members get a fresh session. */
   restore(groupId: string, { snapshot: stored, storedAtMs }: StoredGroup): ClassicGroupHost {
     const { runtime, limits } = this.#options
-    const isGone = stored.members.every(({ clientHost }) => clientHost === embeddedHost)
-    const snapshot = isGone ? { ...stored, members: [] } : stored
+    const hasLeft = stored.members.every(({ clientHost }) => clientHost === embeddedHost)
+    const snapshot = hasLeft ? { ...stored, members: [] } : stored
     const machine = ClassicGroup.restore(groupId, limits, snapshot, runtime.monotonicNow())
     // Members that died with the process have left just now, however long ago their generation was made.
     const emptySinceMs = stored.members.length > 0 ? runtime.now() : storedAtMs
