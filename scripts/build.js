@@ -43,6 +43,13 @@ async function bundle() {
     chunkFileNames: 'chunks/[name].js',
     // With the sources in them: the package has no others.
     sourcemap: true,
+    // Small modules that nearly every program needs, in one file each; a user's bundler drops what it does not.
+    codeSplitting: {
+      groups: [
+        { name: 'core', test: /\/src\/core\// },
+        { name: 'protocol', test: /\/src\/protocol\/(?!messages\/generated|compression)/ },
+      ],
+    },
     // The declarations have them. `@__PURE__` is for the bundlers of users.
     comments: { legal: true, annotation: true, jsdoc: false },
   })
