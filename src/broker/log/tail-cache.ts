@@ -5,6 +5,8 @@
 
 /** A part of no larger a buffer is kept as it is. */
 const sharedBytesMax = 128 * 1024
+/** What an append takes besides its bytes: of appends of a hundred bytes each that is most of it. */
+const entryBytes = 300
 
 export interface CachedAppend {
   readonly baseOffset: bigint
@@ -60,7 +62,7 @@ export class TailCache implements Evictable {
   add(appended: CachedAppend): void {
     const entry = alone(appended)
     this.#entries.push(entry)
-    this.#count(entry.bytes.length)
+    this.#count(sizeOf(entry))
     while (this.#usedBytes > this.#bytesMax) this.evict()
     this.#budget.makeRoom(this)
     if (this.#first > 64 && this.#first * 2 > this.#entries.length) {
@@ -74,7 +76,7 @@ export class TailCache implements Evictable {
     const entry = this.#entries[this.#first]
     if (!entry) return false
     this.#entries[this.#first++] = undefined
-    this.#count(-entry.bytes.length)
+    this.#count(-sizeOf(entry))
     return true
   }
 
@@ -111,6 +113,10 @@ export class TailCache implements Evictable {
     this.#usedBytes += bytes
     this.#budget.usedBytes += bytes
   }
+}
+
+function sizeOf({ bytes }: CachedAppend): number {
+  return entryBytes + bytes.length
 }
 
 /** A small part of a large request would keep the whole in memory: it is copied. */
