@@ -30,7 +30,7 @@ describe('after a kill', () => {
     log.append(values('v'))
     await log.whenSynced()
     expect(stored(fileSystem)).toEqual(['0 0', '1 3'])
-    expect(log.unsavedEpochStart).toBeUndefined()
+    expect(log.unsavedEpoch).toBeUndefined()
   })
 
   test('one that nothing was written in begins again after the next', async () => {
@@ -65,7 +65,7 @@ describe('after an orderly stop', () => {
       const store = await openStore(fileSystem)
       expect((await open(store)).leaderEpoch).toBe(1)
       await store.close()
-      expect(begun(fileSystem)).toEqual(['orders 0 3'])
+      expect(begun(fileSystem)).toEqual(['orders 0 1 3'])
     }
     const store = await openStore(fileSystem)
     const log = await open(store)
@@ -74,6 +74,19 @@ describe('after an orderly stop', () => {
     expect(stored(fileSystem)).toEqual(['1 3'])
     expect(fileSystem.stat('begun-epoch-checkpoint')).toBeUndefined()
     expect((await open(await openStore(fileSystem))).leaderEpoch).toBe(1)
+  })
+
+  test('so does one after records that reached the disk without a sync of their own', async () => {
+    const fileSystem = killableFileSystem()
+    await killed(fileSystem)
+    const second = await open(await openStore(fileSystem))
+    second.append(values('v'))
+    const third = await openStore(fileSystem)
+    expect((await open(third)).leaderEpoch).toBe(2)
+    expect(stored(fileSystem)).toEqual(['0 0', '1 3'])
+    await third.close()
+    const log = await open(await openStore(fileSystem))
+    expect([log.leaderEpoch, log.leaderEpochAt(3n)]).toEqual([2, 1])
   })
 
   test('a topic that is made anew does not inherit the epoch of the one before', async () => {

@@ -9,6 +9,7 @@ import { readWhole } from '../../storage/read-whole.ts'
 import {
   offsetLines,
   readCheckpoint,
+  readEpochCheckpoint,
   readOffsetCheckpoint,
   replaceCheckpoint,
 } from '../log/checkpoint-file.ts'
@@ -62,7 +63,8 @@ class Examination {
     const points = this.#checkpoint(recoveryPoints)
     const starts = this.#checkpoint(logStarts)
     this.#checkpoint(cleanedTo)
-    this.#checkpoint(begunEpochs)
+    if (this.#fileSystem.stat(begunEpochs) && !readEpochCheckpoint(this.#fileSystem, begunEpochs))
+      this.#aside(begunEpochs, 'is damaged', undefined)
     if (this.#fileSystem.stat(retentionClock) && !readClockState(this.#fileSystem, silentLogger))
       this.#aside(retentionClock, 'is damaged', undefined)
     const folders = logFolders(this.#fileSystem)

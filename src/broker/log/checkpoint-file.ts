@@ -59,6 +59,35 @@ export function offsetLines(offsets: ReadonlyMap<string, bigint>): string[] {
   })
 }
 
+/** A leader epoch, and where in the log it begins. */
+export interface EpochStart {
+  readonly epoch: number
+  readonly startOffset: bigint
+}
+
+/** The lines of epochs by folder: `topic partition epoch startOffset`. */
+export function epochLines(epochs: ReadonlyMap<string, EpochStart>): string[] {
+  return [...epochs].map(([folder, { epoch, startOffset }]) => {
+    const dash = folder.lastIndexOf('-')
+    return `${folder.slice(0, dash)} ${folder.slice(dash + 1)} ${epoch} ${startOffset}`
+  })
+}
+
+/** Lines of `topic partition epoch startOffset`; a damaged line makes the whole checkpoint undefined. */
+export function readEpochCheckpoint(
+  fileSystem: FileSystem,
+  path: string,
+): Map<string, EpochStart> | undefined {
+  const epochs = new Map<string, EpochStart>()
+  for (const line of readCheckpoint(fileSystem, path) ?? ['damaged']) {
+    const match = /^(\S+) (\d+) (\d+) (\d+)$/.exec(line)
+    if (!match) return undefined
+    const start = { epoch: Number(match[3]), startOffset: BigInt(match[4]!) }
+    epochs.set(`${match[1]}-${match[2]}`, start)
+  }
+  return epochs
+}
+
 /** Lines of `topic partition offset`; a damaged line makes the whole checkpoint undefined. */
 export function readOffsetCheckpoint(
   fileSystem: FileSystem,

@@ -2,17 +2,12 @@
  * Which leader epoch wrote which part of the log (KIP-101), in Kafka's `leader-epoch-checkpoint` file.
  *
  * An epoch that has begun is stored with the first records that are written in it: a sync of the log tells nobody of them
- * before. Until then nothing is lost with it but its number, which the next start would give again (`unsavedStart`).
+ * before. Until then nothing is lost with it but its number, which the next start would give again (`unsaved`).
  */
 import type { FileSystem } from '../../storage/file-system.ts'
-import { replaceCheckpoint } from './checkpoint-file.ts'
+import { type EpochStart, replaceCheckpoint } from './checkpoint-file.ts'
 
 const unknownEpoch = -1
-
-interface EpochStart {
-  readonly epoch: number
-  readonly startOffset: bigint
-}
 
 export class LeaderEpochs {
   readonly #fileSystem: FileSystem
@@ -40,9 +35,9 @@ export class LeaderEpochs {
     return this.#starts.findLast((start) => start.startOffset <= offset)?.epoch ?? 0
   }
 
-  /** Where the current epoch begins, while it is not stored; else undefined. */
-  get unsavedStart(): bigint | undefined {
-    return this.#isSaved ? undefined : this.#starts.at(-1)?.startOffset
+  /** The current epoch while it is not stored; else undefined. */
+  get unsaved(): EpochStart | undefined {
+    return this.#isSaved ? undefined : this.#starts.at(-1)
   }
 
   /** Notes that `epoch` writes from `startOffset` on. */
@@ -70,8 +65,9 @@ export class LeaderEpochs {
    */
   observe(epoch: number, startOffset: bigint): void {
     if (this.#hasCheckpoint && epoch !== this.current + 1) return
-    if (epoch > this.current || this.#starts.length === 0)
-      this.#starts.push({ epoch: Math.max(0, epoch), startOffset })
+    if (epoch <= this.current && this.#starts.length > 0) return
+    this.#starts.push({ epoch: Math.max(0, epoch), startOffset })
+    if (epoch > 0) this.#isSaved = false
   }
 
   /**

@@ -22,7 +22,10 @@ import { gauge, Histogram, type Metric } from '../../core/metrics.ts'
 import type { Runtime, Timer } from '../../core/runtime.ts'
 import type { FileSystem, Lock } from '../../storage/file-system.ts'
 import {
+  type EpochStart,
+  epochLines,
   offsetLines,
+  readEpochCheckpoint,
   readOffsetCheckpoint,
   replaceCheckpoint,
   replaceFile,
@@ -45,7 +48,7 @@ export const cleanMarker = '.kafka_cleanshutdown'
 export const recoveryPoints = 'recovery-point-offset-checkpoint'
 /** Logs that are opened, flushed or closed at a time: each has some files open for it. */
 const logsAtOnce = 32
-/** Where leader epochs begin that are not stored with their logs; as of the last orderly close. */
+/** Leader epochs that are not stored with their logs: nothing was written in them. As of the last orderly close. */
 export const begunEpochs = 'begun-epoch-checkpoint'
 export const cleanedTo = 'cleaner-offset-checkpoint'
 /** Of the time that the clock was last looked at; what counts are days. */
@@ -77,7 +80,7 @@ export class LogStore {
   readonly #starts: LogStarts
   readonly #cleanedTo: Map<string, bigint>
   /** By folder. */
-  readonly #begunEpochs: Map<string, bigint>
+  readonly #begunEpochs: Map<string, EpochStart>
   readonly #logs = new Map<string, PartitionLog>()
   readonly #opening = new Gate(logsAtOnce)
   readonly #cleaner: Cleaner
@@ -104,7 +107,7 @@ export class LogStore {
     points: Map<string, bigint>,
     starts: Map<string, bigint>,
     cleaned: Map<string, bigint>,
-    begun: Map<string, bigint>,
+    begun: Map<string, EpochStart>,
   ) {
     this.#options = options
     this.reserve = reserve
@@ -155,7 +158,7 @@ export class LogStore {
       const points = readOffsets(options, recoveryPoints)
       const starts = readOffsets(options, logStarts)
       const cleaned = readOffsets(options, cleanedTo)
-      const begun = isClean ? readOffsets(options, begunEpochs) : new Map<string, bigint>()
+      const begun = isClean ? readEpochs(options) : new Map<string, EpochStart>()
       const store = new LogStore(
         options,
         reserve,
@@ -459,12 +462,12 @@ export class LogStore {
   /** The next start begins no epoch after an orderly close, and must not fall back to the one before. */
   async #writeBegunEpochs(): Promise<void> {
     const { files } = this.reserve
-    for (const [name, { unsavedEpochStart }] of this.#logs) {
-      if (unsavedEpochStart === undefined) this.#begunEpochs.delete(name)
-      else this.#begunEpochs.set(name, unsavedEpochStart)
+    for (const [name, { unsavedEpoch }] of this.#logs) {
+      if (unsavedEpoch) this.#begunEpochs.set(name, unsavedEpoch)
+      else this.#begunEpochs.delete(name)
     }
     if (this.#begunEpochs.size > 0)
-      await replaceCheckpoint(files, begunEpochs, offsetLines(this.#begunEpochs))
+      await replaceCheckpoint(files, begunEpochs, epochLines(this.#begunEpochs))
     else files.remove(begunEpochs)
   }
 
@@ -546,6 +549,14 @@ function readOffsets({ fileSystem, runtime }: LogStoreOptions, path: string): Ma
   if (!offsets && fileSystem.stat(path))
     runtime.logger.error({ path }, 'a checkpoint is damaged; the logs are checked without it')
   return offsets ?? new Map()
+}
+
+/** None when the checkpoint is missing, and that is said when it is damaged. */
+function readEpochs({ fileSystem, runtime }: LogStoreOptions): Map<string, EpochStart> {
+  const epochs = readEpochCheckpoint(fileSystem, begunEpochs)
+  if (!epochs && fileSystem.stat(begunEpochs))
+    runtime.logger.error({ path: begunEpochs }, 'a checkpoint is damaged; leader epochs may fall')
+  return epochs ?? new Map()
 }
 
 /** Names of the folders that hold a partition, or held one. */

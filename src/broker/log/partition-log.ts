@@ -12,6 +12,7 @@ import type { Observations } from '../../core/metrics.ts'
 import type { Runtime } from '../../core/runtime.ts'
 import type { FileSystem } from '../../storage/file-system.ts'
 import { type Appended, AppendPath } from './append-path.ts'
+import type { EpochStart } from './checkpoint-file.ts'
 import type { ControlType, MarkerProducer } from './control-record.ts'
 import { type DiskReserve, isShortage } from './disk-reserve.ts'
 import { GroupCommit } from './group-commit.ts'
@@ -185,9 +186,9 @@ export class PartitionLog {
     return first > this.#logStartOffset ? first : this.#logStartOffset
   }
 
-  /** Where the current leader epoch begins, while it is not stored with the log; else undefined. */
-  get unsavedEpochStart(): bigint | undefined {
-    return this.#epochs.unsavedStart
+  /** The current leader epoch while it is not stored with the log; else undefined. */
+  get unsavedEpoch(): EpochStart | undefined {
+    return this.#epochs.unsaved
   }
 
   get leaderEpoch(): number {

@@ -14,7 +14,7 @@ import type { Observations } from '../../core/metrics.ts'
 import type { Runtime } from '../../core/runtime.ts'
 import type { FileSystem } from '../../storage/file-system.ts'
 import { ListedFolder } from '../../storage/listed-folder.ts'
-import { readCheckpoint } from './checkpoint-file.ts'
+import { type EpochStart, readCheckpoint } from './checkpoint-file.ts'
 import { finishSwaps } from './compaction.ts'
 import { readControlType } from './control-record.ts'
 import { type DiskReserve, isShortage } from './disk-reserve.ts'
@@ -43,8 +43,8 @@ export interface OpenOptions {
   /** Everything below is on stable storage. */
   readonly recoveryPoint: bigint
   readonly logStartOffset: bigint
-  /** Where a leader epoch began that was never written in, and so is not stored with the log; see `LeaderEpochs`. */
-  readonly epochBegun?: bigint | undefined
+  /** A leader epoch that was never written in, and so is not stored with the log; see `LeaderEpochs`. */
+  readonly epochBegun?: EpochStart | undefined
   /** Everything below has been compacted. */
   readonly compactedTo?: bigint
   /** Called when a segment was closed. */
@@ -125,8 +125,10 @@ class Recovery {
     // After a crash only a snapshot from before what was verified is sure to match it.
     const verifiedFrom = isClean ? undefined : segments[Math.min(first, segments.length - 1)]!
     await this.#restoreProducers(segments, verifiedFrom)
+    // Those that the log has told of, which are on stable storage with their records.
+    await this.#saveEpochs()
     const { epochBegun } = this.#options
-    if (epochBegun !== undefined) this.epochs.begin(this.epochs.current + 1, epochBegun)
+    if (epochBegun) this.epochs.begin(epochBegun.epoch, epochBegun.startOffset)
     if (!isClean) this.epochs.begin(this.epochs.current + 1, segments.at(-1)!.nextOffset)
     return segments
   }
@@ -213,6 +215,15 @@ class Recovery {
         await file.sync()
         file.close()
       }
+    } catch (error) {
+      if (!isShortage(error)) throw error
+    }
+  }
+
+  /** On a full disk they are stored by a later sync. */
+  async #saveEpochs(): Promise<void> {
+    try {
+      await this.epochs.save()
     } catch (error) {
       if (!isShortage(error)) throw error
     }
