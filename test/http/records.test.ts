@@ -1,7 +1,7 @@
 /** Records over HTTP: written one by one, in JSON and line by line; read with a cursor, as events and as lines. */
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Client } from '../../src/index.ts'
+import { Client, Message } from '../../src/index.ts'
 import { type HttpFixture, openHttp } from './http-fixture.ts'
 
 let http: HttpFixture
@@ -356,6 +356,19 @@ describe('reading', () => {
     expect(await values('?key=a&limit=1')).toEqual(['old'])
   })
 
+  test('as far as it is told to, and on from there: what is behind the end is still to be read', async () => {
+    const topic = await newTopic(2)
+    for (const partition of [0, 1])
+      await kafka.producer(topic).sendBatch([1, 2, 3].map((n) => new Message(n, { partition })))
+    const first = await read(topic, '?to=@1')
+    expect(first.records.map(({ offset }: { offset: string }) => offset)).toEqual(['0', '0'])
+    expect(first.isAtEnd).toBe(true)
+    const rest = await read(topic, `?from=${first.cursor}`)
+    expect(rest.records.map(({ value }: { value: number }) => value)).toEqual([2, 3, 2, 3])
+    const past = await read(topic, `?from=${rest.cursor}&to=@1`)
+    expect(past).toEqual({ records: [], cursor: rest.cursor, isAtEnd: true })
+  })
+
   test('waits for what is not there yet', async () => {
     const topic = await newTopic(2)
     const reading = read(topic, '?from=latest&wait=30s')
@@ -473,6 +486,26 @@ describe('a live stream', () => {
     })
     expect(two.text.trim().split('\n')).toHaveLength(3)
   })
+
+  test.each(['text/event-stream', 'application/x-ndjson'])(
+    'of %s ends where `to` says, without a wait',
+    async (accept) => {
+      const topic = await newTopic(2)
+      for (const partition of [0, 1])
+        await kafka.producer(topic).sendBatch([1, 2, 3].map((n) => new Message(n, { partition })))
+      const readTo = async (query: string) => {
+        const target = `/v1/topics/${topic}/records?${query}`
+        const { text } = await http.ask('GET', target, { headers: { accept } })
+        const values = [...text.matchAll(/"value":(\d)/g)].map(([, value]) => Number(value))
+        const cursors = [...text.matchAll(/(?:^id: |"cursor":")([\w.-]+)/gm)].map(([, one]) => one)
+        return { values, cursor: cursors.at(-1) }
+      }
+      const first = await readTo('from=earliest&to=@2')
+      expect(first.values).toEqual([1, 2, 1, 2])
+      expect((await readTo(`from=${first.cursor}&to=latest`)).values).toEqual([3, 3])
+      expect((await readTo('from=latest&to=latest')).values).toEqual([])
+    },
+  )
 
   test('no more than a number of each caller, and those that ended make room', async () => {
     await using few = await openHttp({ http: { maxStreamsPerKey: 1, ping: 50 } })
