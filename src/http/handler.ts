@@ -124,7 +124,7 @@ export class HttpApi {
     })
     this.#state = new StateLog({
       runtime,
-      open: () => this.#callers.hold(this.#systemSession()),
+      open: () => this.#callers.hold(this.#systemSession(), { timeoutMs: stateTimeoutMs }),
       isExpired: (key, value, now) =>
         (key.startsWith(answerPrefix) && isAnswerExpired(value, now)) ||
         (key.startsWith(ticketPrefix) && isTicketExpired(value, now)),
@@ -463,6 +463,8 @@ function contextOf(session: Session): RequestContext {
 }
 
 const maxFramesOfABody = 128
+/** Less than other calls may take: what is kept takes several, one after the other. */
+const stateTimeoutMs = 15_000
 const deniedCodes: { readonly [type: string]: string } = {
   group: 'GROUP_AUTHORIZATION_FAILED',
   cluster: 'CLUSTER_AUTHORIZATION_FAILED',
