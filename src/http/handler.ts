@@ -40,7 +40,7 @@ import {
 } from './http-exchange.ts'
 import type { HttpMetrics } from './http-metrics.ts'
 import { openApiDocument } from './openapi.ts'
-import { HttpError, problemReply, serviceClosing } from './problem.ts'
+import { HttpError, isOfUpstream, problemReply, serviceClosing } from './problem.ts'
 import { type Call, type Route, readQuery } from './route.ts'
 import { Router } from './router.ts'
 import { backupRoutes } from './routes/backup.ts'
@@ -185,6 +185,8 @@ export class HttpApi {
           { err: error, requestId, method: request.method, path: pathOf(request.target) },
           'an HTTP request failed in a way that was not expected',
         )
+      } else if (isOfUpstream(error)) {
+        runtime.logger.debug({ err: error, requestId }, 'the cluster failed an HTTP request')
       }
       reply = problemReply(error, requestId)
     }

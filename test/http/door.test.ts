@@ -386,6 +386,7 @@ describe('a gateway', () => {
       status: 502,
       body: { code: 'NETWORK_EXCEPTION', retriable: true, outcome: 'failed' },
     })
+    expect(answer.body.detail).toMatch(/^No connection to a broker: nothing listens there/)
     expect(gateway.server.clusterId).toBe('')
     await using second = await createServer({ data: 'memory:', port })
     expect((await gateway.ask('POST', '/v1/topics/a/records', { body: '1' })).status).toBe(200)
