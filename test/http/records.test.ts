@@ -134,6 +134,23 @@ describe('one record', () => {
     expect(
       await http.ask('POST', `/v1/topics/${topic}/records?expectedOffset=0`, { body: '1' }),
     ).toMatchObject({ status: 400 })
+    const target = `/v1/topics/${topic}/records?partition=9&expectedOffset=0`
+    expect(await http.ask('POST', target, { body: '1' })).toMatchObject({
+      status: 404,
+      body: problem('UNKNOWN_TOPIC_OR_PARTITION', {
+        detail: expect.stringMatching(/there is no partition 9$/),
+        retriable: false,
+      }),
+    })
+  })
+
+  test('one that cannot be stored under an Idempotency-Key is told of as without one', async () => {
+    const topic = await newTopic()
+    const ask = (headers: Record<string, string>) =>
+      http.ask('POST', `/v1/topics/${topic}/records?partition=9`, { body: '1', headers })
+    const [without, under] = [await ask({}), await ask({ 'idempotency-key': topic })]
+    expect(under.status).toBe(404)
+    expect({ ...under.body, requestId: '' }).toEqual({ ...without.body, requestId: '' })
   })
 })
 
@@ -235,6 +252,40 @@ describe('many records', () => {
       }),
     })
     expect(refused.headers.get('content-type')).toBe('application/problem+json')
+  })
+
+  test('under an Idempotency-Key: that none is stored is said', async () => {
+    const topic = await newTopic()
+    const records = [{ value: 1 }, { value: 2, partition: 9 }]
+    const headers = { 'idempotency-key': `all-${topic}` }
+    const answer = await http.ask('POST', `/v1/topics/${topic}/records:batch`, {
+      body: { records },
+      headers,
+    })
+    expect(answer).toMatchObject({
+      status: 404,
+      body: problem('UNKNOWN_TOPIC_OR_PARTITION', { outcome: 'failed', index: 1 }),
+    })
+    expect(answer.body.detail).toMatch(/^None of the 2 records is stored/)
+    expect((await read(topic)).records).toEqual([])
+  })
+
+  test.each([
+    '{"key":"\\ud800","value":1}',
+    '{"valueText":"\\udc00"}',
+    '{"value":1,"headers":{"a":"\\ud800"}}',
+    '{"value":1,"headers":{"\\ud800":"a"}}',
+    '{"value":1,"headers":[{"name":"\\ud800"}]}',
+  ])('%s has what is no text, and is refused', async (record) => {
+    const topic = await newTopic()
+    const headers = { 'content-type': 'application/json' }
+    const target = `/v1/topics/${topic}/records:batch`
+    expect(
+      await http.ask('POST', target, { body: `{"records":[${record}]}`, headers }),
+    ).toMatchObject({
+      status: 400,
+      body: problem('INVALID_REQUEST', { detail: expect.stringContaining('surrogate'), index: 0 }),
+    })
   })
 
   test('line by line, of any number', async () => {
@@ -365,6 +416,8 @@ describe('reading', () => {
     expect(first.isAtEnd).toBe(true)
     const rest = await read(topic, `?from=${first.cursor}`)
     expect(rest.records.map(({ value }: { value: number }) => value)).toEqual([2, 3, 2, 3])
+    const end = await read(topic, '?from=@9223372036854775807')
+    expect(end).toEqual({ records: [], cursor: rest.cursor, isAtEnd: true })
     const past = await read(topic, `?from=${rest.cursor}&to=@1`)
     expect(past).toEqual({ records: [], cursor: rest.cursor, isAtEnd: true })
   })

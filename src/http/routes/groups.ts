@@ -237,7 +237,7 @@ export function groupRoutes(services: Services, pulls: GroupPulls): Route[] {
       ? Offset.shift(BigInt(to.slice(1)))
       : /^-\d{1,18}$/.test(to)
         ? Offset.shift(BigInt(to))
-        : /^@\d{1,18}$/.test(to)
+        : /^@\d{1,19}$/.test(to) && BigInt(to.slice(1)) < 2n ** 63n
           ? Offset.at(BigInt(to.slice(1)))
           : offsetOf(to, runtime, {
               name: 'to',
