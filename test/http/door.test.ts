@@ -102,15 +102,21 @@ describe('routes', () => {
     expect(
       await http.ask('PATCH', '/v1/topics/made', { body: { configs: { 'no.such': 1 } } }),
     ).toMatchObject({ status: 400 })
+    for (const partitions of [3, 90_000])
+      expect(
+        await http.ask('PATCH', '/v1/topics/made', { body: { partitions, retention: '1h' } }),
+      ).toMatchObject({ status: 400, body: { code: 'INVALID_PARTITIONS', outcome: 'failed' } })
+    expect((await http.ask('GET', '/v1/topics/made')).body.retentionMs).toBe(604_800_000)
     await http.ask('POST', '/v1/topics/made/records?partition=0', { body: '1' })
     expect(
       await http.ask('POST', '/v1/topics/made/records:delete', {
         body: { before: { 0: 'latest' } },
       }),
     ).toMatchObject({ status: 200, body: { earliest: { 0: '1' } } })
-    expect(
-      await http.ask('POST', '/v1/topics/made/records:delete', { body: { before: { x: 1 } } }),
-    ).toMatchObject({ status: 400 })
+    for (const before of [{ x: 1 }, { 0: -1 }, { 0: '9223372036854775808' }])
+      expect(
+        await http.ask('POST', '/v1/topics/made/records:delete', { body: { before } }),
+      ).toMatchObject({ status: 400, body: { code: 'INVALID_REQUEST' } })
     expect(
       (await http.ask('GET', '/v1/topics')).body.topics.map(({ name }: { name: string }) => name),
     ).toContain('made')
