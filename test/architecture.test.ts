@@ -198,3 +198,20 @@ function findCycle(graph: ReadonlyMap<string, readonly string[]>): string[] {
   }
   return []
 }
+
+/**
+ * Bundlers, ours too, take these for pure: where nothing takes the result, they leave out the call, and with it the error
+ * that was wanted. What runs from the sources would not show it.
+ */
+const pureButThrowing =
+  /^\s*(?:void )?(?:(?:decode|encode)URI(?:Component)?|BigInt|atob|new (?:URL|RegExp|Intl\.\w+))\(.*\)$/
+
+test('nothing is called only for the error that it throws, where a bundler would leave it out', () => {
+  expect('    decodeURIComponent(search)').toMatch(pureButThrowing)
+  const wrong = files.flatMap((file) =>
+    readFileSync(join(source, file), 'utf8')
+      .split('\n')
+      .flatMap((line, i) => (pureButThrowing.test(line) ? `${file}:${i + 1} ${line.trim()}` : [])),
+  )
+  expect(wrong).toEqual([])
+})

@@ -32,7 +32,7 @@ export interface CallersOptions {
 }
 
 /** How long a call may take, its retries included. */
-const timeoutMs = 30_000
+const callTimeoutMs = 30_000
 /** A topic that has got partitions, or was made anew, is seen so soon. */
 const metadataMaxAgeMs = 1000
 /** Callers that ask nothing for so long are let go of. */
@@ -56,7 +56,12 @@ export class Caller extends BaseClient {
   readonly #producerConfig: ResolvedProducerConfig
   readonly #producers = new Map<string, BytesProducer>()
 
-  constructor(connection: BackendConnection, runtime: Runtime, maxRecordBytes: number) {
+  constructor(
+    connection: BackendConnection,
+    runtime: Runtime,
+    maxRecordBytes: number,
+    timeoutMs: number,
+  ) {
     super(
       resolveClientConfig(
         {
@@ -146,9 +151,15 @@ export class Callers {
     }
   }
 
-  /** As `with`, for as long as what is given back is not released. */
-  hold(session: Session): { readonly caller: Caller; release(): void } {
-    const caller = this.#callerOf(session)
+  /**
+   * As `with`, for as long as what is given back is not released. `timeoutMs`: how long a call may take, its retries
+   * included; of a session that is always held with the same.
+   */
+  hold(
+    session: Session,
+    { timeoutMs = callTimeoutMs } = {},
+  ): { readonly caller: Caller; release(): void } {
+    const caller = this.#callerOf(session, timeoutMs)
     caller.users++
     let isHeld = true
     return {
@@ -170,15 +181,15 @@ export class Callers {
     await Promise.allSettled(all.map((caller) => caller.close()))
   }
 
-  #callerOf(session: Session): Caller {
+  #callerOf(session: Session, timeoutMs = callTimeoutMs): Caller {
     const before = this.#bySession.get(session)
     if (before && !before.isClosing) return before
-    const caller = this.#findCaller(session)
+    const caller = this.#findCaller(session, timeoutMs)
     this.#bySession.set(session, caller)
     return caller
   }
 
-  #findCaller(session: Session): Caller {
+  #findCaller(session: Session, timeoutMs: number): Caller {
     const { authentication, principal, credential, clientAddress } = session
     const key = [authentication, principalName(principal), credential, clientAddress].join(' ')
     const known = this.#callers.get(key)
@@ -193,7 +204,7 @@ export class Callers {
       openAnswerMemory,
       onThrottled: (throttleMs) => onThrottled(session, throttleMs),
     })
-    const caller = new Caller(connection, runtime, maxRecordBytes)
+    const caller = new Caller(connection, runtime, maxRecordBytes, timeoutMs)
     if (!this.#isClosed) {
       this.#callers.set(key, caller)
       if (this.#callers.size > callersMax) this.#letGoOfIdle(0)

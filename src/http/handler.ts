@@ -40,7 +40,7 @@ import {
 } from './http-exchange.ts'
 import type { HttpMetrics } from './http-metrics.ts'
 import { openApiDocument } from './openapi.ts'
-import { HttpError, problemReply, serviceClosing } from './problem.ts'
+import { HttpError, isOfUpstream, problemReply, serviceClosing } from './problem.ts'
 import { type Call, type Route, readQuery } from './route.ts'
 import { Router } from './router.ts'
 import { backupRoutes } from './routes/backup.ts'
@@ -124,7 +124,7 @@ export class HttpApi {
     })
     this.#state = new StateLog({
       runtime,
-      open: () => this.#callers.hold(this.#systemSession()),
+      open: () => this.#callers.hold(this.#systemSession(), { timeoutMs: stateTimeoutMs }),
       isExpired: (key, value, now) =>
         (key.startsWith(answerPrefix) && isAnswerExpired(value, now)) ||
         (key.startsWith(ticketPrefix) && isTicketExpired(value, now)),
@@ -185,6 +185,8 @@ export class HttpApi {
           { err: error, requestId, method: request.method, path: pathOf(request.target) },
           'an HTTP request failed in a way that was not expected',
         )
+      } else if (isOfUpstream(error)) {
+        runtime.logger.debug({ err: error, requestId }, 'the cluster failed an HTTP request')
       }
       reply = problemReply(error, requestId)
     }
@@ -463,6 +465,8 @@ function contextOf(session: Session): RequestContext {
 }
 
 const maxFramesOfABody = 128
+/** Less than other calls may take: what is kept takes several, one after the other. */
+const stateTimeoutMs = 15_000
 const deniedCodes: { readonly [type: string]: string } = {
   group: 'GROUP_AUTHORIZATION_FAILED',
   cluster: 'CLUSTER_AUTHORIZATION_FAILED',

@@ -47,6 +47,8 @@ export async function answerNode(
   options: NodeAdapterOptions,
 ): Promise<void> {
   if (!response.socket) await turnOf(response)
+  // It came behind a body that was cut: its answer could not be sent.
+  if (isEnding.has(message.socket)) return void message.socket.destroy()
   const request = new NodeRequest(message, response, options)
   try {
     const reply = await handle(request)
@@ -282,6 +284,7 @@ async function send(
   const all = [...headers]
   if (isCut) all.push('connection', 'close')
   if (!isStream(body)) {
+    if (isCut) endSoon(message, runtime)
     if (status !== 204)
       all.push('content-length', String(body === undefined ? 0 : byteLength(body)))
     response.writeHead(status, all)
@@ -289,7 +292,6 @@ async function send(
     if (!isPieces(body) && size < pieceBytes) sendWhole(response, hasNoBody ? undefined : body)
     else await sendPieces(message, response, hasNoBody ? [] : piecesOf(body!), options)
     if (!response.writableFinished) dropIfStuck(response, options)
-    if (isCut) endSoon(message, response, runtime)
     return
   }
   response.writeHead(status, all)
@@ -411,13 +413,24 @@ function drained(
   })
 }
 
-/** What still comes is dropped, for a while: whoever is told to stop may need a moment to see the answer. */
-function endSoon(message: IncomingMessage, response: ServerResponse, runtime: Runtime): void {
-  const timer = runtime.setTimer(lingerMs, () => message.socket.destroy(), { background: true })
-  response.once('close', () => timer.cancel())
+/**
+ * What still comes is dropped, for a while: whoever is told to stop may need a moment to see the answer. A connection that
+ * is closed while bytes are on their way is reset, and the other end may lose the answer that it was sent (RFC 9112, 9.6).
+ * Node's server closes it as soon as the answer has left, so it is told to end its own half only.
+ */
+function endSoon(message: IncomingMessage, runtime: Runtime): void {
+  const { socket } = message
+  isEnding.add(socket)
+  socket.destroySoon = () => {
+    socket.end()
+    const timer = runtime.setTimer(lingerMs, () => socket.destroy(), { background: true })
+    socket.once('close', () => timer.cancel())
+  }
   message.resume()
 }
 
+/** Connections that take no request any more. */
+const isEnding = new WeakSet<Socket>()
 const lingerMs = 1000
 
 function tooLong(maxBytes: number): HttpError {

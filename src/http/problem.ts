@@ -48,8 +48,9 @@ export function problemReply(error: unknown, requestId: string): HttpReply {
   const known = error instanceof KafkaError ? error : undefined
   const status = statusOf(error)
   const { code = 'INTERNAL_ERROR', retriable = false, outcome = 'unknown' } = known ?? {}
-  const detail =
-    known?.message ?? 'The request failed in a way that was not expected; the log says more'
+  const detail = known
+    ? detailOf(known)
+    : 'The request failed in a way that was not expected; the log says more'
   const problem = {
     type: 'about:blank',
     title: titleOf(status),
@@ -85,7 +86,7 @@ export function titleOf(status: number): string {
 export function problemOf(error: unknown): { [name: string]: unknown } {
   const known = error instanceof KafkaError ? error : undefined
   const { code = 'INTERNAL_ERROR', retriable = false, outcome = 'unknown' } = known ?? {}
-  const detail = known?.message ?? 'The record failed in a way that was not expected'
+  const detail = known ? detailOf(known) : 'The record failed in a way that was not expected'
   return {
     status: statusOf(error),
     code,
@@ -95,6 +96,21 @@ export function problemOf(error: unknown): { [name: string]: unknown } {
     outcome,
   }
 }
+
+/** How this service reaches the cluster behind it is nothing to who is outside. */
+export function isOfUpstream({ code }: KafkaError): boolean {
+  return codesOfUpstream.has(code)
+}
+
+function detailOf(error: KafkaError): string {
+  return isOfUpstream(error) ? error.message.replaceAll(addressShape, '') : error.message
+}
+
+const codesOfUpstream: ReadonlySet<string> = new Set([
+  ...['NETWORK_EXCEPTION', 'REQUEST_TIMED_OUT', 'TLS_CERTIFICATE_REFUSED', 'UNSUPPORTED_VERSION'],
+])
+/** As in `a broker at kafka-1.internal:9092` and `connect EHOSTUNREACH 10.0.0.7:9092`. */
+const addressShape = /(?: at| under)? (?:\[[\da-f:]+\]|[\w.-]+):\d{1,5}\b/gi
 
 export function statusOf(error: unknown): number {
   if (error instanceof HttpError) return error.status
@@ -147,6 +163,7 @@ const statuses: { readonly [code: string]: number } = {
   THROTTLING_QUOTA_EXCEEDED: 429,
   SERIALIZATION_FAILED: 400,
   NETWORK_EXCEPTION: 502,
+  TLS_CERTIFICATE_REFUSED: 502,
   GATEWAY_NOT_TRUSTED: 502,
   CLIENT_CLOSED: 503,
   BROKER_CLOSED: 503,

@@ -71,6 +71,8 @@ interface Waiting {
   readonly job: Job<unknown>
   /** It may have to undo what it has sent: nothing else may be part of its transaction. */
   readonly isAlone: boolean
+  /** When it was asked, monotonic milliseconds. */
+  readonly since: number
   readonly resolve: (result: unknown) => void
   readonly reject: (error: unknown) => void
 }
@@ -88,6 +90,8 @@ const stateTopicConfig = {
 const jobsMax = 200
 /** How often what was asked is tried again, after being fenced or losing an answer. */
 const triesMax = 8
+/** What was asked longer ago than this is not tried again, milliseconds: whoever asked has an end to their patience. */
+const patienceMs = 20_000
 const transactionTimeoutMs = 20_000
 const ownerKey = 'owner'
 const sweepMs = 60_000
@@ -188,7 +192,9 @@ class StatePartition {
 
   run<T>(job: Job<T>, isAlone: boolean): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ job, isAlone, resolve: resolve as (result: unknown) => void, reject })
+      const since = this.#options.runtime.monotonicNow()
+      const settle = { resolve: resolve as (result: unknown) => void, reject }
+      this.#waiting.push({ job, isAlone, since, ...settle })
       this.#running ??= this.#runAll().finally(() => {
         this.#running = undefined
       })
@@ -205,12 +211,15 @@ class StatePartition {
       const batch = this.#take()
       for (let tries = 1; ; tries++) {
         const left = batch.length
-        const error = await this.#tryBatch(batch)
-        if (error === undefined) break
+        const failed = await this.#tryBatch(batch)
+        if (failed === undefined) break
         if (batch.length < left) continue
         this.#forget()
+        const { error, isOfJob } = failed
         const isWorthIt = error instanceof KafkaError && (error.retriable || isFenced(error))
-        if (!isWorthIt || tries >= triesMax) {
+        if (isWorthIt && !isOfJob) this.#rejectLate(batch, error)
+        if (batch.length === 0) break
+        if (!isWorthIt || tries >= triesMax || this.#isLate(batch[0]!)) {
           if (batch.length === 1) batch[0]!.reject(error)
           // One of them may be to blame: each has its own try.
           else this.#waiting.unshift(...batch.map((one) => ({ ...one, isAlone: true })))
@@ -222,6 +231,20 @@ class StatePartition {
     }
   }
 
+  /** Those behind a batch that came to nothing would fare no better. */
+  #rejectLate(batch: Waiting[], error: unknown): void {
+    for (const list of [batch, this.#waiting]) {
+      const late = list.filter((one) => this.#isLate(one))
+      const others = list.filter((one) => !late.includes(one))
+      list.splice(0, list.length, ...others)
+      for (const one of late) one.reject(error)
+    }
+  }
+
+  #isLate({ since }: Waiting): boolean {
+    return this.#options.runtime.monotonicNow() - since >= patienceMs
+  }
+
   #take(): Waiting[] {
     if (this.#waiting[0]!.isAlone) return this.#waiting.splice(0, 1)
     const end = this.#waiting.findIndex(({ isAlone }, i) => isAlone || i >= jobsMax)
@@ -229,16 +252,21 @@ class StatePartition {
   }
 
   /**
-   * Undefined: each has its result. Else why nothing of it counts, as far as is known. A job that fails after it has sent
+   * Undefined: each has its result. Else why nothing of it counts, as far as is known, and whether what a job has sent was
+   * the reason. A job that fails after it has sent
    * something takes the transaction with it: it leaves the batch, and the others are done again.
    */
-  async #tryBatch(batch: Waiting[]): Promise<unknown> {
+  async #tryBatch(
+    batch: Waiting[],
+  ): Promise<{ readonly error: unknown; readonly isOfJob: boolean } | undefined> {
     let settle: (() => void)[] = []
     let undone: Waiting | undefined
+    let isOfJob = false
     try {
       const pending = await this.#transaction(async (transaction) => {
         settle = []
         undone = undefined
+        isOfJob = false
         const turn = new Turn(await this.#loaded(), transaction, this.#index, this.#count)
         for (const waiting of batch) {
           const sentBefore = turn.sent
@@ -247,7 +275,8 @@ class StatePartition {
             settle.push(() => waiting.resolve(result))
           } catch (error) {
             // Of the transaction itself: nothing of it counts.
-            if (turn.failure !== undefined && isOfTransaction(turn.failure)) throw turn.failure
+            isOfJob = turn.failure !== undefined
+            if (isOfJob && isOfTransaction(turn.failure)) throw turn.failure
             if (turn.sent > sentBefore) {
               undone = waiting
               throw error
@@ -267,10 +296,10 @@ class StatePartition {
         else this.#view!.set(key, value)
       }
     } catch (error) {
-      if (!undone) return error
+      if (!undone) return { error, isOfJob }
       undone.reject(error)
       batch.splice(batch.indexOf(undone), 1)
-      return batch.length === 0 ? undefined : again()
+      return batch.length === 0 ? undefined : { error: again(), isOfJob: true }
     }
     for (const one of settle) one()
     return undefined

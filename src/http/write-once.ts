@@ -7,11 +7,14 @@ import type { Session } from '../backend/session.ts'
 import { principalName } from '../backend/session.ts'
 import { Offset } from '../client/consumer/offset.ts'
 import { lookUpOffsets } from '../client/consumer/offset-lookup.ts'
+import { BatchError } from '../client/producer/delivery.ts'
 import type { SendOptions } from '../client/producer/send-options.ts'
 import { concatBytes, decodeUtf8, encodeUtf8 } from '../core/bytes.ts'
+import type { KafkaError } from '../core/errors.ts'
 import type { HttpReply, HttpRequest } from './http-exchange.ts'
-import { HttpError } from './problem.ts'
+import { HttpError, statusOf } from './problem.ts'
 import { toBase64 } from './records/record-json.ts'
+import { partitionsOf } from './records/starting-place.ts'
 import { resultsJson, storedJson } from './records/stored-json.ts'
 import type { WrittenRecord } from './records/written-records.ts'
 import type { Services } from './services.ts'
@@ -71,7 +74,7 @@ export class WriteOnce {
     await this.#services.charge(session, topic, value ?? new Uint8Array(0))
     const digest = await digestOf(request, value ?? new Uint8Array(0))
     const place = key === undefined ? `offset/${topic}` : keyOf(session, key)
-    return this.#state.run(
+    const written = this.#state.run(
       place,
       async (turn) => {
         const kept = key === undefined ? undefined : this.#kept(turn, place, digest)
@@ -89,6 +92,10 @@ export class WriteOnce {
       },
       { isAlone: expectedOffset !== undefined },
     )
+    return written.catch((error: unknown) => {
+      // The batch of one is ours.
+      throw error instanceof BatchError ? error.results[0] : error
+    })
   }
 
   /** All of them or none. */
@@ -97,15 +104,19 @@ export class WriteOnce {
     await this.#services.charge(session, topic, body)
     const digest = await digestOf(request, body)
     const place = keyOf(session, key)
-    return this.#state.run(place, async (turn) => {
-      const kept = this.#kept(turn, place, digest)
-      if (kept) return replayed(kept)
-      this.#checkRoom(turn)
-      const results = await turn.send(topic, records)
-      const answer = resultsJson(results)
-      this.#keep(turn, place, { status: 200, body: answer, digest })
-      return answered(200, answer)
-    })
+    try {
+      return await this.#state.run(place, async (turn) => {
+        const kept = this.#kept(turn, place, digest)
+        if (kept) return replayed(kept)
+        this.#checkRoom(turn)
+        const results = await turn.send(topic, records)
+        const answer = resultsJson(results)
+        this.#keep(turn, place, { status: 200, body: answer, digest })
+        return answered(200, answer)
+      })
+    } catch (error) {
+      throw error instanceof BatchError && error.outcome === 'failed' ? noneStored(error) : error
+    }
   }
 
   #kept(turn: StateTurn, place: string, digest: string): Kept | undefined {
@@ -150,11 +161,13 @@ export class WriteOnce {
     partition: number,
     expected: bigint,
   ): Promise<void> {
-    const [actual] = await this.#services.callers.with(session, ({ cluster }) =>
-      lookUpOffsets(cluster, [{ topic, partition }], Offset.latest, {
+    const [actual] = await this.#services.callers.with(session, async ({ cluster }) => {
+      // Asked of a broker it would be tried again and again, with all that waits behind it.
+      partitionsOf(await cluster.ensureTopic(topic), partition)
+      return lookUpOffsets(cluster, [{ topic, partition }], Offset.latest, {
         isolation: 'read_uncommitted',
-      }),
-    )
+      })
+    })
     if (actual !== expected) throw notThere(expected, actual!)
   }
 }
@@ -189,6 +202,16 @@ function answered(status: number, body: string): HttpReply {
 function replayed({ status, body }: Kept): HttpReply {
   const reply = answered(status, body)
   return { ...reply, headers: { ...reply.headers, 'idempotent-replayed': 'true' } }
+}
+
+/** The others went with those that could not be stored. */
+function noneStored({ results, failed, code, retriable, cause }: BatchError): HttpError {
+  const { message } = results[failed[0]!] as KafkaError
+  return new HttpError(
+    statusOf(cause),
+    `None of the ${results.length} records is stored, as all of them are or none; number ${failed[0]} cannot be: ${message}`,
+    { code, retriable, cause, more: { index: failed[0] } },
+  )
 }
 
 function notThere(expected: bigint, actual: bigint): HttpError {

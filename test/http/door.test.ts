@@ -1,12 +1,16 @@
 /** The door: routes, hosts, origins, bodies that stop, clients that leave, clusters that are down; and what is told of all that. */
+import { mkdtempSync, rmSync } from 'node:fs'
 import { connect, createServer as createTcpServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { Client as FetchClient } from '../../src/entry/client-over-http.ts'
 import { Client } from '../../src/index.ts'
 import { createHttpHandler } from '../../src/server/http.ts'
 import { createServer } from '../../src/server/server.ts'
+import { TestClock } from '../../src/testing/test-clock.ts'
 import { until } from '../until.ts'
-import { type HttpFixture, openHttp } from './http-fixture.ts'
+import { type Answered, type HttpFixture, openHttp } from './http-fixture.ts'
 
 let http: HttpFixture
 beforeAll(async () => {
@@ -98,15 +102,21 @@ describe('routes', () => {
     expect(
       await http.ask('PATCH', '/v1/topics/made', { body: { configs: { 'no.such': 1 } } }),
     ).toMatchObject({ status: 400 })
+    for (const partitions of [3, 90_000])
+      expect(
+        await http.ask('PATCH', '/v1/topics/made', { body: { partitions, retention: '1h' } }),
+      ).toMatchObject({ status: 400, body: { code: 'INVALID_PARTITIONS', outcome: 'failed' } })
+    expect((await http.ask('GET', '/v1/topics/made')).body.retentionMs).toBe(604_800_000)
     await http.ask('POST', '/v1/topics/made/records?partition=0', { body: '1' })
     expect(
       await http.ask('POST', '/v1/topics/made/records:delete', {
         body: { before: { 0: 'latest' } },
       }),
     ).toMatchObject({ status: 200, body: { earliest: { 0: '1' } } })
-    expect(
-      await http.ask('POST', '/v1/topics/made/records:delete', { body: { before: { x: 1 } } }),
-    ).toMatchObject({ status: 400 })
+    for (const before of [{ x: 1 }, { 0: -1 }, { 0: '9223372036854775808' }])
+      expect(
+        await http.ask('POST', '/v1/topics/made/records:delete', { body: { before } }),
+      ).toMatchObject({ status: 400, body: { code: 'INVALID_REQUEST' } })
     expect(
       (await http.ask('GET', '/v1/topics')).body.topics.map(({ name }: { name: string }) => name),
     ).toContain('made')
@@ -382,11 +392,46 @@ describe('a gateway', () => {
       status: 502,
       body: { code: 'NETWORK_EXCEPTION', retriable: true, outcome: 'failed' },
     })
+    expect(answer.body.detail).toMatch(/^No connection to a broker: nothing listens there/)
     expect(gateway.server.clusterId).toBe('')
     await using second = await createServer({ data: 'memory:', port })
     expect((await gateway.ask('POST', '/v1/topics/a/records', { body: '1' })).status).toBe(200)
     await using kafka = new Client(second.url)
     expect((await kafka.consumer('a').take(1).toArray())[0]!.value).toBe(1)
+  })
+
+  test('an Idempotency-Key is answered within a minute where the cluster is gone, and once it is back stored once', async () => {
+    const data = mkdtempSync(join(tmpdir(), 'kafka-do-'))
+    const clock = new TestClock()
+    const config = { data, gateways: 'User:ANONYMOUS' }
+    try {
+      const cluster = await createServer({ ...config, port: 0 })
+      const { port } = cluster
+      await using gateway = await openHttp({ upstream: cluster.url, runtime: clock })
+      const write = (key: string) =>
+        gateway.ask('POST', '/v1/topics/orders/records', {
+          body: '1',
+          headers: { 'idempotency-key': key },
+        })
+      expect((await write('before')).status).toBe(200)
+      await cluster.close()
+      const started = clock.monotonicNow()
+      const answers: Answered[] = []
+      const asked = Promise.all(
+        Array.from({ length: 30 }, async (_, i) => answers.push(await write(`k${i % 10}`))),
+      )
+      while (answers.length < 30 && clock.monotonicNow() - started < 60_000)
+        await clock.advance(500)
+      expect(answers.map(({ body }) => body.retriable)).toEqual(Array(30).fill(true))
+      await asked
+      await using _again = await createServer({ ...config, port })
+      const stored = await Promise.all(Array.from({ length: 10 }, (_, i) => write(`k${i}`)))
+      expect(stored.map(({ status }) => status)).toEqual(Array(10).fill(200))
+      const { records } = (await gateway.ask('GET', '/v1/topics/orders/records')).body
+      expect(records).toHaveLength(11)
+    } finally {
+      rmSync(data, { recursive: true, force: true })
+    }
   })
 
   test('takes no port for Kafka, and no settings of a broker', async () => {

@@ -220,6 +220,16 @@ describe('mistakes', () => {
   })
 })
 
+test('a group that has only pulled so far can be deleted, and begins anew', async () => {
+  const topic = await newTopic([1, 2])
+  const group = newGroup()
+  expect(valuesOf(await pull(group, topic, 'p'))).toEqual([1, 2])
+  expect(valuesOf(await pull(group, topic, 'other'))).toEqual([])
+  expect((await http.ask('DELETE', `/v1/groups/${group}`)).status).toBe(204)
+  expect((await http.ask('DELETE', `/v1/groups/${group}`)).status).toBe(404)
+  expect(valuesOf(await pull(group, topic, 'other'))).toEqual([1, 2])
+})
+
 test('offsets are reset: first only in words', async () => {
   const topic = await newTopic([1, 2, 3])
   const group = newGroup()

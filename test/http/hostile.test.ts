@@ -2,6 +2,7 @@
 import { connect, type Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Timer } from '../../src/core/runtime.ts'
 import { Client } from '../../src/index.ts'
 import { TestClock } from '../../src/testing/test-clock.ts'
 import { type HttpFixture, openHttp } from './http-fixture.ts'
@@ -309,6 +310,34 @@ test('what stands behind a whole request does not take its answer', async () => 
   await new Promise((resolve) => socket.once('close', resolve))
   expect(got()).toMatch(/^HTTP\/1.1 200/)
   expect(got().match(/HTTP\/1.1/g)).toHaveLength(1)
+})
+
+test('who still sends a body that was refused can read why, and is not heard any more', async () => {
+  /** However busy the machine is, the server waits for the rest. */
+  class Patient extends TestClock {
+    override setTimer(...[delayMs, ...rest]: Parameters<TestClock['setTimer']>): Timer {
+      return super.setTimer(delayMs === 1000 ? 600_000 : delayMs, ...rest)
+    }
+  }
+  await using small = await openHttp({ runtime: new Patient(), http: { maxBodyBytes: 1024 } })
+  const { port } = new URL(small.url)
+  const socket = connect({ port: Number(port), host: '127.0.0.1', allowHalfOpen: true })
+  const errors: Error[] = []
+  let text = ''
+  socket.on('error', (error) => errors.push(error)).on('data', (chunk) => (text += chunk))
+  const ended = new Promise((resolve) => socket.once('end', resolve))
+  const write = (bytes: string) => new Promise((resolve) => socket.write(bytes, resolve))
+  const chunk = `8000\r\n${'x'.repeat(0x8000)}\r\n`
+  const head = 'POST /v1/topics/late/records HTTP/1.1\r\nHost: localhost\r\n'
+  await write(`${head}Transfer-Encoding: chunked\r\n\r\n${chunk}`)
+  await ended
+  expect(text).toMatch(/^HTTP\/1.1 413[\s\S]*MESSAGE_TOO_LARGE/)
+  for (let i = 0; i < 100; i++) await write(chunk)
+  expect(errors).toEqual([])
+  await write(`0\r\n\r\n${head}Content-Length: 1\r\n\r\nv`)
+  await soon(() => connectionsOf(small)).toBe(0)
+  socket.destroy()
+  expect((await small.ask('GET', '/v1/topics/late')).status).toBe(404)
 })
 
 test.each(['60 days', 30_001.5])('headersTimeout may be %s', async (headersTimeout) => {

@@ -1,7 +1,7 @@
 /** Records over HTTP: written one by one, in JSON and line by line; read with a cursor, as events and as lines. */
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Client } from '../../src/index.ts'
+import { Client, Message } from '../../src/index.ts'
 import { type HttpFixture, openHttp } from './http-fixture.ts'
 
 let http: HttpFixture
@@ -134,6 +134,23 @@ describe('one record', () => {
     expect(
       await http.ask('POST', `/v1/topics/${topic}/records?expectedOffset=0`, { body: '1' }),
     ).toMatchObject({ status: 400 })
+    const target = `/v1/topics/${topic}/records?partition=9&expectedOffset=0`
+    expect(await http.ask('POST', target, { body: '1' })).toMatchObject({
+      status: 404,
+      body: problem('UNKNOWN_TOPIC_OR_PARTITION', {
+        detail: expect.stringMatching(/there is no partition 9$/),
+        retriable: false,
+      }),
+    })
+  })
+
+  test('one that cannot be stored under an Idempotency-Key is told of as without one', async () => {
+    const topic = await newTopic()
+    const ask = (headers: Record<string, string>) =>
+      http.ask('POST', `/v1/topics/${topic}/records?partition=9`, { body: '1', headers })
+    const [without, under] = [await ask({}), await ask({ 'idempotency-key': topic })]
+    expect(under.status).toBe(404)
+    expect({ ...under.body, requestId: '' }).toEqual({ ...without.body, requestId: '' })
   })
 })
 
@@ -235,6 +252,40 @@ describe('many records', () => {
       }),
     })
     expect(refused.headers.get('content-type')).toBe('application/problem+json')
+  })
+
+  test('under an Idempotency-Key: that none is stored is said', async () => {
+    const topic = await newTopic()
+    const records = [{ value: 1 }, { value: 2, partition: 9 }]
+    const headers = { 'idempotency-key': `all-${topic}` }
+    const answer = await http.ask('POST', `/v1/topics/${topic}/records:batch`, {
+      body: { records },
+      headers,
+    })
+    expect(answer).toMatchObject({
+      status: 404,
+      body: problem('UNKNOWN_TOPIC_OR_PARTITION', { outcome: 'failed', index: 1 }),
+    })
+    expect(answer.body.detail).toMatch(/^None of the 2 records is stored/)
+    expect((await read(topic)).records).toEqual([])
+  })
+
+  test.each([
+    '{"key":"\\ud800","value":1}',
+    '{"valueText":"\\udc00"}',
+    '{"value":1,"headers":{"a":"\\ud800"}}',
+    '{"value":1,"headers":{"\\ud800":"a"}}',
+    '{"value":1,"headers":[{"name":"\\ud800"}]}',
+  ])('%s has what is no text, and is refused', async (record) => {
+    const topic = await newTopic()
+    const headers = { 'content-type': 'application/json' }
+    const target = `/v1/topics/${topic}/records:batch`
+    expect(
+      await http.ask('POST', target, { body: `{"records":[${record}]}`, headers }),
+    ).toMatchObject({
+      status: 400,
+      body: problem('INVALID_REQUEST', { detail: expect.stringContaining('surrogate'), index: 0 }),
+    })
   })
 
   test('line by line, of any number', async () => {
@@ -356,6 +407,21 @@ describe('reading', () => {
     expect(await values('?key=a&limit=1')).toEqual(['old'])
   })
 
+  test('as far as it is told to, and on from there: what is behind the end is still to be read', async () => {
+    const topic = await newTopic(2)
+    for (const partition of [0, 1])
+      await kafka.producer(topic).sendBatch([1, 2, 3].map((n) => new Message(n, { partition })))
+    const first = await read(topic, '?to=@1')
+    expect(first.records.map(({ offset }: { offset: string }) => offset)).toEqual(['0', '0'])
+    expect(first.isAtEnd).toBe(true)
+    const rest = await read(topic, `?from=${first.cursor}`)
+    expect(rest.records.map(({ value }: { value: number }) => value)).toEqual([2, 3, 2, 3])
+    const end = await read(topic, '?from=@9223372036854775807')
+    expect(end).toEqual({ records: [], cursor: rest.cursor, isAtEnd: true })
+    const past = await read(topic, `?from=${rest.cursor}&to=@1`)
+    expect(past).toEqual({ records: [], cursor: rest.cursor, isAtEnd: true })
+  })
+
   test('waits for what is not there yet', async () => {
     const topic = await newTopic(2)
     const reading = read(topic, '?from=latest&wait=30s')
@@ -473,6 +539,26 @@ describe('a live stream', () => {
     })
     expect(two.text.trim().split('\n')).toHaveLength(3)
   })
+
+  test.each(['text/event-stream', 'application/x-ndjson'])(
+    'of %s ends where `to` says, without a wait',
+    async (accept) => {
+      const topic = await newTopic(2)
+      for (const partition of [0, 1])
+        await kafka.producer(topic).sendBatch([1, 2, 3].map((n) => new Message(n, { partition })))
+      const readTo = async (query: string) => {
+        const target = `/v1/topics/${topic}/records?${query}`
+        const { text } = await http.ask('GET', target, { headers: { accept } })
+        const values = [...text.matchAll(/"value":(\d)/g)].map(([, value]) => Number(value))
+        const cursors = [...text.matchAll(/(?:^id: |"cursor":")([\w.-]+)/gm)].map(([, one]) => one)
+        return { values, cursor: cursors.at(-1) }
+      }
+      const first = await readTo('from=earliest&to=@2')
+      expect(first.values).toEqual([1, 2, 1, 2])
+      expect((await readTo(`from=${first.cursor}&to=latest`)).values).toEqual([3, 3])
+      expect((await readTo('from=latest&to=latest')).values).toEqual([])
+    },
+  )
 
   test('no more than a number of each caller, and those that ended make room', async () => {
     await using few = await openHttp({ http: { maxStreamsPerKey: 1, ping: 50 } })

@@ -150,10 +150,12 @@ export async function deleteTopic(cluster: Cluster, name: string): Promise<void>
   cluster.topicDeleted(name)
 }
 
+/** `validateOnly`: only finds out whether the broker would refuse it. */
 export async function createPartitions(
   cluster: Cluster,
   name: string,
   total: number,
+  { validateOnly = false } = {},
 ): Promise<void> {
   checkTopicName(name)
   const count = readInteger(total, 'total', { min: 1, max: 100_000 })
@@ -161,6 +163,7 @@ export async function createPartitions(
     topics: [
       createCreatePartitionsRequestCreatePartitionsTopic({ name, count, assignments: null }),
     ],
+    validateOnly,
     timeoutMs: cluster.config.timeout,
   })
   await cluster.retrying(`create partitions of '${name}'`, once, async (call) => {

@@ -159,12 +159,15 @@ export class GroupPulls {
     })
   }
 
-  /** The group was deleted. */
-  async delete(group: string): Promise<void> {
+  /** The group was deleted. Whether anything was known of it. */
+  async delete(group: string): Promise<boolean> {
     const key = groupPrefix + group
+    let isKnown = false
     await this.#whereTrusted(key, async (turn) => {
-      if (turn.get(key)) turn.put(key, null)
+      isKnown = turn.get(key) !== undefined
+      if (isKnown) turn.put(key, null)
     })
+    return isKnown
   }
 
   /** A gateway that may keep nothing has nothing to forget; what it was asked for, it has done. */

@@ -6,13 +6,16 @@ import { encodeUtf8 } from '../../core/bytes.ts'
 import { KafkaError } from '../../core/errors.ts'
 import { problemOf } from '../problem.ts'
 import { writeCursor } from './cursor.ts'
+import { before, moved } from './ending-place.ts'
 import type { ReadRecord } from './record-json.ts'
 import type { RecordReader } from './record-reader.ts'
 
 export interface LiveOptions {
   readonly reader: RecordReader
   readonly topicId: string
-  readonly offsets: Map<number, bigint>
+  readonly offsets: ReadonlyMap<number, bigint>
+  /** Where it ends, by partition; undefined: nowhere. `wants` takes nothing from there on. */
+  readonly ends: ReadonlyMap<number, bigint> | undefined
   readonly format: 'events' | 'lines'
   /** Ends after so many records; undefined: it does not. */
   readonly limit: number | undefined
@@ -31,7 +34,7 @@ export interface LiveOptions {
 }
 
 export async function* liveStream(options: LiveOptions): AsyncGenerator<Uint8Array> {
-  const { reader, pingMs, signal, onEnd, format } = options
+  const { reader, pingMs, signal, onEnd, format, ends } = options
   let { offsets, limit = Number.POSITIVE_INFINITY } = options
   let quietSince = options.now()
   try {
@@ -39,7 +42,9 @@ export async function* liveStream(options: LiveOptions): AsyncGenerator<Uint8Arr
     if (format === 'events') yield encodeUtf8('retry: 1000\n\n')
     while (limit > 0 && !signal.aborted) {
       const leftMs = quietLeft(options, quietSince)
-      const result = await reader.read(offsets, {
+      const open = ends ? before(offsets, ends) : offsets
+      if (open.size === 0) return
+      const result = await reader.read(open, {
         maxRecords: Math.min(limit, options.maxRecords),
         maxBytes: options.maxBytes,
         waitMs: Math.max(0, Math.min(pingMs, leftMs)),
@@ -47,9 +52,12 @@ export async function* liveStream(options: LiveOptions): AsyncGenerator<Uint8Arr
         wants: options.wants,
       })
       if (signal.aborted) return
+      const next = moved(offsets, result.next, ends)
       const text =
-        format === 'events' ? events(options, offsets, result.records) : lines(options, result)
-      offsets = result.next
+        format === 'events'
+          ? events(options, offsets, result.records)
+          : lines(options, result.records, next)
+      offsets = next
       limit -= result.records.length
       if (text !== '') {
         quietSince = options.now()
@@ -96,7 +104,8 @@ function events(
 /** The cursor comes after the records it covers, on a line of its own. */
 function lines(
   { topicId, json }: LiveOptions,
-  { records, next }: { records: readonly ReadRecord[]; next: ReadonlyMap<number, bigint> },
+  records: readonly ReadRecord[],
+  next: ReadonlyMap<number, bigint>,
 ): string {
   if (records.length === 0) return ''
   const text = records.map((record) => `${json(record)}\n`).join('')

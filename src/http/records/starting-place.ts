@@ -73,7 +73,11 @@ export async function startingPlace(
   }
 }
 
-function partitionsOf({ name, partitions }: TopicInfo, wanted: number | undefined): number[] {
+/** Throws `PartitionNotFoundError`. */
+export function partitionsOf(
+  { name, partitions }: TopicInfo,
+  wanted: number | undefined,
+): number[] {
   if (wanted === undefined) return partitions.map(({ index }) => index)
   if (wanted < partitions.length) return [wanted]
   throw new PartitionNotFoundError(
@@ -84,8 +88,11 @@ function partitionsOf({ name, partitions }: TopicInfo, wanted: number | undefine
 
 /** As `offsetOf`, or an offset: `@100`. Throws `HttpError` 400. */
 function placeOf(from: string, runtime: Runtime, name: string): Offset {
-  const offset = /^@(\d{1,18})$/.exec(from)
-  return offset ? Offset.at(BigInt(offset[1]!)) : offsetOf(from, runtime, { name, orElse: others })
+  const offset = /^@(\d{1,19})$/.exec(from)
+  const at = offset && BigInt(offset[1]!)
+  return at !== null && at < 2n ** 63n
+    ? Offset.at(at)
+    : offsetOf(from, runtime, { name, orElse: others })
 }
 
 /** `earliest`, `latest`, `-1h`, ISO 8601 or epoch milliseconds. Throws `HttpError` 400, which names what else it may be. */

@@ -151,6 +151,7 @@ function readRecord(
 function headersOf(scanner: JsonScanner, index: number): [string, Uint8Array | string | null][] {
   const headers: [string, Uint8Array | string | null][] = []
   const isObject = scanner.object((name) => {
+    wellFormed(name, index, 'headers')
     headers.push([name, scanner.takeNull() ? null : textOf(scanner, index, `headers/${name}`)])
   })
   if (isObject) return headers
@@ -176,8 +177,14 @@ function headersOf(scanner: JsonScanner, index: number): [string, Uint8Array | s
 }
 
 function textOf(scanner: JsonScanner, index: number, name: string): string {
-  if (scanner.isAtString) return scanner.string()
-  throw wrongRecord(index, `needs text as '${name.slice(0, 100)}'`)
+  if (!scanner.isAtString) throw wrongRecord(index, `needs text as '${name.slice(0, 100)}'`)
+  return wellFormed(scanner.string(), index, name)
+}
+
+/** Half of a pair of surrogates has no UTF-8: it would be stored as another character, and two keys as one. */
+function wellFormed(text: string, index: number, name: string): string {
+  if (!/\p{Surrogate}/u.test(text)) return text
+  throw wrongRecord(index, `has half a surrogate pair in '${name.slice(0, 100)}', which is no text`)
 }
 
 function bytesOf(scanner: JsonScanner, index: number, name: string): Uint8Array {

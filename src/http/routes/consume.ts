@@ -5,6 +5,7 @@ import { OffsetOutOfRangeError } from '../../core/errors.ts'
 import type { HttpReply } from '../http-exchange.ts'
 import { HttpError } from '../problem.ts'
 import { writeCursor } from '../records/cursor.ts'
+import { before, moved } from '../records/ending-place.ts'
 import { liveStream } from '../records/live-stream.ts'
 import { recordChoice } from '../records/record-choice.ts'
 import { briefRecordJson, type ReadRecord, readRecordSchema } from '../records/record-json.ts'
@@ -48,7 +49,7 @@ export function consumeRoutes(services: Services): Route[] {
         to: {
           schema: { type: 'string' },
           description:
-            'Where to stop, as from says where to begin; latest is the end as it is now. The answer is then at its end there. Default: nowhere.',
+            'Where to stop, as from says where to begin; latest is the end as it is now. The answer is then at its end there, and so is its cursor; a stream ends. Default: nowhere.',
         },
         partition: {
           schema: { type: 'integer', minimum: 0, maximum: 2_147_483_647 },
@@ -166,7 +167,7 @@ export function consumeRoutes(services: Services): Route[] {
             ...{ waitMs: isAtEnd ? leftMs : 0, signal, wants },
           })
           for (const record of result.records) records.push(record)
-          next = new Map([...next, ...result.next])
+          next = moved(next, result.next, ends)
           isAtEnd = ends ? before(next, ends).size === 0 : result.isAtEnd
           const isOver = isAtEnd && runtime.monotonicNow() >= deadline
           if (records.length >= limit || isOver || (records.length > 0 && isAtEnd)) break
@@ -200,9 +201,10 @@ export function consumeRoutes(services: Services): Route[] {
     try {
       const partition = query.partition as number | undefined
       const { info, offsets } = await startingPlace(caller.cluster, { topic, partition, from })
+      const ends = await endsOf(caller.cluster, topic, query)
       const body = liveStream({
         reader: new RecordReader(caller.cluster, topic, info.id),
-        ...{ topicId: info.id, offsets, format },
+        ...{ topicId: info.id, offsets, ends, format },
         limit: query.limit as number | undefined,
         waitMs: waitOf(query.wait),
         ...{
@@ -210,7 +212,7 @@ export function consumeRoutes(services: Services): Route[] {
           maxRecords: config.maxRecords,
         },
         maxBytes: Math.min(config.maxReadBytes, 1_048_576),
-        wants: recordChoice({ ...choiceOf(query), ends: undefined }),
+        wants: recordChoice({ ...choiceOf(query), ends }),
         json: (record) => shown(record, query),
         signal: AbortSignal.any([call.signal, closed]),
         now: () => runtime.monotonicNow(),
@@ -323,14 +325,6 @@ function fromOf(given: unknown, fallback: string): string {
 
 function choiceOf(query: Call['query']): { key: string | undefined; filter: string | undefined } {
   return { key: query.key as string | undefined, filter: query.filter as string | undefined }
-}
-
-/** Of places, those that are before the end of their partition. */
-function before(
-  places: ReadonlyMap<number, bigint>,
-  ends: ReadonlyMap<number, bigint>,
-): Map<number, bigint> {
-  return new Map([...places].filter(([partition, offset]) => offset < (ends.get(partition) ?? 0n)))
 }
 
 /** Where `to` is; undefined: there is none. */

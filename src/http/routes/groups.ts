@@ -2,6 +2,7 @@
 
 import { Offset } from '../../client/consumer/offset.ts'
 import { parseDuration } from '../../core/duration.ts'
+import { KafkaError } from '../../core/errors.ts'
 import type { GroupPulls, Pulled } from '../groups/group-pulls.ts'
 import type { Matches } from '../groups/group-state.ts'
 import type { HttpReply } from '../http-exchange.ts'
@@ -205,8 +206,16 @@ export function groupRoutes(services: Services, pulls: GroupPulls): Route[] {
       answers: { 204: { description: 'It is gone.' } },
       serve: ({ session, params }) =>
         callers.with(session, async ({ admin }) => {
-          await admin.deleteGroup(params.group!)
-          await pulls.delete(params.group!)
+          const group = params.group!
+          try {
+            await admin.deleteGroup(group)
+          } catch (error) {
+            // A group that has pulled and not yet acked is nothing to the cluster so far.
+            const isGone = error instanceof KafkaError && error.code === 'GROUP_ID_NOT_FOUND'
+            if (isGone && (await pulls.delete(group))) return { status: 204, headers: {} }
+            throw error
+          }
+          await pulls.delete(group)
           return { status: 204, headers: {} }
         }),
     },
@@ -237,7 +246,7 @@ export function groupRoutes(services: Services, pulls: GroupPulls): Route[] {
       ? Offset.shift(BigInt(to.slice(1)))
       : /^-\d{1,18}$/.test(to)
         ? Offset.shift(BigInt(to))
-        : /^@\d{1,18}$/.test(to)
+        : /^@\d{1,19}$/.test(to) && BigInt(to.slice(1)) < 2n ** 63n
           ? Offset.at(BigInt(to.slice(1)))
           : offsetOf(to, runtime, {
               name: 'to',

@@ -1,5 +1,6 @@
 /** Topics, their settings and their end. */
 
+import { createPartitions } from '../../client/admin/topics.ts'
 import type { Offset } from '../../client/consumer/offset.ts'
 import { jsonReply } from '../http-exchange.ts'
 import { anyObject, jsonContent, readJsonBody } from '../json-body.ts'
@@ -144,7 +145,10 @@ export function topicRoutes({ config, callers, runtime }: Services): Route[] {
           changeSchema,
         )
         const topic = params.topic!
-        return callers.with(session, async ({ admin }) => {
+        return callers.with(session, async ({ admin, cluster }) => {
+          // Where one of the two is refused, nothing is changed.
+          if (partitions !== undefined && Object.keys(changes).length > 0)
+            await createPartitions(cluster, topic, partitions, { validateOnly: true })
           if (Object.keys(changes).length > 0) await admin.alterTopic(topic, changes)
           if (partitions !== undefined) await admin.createPartitions(topic, partitions)
           return jsonReply(200, await admin.describeTopic(topic))
@@ -208,8 +212,9 @@ export function topicRoutes({ config, callers, runtime }: Services): Route[] {
   ]
 
   function placeOf(to: string | number): Offset | bigint {
-    if (typeof to === 'number' || /^\d{1,19}$/.test(to)) return BigInt(to)
-    return offsetOf(to, runtime, { name: 'before', orElse: ', an offset' })
+    if (typeof to === 'number' ? to >= 0 : /^\d{1,19}$/.test(to) && BigInt(to) < 2n ** 63n)
+      return BigInt(to)
+    return offsetOf(String(to), runtime, { name: 'before', orElse: ', an offset' })
   }
 }
 
