@@ -17,6 +17,7 @@ import {
   recordsIn,
   segmentPath,
   startMs,
+  values,
 } from './log-fixture.ts'
 
 const config = {
@@ -251,4 +252,36 @@ test('a log that is hardly dirty is left alone', async () => {
   await clean()
   log.updateConfig({ ...log.config, minCleanableDirtyRatio: 1 })
   expect(await clean()).toBeUndefined()
+})
+
+test('a segment takes the name of the one it replaces once the indexes of that are gone for good', async () => {
+  const inner = createMemoryFileSystem()
+  const log = await openLog(inner)
+  for (let i = 0; i < 4; i++) log.append(values('v'))
+  await log.close()
+  const path = `${folder}/00000000000000000000`
+  const whole = inner.open(`${path}.log`)
+  inner.open(`${path}.log.swap`, { create: true }).write(whole.readSync(0, whole.size), 0)
+  const changes: string[] = []
+  const fileSystem = new Proxy(inner, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name)
+      if (typeof value !== 'function') return value
+      return (...args: unknown[]) => {
+        if (name === 'remove' || name === 'rename' || name === 'syncDirectory')
+          changes.push(`${name} ${args[0]}`)
+        return value.apply(target, args)
+      }
+    },
+  })
+  const opened = await openLog(fileSystem)
+  expect(opened.logEndOffset).toBe(4n)
+  const expected = [
+    `remove ${path}.index`,
+    `remove ${path}.timeindex`,
+    `syncDirectory ${folder}`,
+    `rename ${path}.log.swap`,
+    `syncDirectory ${folder}`,
+  ]
+  expect(changes.filter((change) => expected.includes(change)).slice(0, 5)).toEqual(expected)
 })

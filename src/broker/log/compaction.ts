@@ -28,18 +28,24 @@ const recordsAtOnce = 64
 /** Keys held in memory during one compaction; what lies beyond waits for the next. */
 const keysMax = 2_000_000
 /** Puts finished swaps in place and throws unfinished ones away. Run before the folder's segments are opened. */
-export function finishSwaps(fileSystem: FileSystem, folder: string): void {
+export async function finishSwaps(fileSystem: FileSystem, folder: string): Promise<void> {
+  const swaps: string[] = []
   for (const name of fileSystem.list(folder)) {
     const path = `${folder}/${name}`
     if (name.endsWith('.cleaned') || name.endsWith('.deleted') || name.endsWith('.tmp'))
       fileSystem.remove(path)
     if (!name.endsWith('.swap')) continue
-    const final = path.slice(0, -'.swap'.length)
+    swaps.push(path)
     // The indexes describe the segment that is being replaced; they are made anew.
-    for (const ending of ['index', 'timeindex']) fileSystem.remove(final.replace(/log$/, ending))
-    fileSystem.rename(path, final)
+    for (const ending of indexEndings) fileSystem.remove(path.replace(/log\.swap$/, ending))
   }
+  if (swaps.length === 0) return
+  await fileSystem.syncDirectory(folder)
+  for (const path of swaps) fileSystem.rename(path, path.slice(0, -'.swap'.length))
+  await fileSystem.syncDirectory(folder)
 }
+
+const indexEndings = ['index', 'timeindex']
 
 /** What a compaction did. */
 export interface Compacted {
@@ -198,14 +204,14 @@ class Compaction {
     const freed = segment.sizeInBytes - size
     const folder = this.#log.folder
     this.#fileSystem.rename(cleaned, `${segment.path}.log.swap`)
+    // Gone for good before the new segment takes the name: after a loss of power they would be taken for its own.
+    for (const ending of indexEndings) this.#fileSystem.remove(`${segment.path}.${ending}`)
     await this.#fileSystem.syncDirectory(folder)
     if (this.#isRemoved(segment) || this.#isStopped()) {
       this.#fileSystem.remove(`${segment.path}.log.swap`)
       return 0
     }
     // From here to `replaceSegments` nothing waits: readers see the old segment or the new one.
-    for (const ending of ['index', 'timeindex'])
-      this.#fileSystem.remove(`${segment.path}.${ending}`)
     this.#fileSystem.rename(`${segment.path}.log.swap`, `${segment.path}.log`)
     const { baseOffset, nextOffset } = segment
     const by = Segment.open(

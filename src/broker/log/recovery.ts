@@ -62,7 +62,7 @@ export async function openPartitionLog(options: OpenOptions): Promise<PartitionL
     fileSystem.makeDirectory(folder)
     await fileSystem.syncDirectory('')
   }
-  finishSwaps(listed, folder)
+  await finishSwaps(listed, folder)
   const recovery = new Recovery(options, folder, listed)
   const segments = await recovery.openSegments()
   return new PartitionLog({
