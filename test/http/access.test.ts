@@ -240,6 +240,23 @@ describe('rights and quotas', () => {
     })
   })
 
+  test('one right that cannot be: none of the request is given', async () => {
+    const { id, key } = await newKey('consume:nothing')
+    const good = { principal: `User:${id}`, type: 'topic', name: 'orders', operation: 'read' }
+    for (const [bad, pointer] of [
+      [{ ...good, type: 'cluster', name: 'bad' }, '/acls/1/name'],
+      [{ ...good, name: 'x'.repeat(1001) }, '/acls/1/name'],
+      [{ ...good, host: '' }, '/acls/1/host'],
+    ])
+      expect(await as(admin, 'POST', '/v1/acls', { acls: [good, bad] })).toMatchObject({
+        status: 400,
+        body: { code: 'INVALID_REQUEST', outcome: 'failed', pointer },
+      })
+    const seen = await as(admin, 'GET', `/v1/acls?principal=User:${id}&name=orders`)
+    expect(seen.body).toEqual({ acls: [] })
+    expect((await as(key, 'GET', '/v1/topics/orders/records')).status).toBe(403)
+  })
+
   test('a quota that is used up is 429, with how long to wait', async () => {
     const { id, key } = await newKey('produce:orders')
     const entity = { user: id }

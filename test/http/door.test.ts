@@ -113,6 +113,16 @@ describe('routes', () => {
         body: { before: { 0: 'latest' } },
       }),
     ).toMatchObject({ status: 200, body: { earliest: { 0: '1' } } })
+    await http.ask('POST', '/v1/topics/made/records?partition=0', { body: '2' })
+    expect(
+      await http.ask('POST', '/v1/topics/made/records:delete', {
+        body: { before: { 0: 'latest', 1: 9 } },
+      }),
+    ).toMatchObject({
+      status: 416,
+      body: { outcome: 'failed', detail: expect.stringContaining('Partition 1') },
+    })
+    expect((await http.ask('GET', '/v1/topics/made')).body.offsets[0].earliest).toBe('1')
     for (const before of [{ x: 1 }, { 0: -1 }, { 0: '9223372036854775808' }])
       expect(
         await http.ask('POST', '/v1/topics/made/records:delete', { body: { before } }),
