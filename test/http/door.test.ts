@@ -131,7 +131,18 @@ describe('routes', () => {
       (await http.ask('GET', '/v1/topics')).body.topics.map(({ name }: { name: string }) => name),
     ).toContain('made')
     expect((await http.ask('DELETE', '/v1/topics/made')).status).toBe(204)
-    expect((await http.ask('DELETE', '/v1/topics/made')).status).toBe(404)
+    for (const [method, rest, body] of [
+      ['DELETE', ''],
+      ['GET', ''],
+      ['PATCH', '', { partitions: 2 }],
+      ['POST', '/records:delete', { before: { 0: 1 } }],
+      ['GET', '/records'],
+      ['GET', '/partitions/0/records/0'],
+    ] as const)
+      expect(await http.ask(method, `/v1/topics/made${rest}`, { body })).toMatchObject({
+        status: 404,
+        body: { code: 'UNKNOWN_TOPIC_OR_PARTITION', retriable: false, outcome: 'failed' },
+      })
     expect((await http.ask('GET', '/v1/cluster')).body.nodes).toHaveLength(1)
   })
 })

@@ -191,14 +191,26 @@ export function groupRoutes(services: Services, pulls: GroupPulls): Route[] {
     },
     {
       ...{ method: 'GET', path: '/v1/groups/{group}', id: 'describeGroup', tag: 'groups' },
-      summary: 'State, members, and how far a group is behind.',
+      summary: 'State, members, leases, and how far a group is behind.',
       answers: {
-        200: { description: 'The group; lag by partition.', content: jsonContent(anyObject) },
+        200: {
+          description: 'The group; lag by partition, and leases that run.',
+          content: jsonContent(anyObject),
+        },
       },
       serve: ({ session, params }) =>
-        callers.with(session, async ({ admin }) =>
-          jsonReply(200, await admin.describeGroup(params.group!)),
-        ),
+        callers.with(session, async ({ admin }) => {
+          const described = await admin.describeGroup(params.group!)
+          // Nobody pulls where there are members.
+          const leases = described.members.length > 0 ? [] : await pulls.leases(params.group!)
+          return jsonReply(200, {
+            ...described,
+            leases: leases.map(({ until, records }) => ({
+              until: new Date(until).toISOString(),
+              records,
+            })),
+          })
+        }),
     },
     {
       ...{ method: 'DELETE', path: '/v1/groups/{group}', id: 'deleteGroup', tag: 'groups' },
