@@ -421,6 +421,37 @@ describe('a gateway', () => {
     expect((await kafka.consumer('a').take(1).toArray())[0]!.value).toBe(1)
   })
 
+  test("whose own login is refused says that no caller's key is wrong, and logs why", async () => {
+    await using cluster = await openHttp({ access: 'keys' })
+    const { key } = cluster.server.firstKey!
+    const id = key.split('_')[1]!
+    const logged: { err: Error; message: string }[] = []
+    const keep = ({ err }: { err: Error }, message: string) => void logged.push({ err, message })
+    const logger = { debug() {}, info() {}, warn() {}, error: keep }
+    const address = cluster.server.url.replace('kafka://', '')
+    const upstream = `kafka://${id}:wrong@${address}?mechanism=PLAIN`
+    await using gateway = await openHttp({ upstream, logger })
+    for (const [method, target, body] of [
+      ['GET', '/v1/topics'],
+      ['POST', '/v1/topics/a/records', '1'],
+      ['GET', '/v1/groups/g'],
+      ['POST', '/v1/groups/g/pull', { topics: ['a'], pullId: 'p' }],
+    ] as const) {
+      const answer = await gateway.ask(method, target, { body })
+      expect(answer).toMatchObject({
+        status: 502,
+        body: { code: 'GATEWAY_LOGIN_REFUSED', retriable: false, outcome: 'failed' },
+      })
+      expect(answer.headers.get('www-authenticate')).toBeNull()
+      for (const secret of [id, key, 'wrong', address]) expect(answer.text).not.toContain(secret)
+    }
+    const about = logged.filter(({ message }) => message.includes("gateway's own credentials"))
+    expect(about).toHaveLength(1)
+    expect(about[0]!.err.message).toContain(id)
+    await using kafka = new Client(gateway.server.httpUrl!)
+    await expect(kafka.admin.listTopics()).rejects.toMatchObject({ code: 'GATEWAY_LOGIN_REFUSED' })
+  })
+
   test('an Idempotency-Key is answered within a minute where the cluster is gone, and once it is back stored once', async () => {
     const data = mkdtempSync(join(tmpdir(), 'kafka-do-'))
     const clock = new TestClock()
