@@ -97,8 +97,8 @@ export class GroupPulls {
     const { demand, callers, runtime } = this.#services
     await demand(session, onGroup(group), ...topics.map((topic) => onTopic('read', topic)))
     if (deadLetter) {
-      checkDeadLetter(deadLetter.topic, topics)
       await demand(session, onTopic('write', deadLetter.topic))
+      checkDeadLetter(deadLetter.topic, topics)
     }
     const deadline = runtime.monotonicNow() + waitMs
     return callers.with(session, async ({ cluster }) => {
