@@ -53,7 +53,14 @@ const pullSchema: Schema = {
       type: 'object',
       description:
         'Where records go that were handed out `after` times and are not done, or are rejected.',
-      properties: { topic: topicName, after: { type: 'integer', minimum: 1, maximum: 1000 } },
+      properties: {
+        topic: {
+          ...topicName,
+          description:
+            'Neither one that is pulled, nor one that Kafka or the service keeps for itself.',
+        },
+        after: { type: 'integer', minimum: 1, maximum: 1000 },
+      },
       required: ['topic'],
     },
   },
