@@ -131,6 +131,16 @@ function throwIfAnyRefused(results: readonly Refusal[]): void {
   throw withOutcome(error, 'unknown', `refused: ${which}; the other ${held} of the request hold`)
 }
 
+/** As of those that are made, of those that are taken away. */
+function throwIfAnyLeft(matching: readonly Refusal[]): void {
+  const refused = matching.filter(({ errorCode }) => errorCode !== 0)
+  if (refused.length === 0) return
+  const error = refusalOf(refused[0]!)
+  const gone = matching.length - refused.length
+  if (gone === 0) throw error
+  throw withOutcome(error, 'unknown', `${refused.length} are left; the other ${gone} are gone`)
+}
+
 /** What every broker refuses, so that it is told before the others of a request are taken. */
 export function mistakeOfNewAcl({ type, name }: NewAcl): string | undefined {
   if (type !== 'cluster' || name === clusterName) return undefined
@@ -148,10 +158,8 @@ export async function deleteAcls(cluster: Cluster, filter: AclFilter): Promise<A
     return filterResults
       .flatMap((result) => {
         throwIfRefused(result)
-        return result.matchingAcls.map((acl) => {
-          throwIfRefused(acl)
-          return shown(acl)
-        })
+        throwIfAnyLeft(result.matchingAcls)
+        return result.matchingAcls.map(shown)
       })
       .sort(inOrder)
   })

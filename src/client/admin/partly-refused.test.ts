@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { Api } from '../../protocol/api.ts'
 import { errorCode } from '../../protocol/error-codes.ts'
 import type { Cluster } from '../cluster.ts'
-import { createAcls } from './acls.ts'
+import { createAcls, deleteAcls } from './acls.ts'
 import { deleteRecords } from './records.ts'
 
 const refused = { errorCode: errorCode('INVALID_REQUEST'), errorMessage: 'no' }
@@ -33,6 +33,16 @@ test('rights that hold are told of, and not called failed', async () => {
     message: expect.stringContaining('refused: acls[1]; the other 2 of the request hold'),
   })
   await expect(asked(refused, refused)).rejects.toMatchObject({ outcome: 'failed' })
+})
+
+test('rights that are gone are told of, where others are left', async () => {
+  const cluster = clusterThat(() => ({
+    filterResults: [{ ...done, matchingAcls: [done, refused, done] }],
+  }))
+  await expect(deleteAcls(cluster, { name: 'a' })).rejects.toMatchObject({
+    outcome: 'unknown',
+    message: expect.stringContaining('1 are left; the other 2 are gone'),
+  })
 })
 
 test('partitions whose records are deleted are told of, where another one refuses', async () => {
