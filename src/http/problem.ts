@@ -47,7 +47,8 @@ export function bodyTaken(): HttpError {
 export function problemReply(error: unknown, requestId: string): HttpReply {
   const known = error instanceof KafkaError ? error : undefined
   const status = statusOf(error)
-  const { code = 'INTERNAL_ERROR', retriable = false, outcome = 'unknown' } = known ?? {}
+  const { code = 'INTERNAL_ERROR', outcome = 'unknown' } = known ?? {}
+  const retriable = isRetriable(error)
   const detail = known
     ? detailOf(known)
     : 'The request failed in a way that was not expected; the log says more'
@@ -77,6 +78,15 @@ export function problemReply(error: unknown, requestId: string): HttpReply {
   }
 }
 
+/**
+ * To Kafka's clients a topic that is not there may be one that their broker has not heard of yet; the service has looked for it
+ * long enough to say that there is none.
+ */
+function isRetriable(error: unknown): boolean {
+  if (!(error instanceof KafkaError)) return false
+  return error.retriable && (error instanceof HttpError || statusOf(error) !== 404)
+}
+
 /** The phrase of a status. */
 export function titleOf(status: number): string {
   return titles[status] ?? 'Error'
@@ -85,7 +95,8 @@ export function titleOf(status: number): string {
 /** What an error says about one record of several. */
 export function problemOf(error: unknown): { [name: string]: unknown } {
   const known = error instanceof KafkaError ? error : undefined
-  const { code = 'INTERNAL_ERROR', retriable = false, outcome = 'unknown' } = known ?? {}
+  const { code = 'INTERNAL_ERROR', outcome = 'unknown' } = known ?? {}
+  const retriable = isRetriable(error)
   const detail = known ? detailOf(known) : 'The record failed in a way that was not expected'
   return {
     status: statusOf(error),
@@ -165,6 +176,7 @@ const statuses: { readonly [code: string]: number } = {
   NETWORK_EXCEPTION: 502,
   TLS_CERTIFICATE_REFUSED: 502,
   GATEWAY_NOT_TRUSTED: 502,
+  GATEWAY_LOGIN_REFUSED: 502,
   CLIENT_CLOSED: 503,
   BROKER_CLOSED: 503,
   ABORTED: 503,

@@ -42,8 +42,7 @@ export function check(schema: Schema, value: unknown, place = ''): void {
 
 function mistake(schema: Schema, value: unknown, place: string): HttpError | undefined {
   if (schema.anyOf) {
-    const wrongs = schema.anyOf.map((one) => mistake(one, value, place))
-    return wrongs.includes(undefined) ? undefined : wrongs.at(-1)
+    return mistakeInAny(schema.anyOf, value, place)
   }
   const types = typeof schema.type === 'string' ? [schema.type] : schema.type
   const type = types?.find((one) => isOf(one, value))
@@ -56,6 +55,24 @@ function mistake(schema: Schema, value: unknown, place: string): HttpError | und
   if (typeof value === 'number') return mistakeInNumber(schema, value, place)
   if (typeof value === 'string') return mistakeInString(schema, value, place)
   return undefined
+}
+
+/** What is meant as one of them is told what is wrong with it; what is meant as none, what there is. */
+function mistakeInAny(
+  schemas: readonly Schema[],
+  value: unknown,
+  place: string,
+): HttpError | undefined {
+  const wrongs = schemas.map((one) => mistake(one, value, place))
+  if (wrongs.includes(undefined)) return undefined
+  const meant = schemas.findIndex((one) => !one.enum && typesOf(one).some((t) => isOf(t, value)))
+  if (meant >= 0) return wrongs[meant]
+  const allowed = schemas.flatMap((one) => one.enum?.map(told) ?? typesOf(one))
+  return at(place, `must be ${allowed.join(' or ')}; got ${told(value)}`)
+}
+
+function typesOf({ type = [] }: Schema): readonly string[] {
+  return typeof type === 'string' ? [type] : type
 }
 
 function mistakeInObject(schema: Schema, value: object, place: string): HttpError | undefined {

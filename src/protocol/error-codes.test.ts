@@ -99,6 +99,7 @@ Over HTTP errors are problem documents (RFC 9457) with a status. These exist onl
 | \`CURSOR_OF_ANOTHER_TOPIC\` | 410 | the topic was deleted and created again |
 | \`LEASE_OVER\` | 410 | the lease has expired |
 | \`GATEWAY_NOT_TRUSTED\` | 502 | the cluster behind a gateway does not let it store its state (\`gateways\`) |
+| \`GATEWAY_LOGIN_REFUSED\` | 502 | the cluster behind a gateway refuses the gateway's own credentials; its log says more |
 | \`INTERNAL_ERROR\` | 500 | an unexpected error; see the log |
 
 A \`BatchError\` of \`sendBatch\` has the code of its first failure, and the result of each record.

@@ -16,6 +16,7 @@ import {
   describeCluster,
 } from '../protocol/messages/generated/describe-cluster.ts'
 import { ConnectedNodes } from './connected-nodes.ts'
+import { withOwnLogin } from './upstream-login.ts'
 
 export { maskPassword }
 
@@ -38,7 +39,7 @@ export interface UpstreamOptions {
 const timeoutMs = 30_000
 
 export class Upstream implements Nodes {
-  readonly #connection: TcpConnection
+  readonly #connection: Connection
   readonly #nodes: ConnectedNodes
   #clusterId = ''
 
@@ -46,7 +47,7 @@ export class Upstream implements Nodes {
   constructor(options: UpstreamOptions) {
     const { url, urlName, ca, runtime, advertised, guard, trace } = options
     const { hasTls, bootstrap, sasl } = parseKafkaUrl(url, urlName)
-    this.#connection = new TcpConnection({
+    const tcp = new TcpConnection({
       url: maskPassword(url),
       bootstrap,
       clientId: 'kafka-do-gateway',
@@ -55,6 +56,7 @@ export class Upstream implements Nodes {
       tls: hasTls ? { ca } : undefined,
       sasl,
     })
+    this.#connection = withOwnLogin(tcp, runtime)
     this.#nodes = new ConnectedNodes({
       connection: this.#connection,
       runtime,

@@ -3,6 +3,8 @@ import { afterEach, expect, test } from 'vitest'
 import { AccessGuard } from '../../src/access/access-guard.ts'
 import type { Session } from '../../src/backend/session.ts'
 import { Broker } from '../../src/broker/broker.ts'
+import type { Connection } from '../../src/connection/connection.ts'
+import { DisconnectedError } from '../../src/core/errors.ts'
 import { createRuntime } from '../../src/core/runtime.ts'
 import type { Api } from '../../src/protocol/api.ts'
 import { errorName } from '../../src/protocol/error-codes.ts'
@@ -15,6 +17,7 @@ import {
   createCreateTopicsRequestCreatableTopic,
   createTopics,
 } from '../../src/protocol/messages/generated/create-topics.ts'
+import { fetch } from '../../src/protocol/messages/generated/fetch.ts'
 import { createMetadataRequest, metadata } from '../../src/protocol/messages/generated/metadata.ts'
 import {
   createProduceRequest,
@@ -25,6 +28,7 @@ import {
 import { saslHandshake } from '../../src/protocol/messages/generated/sasl-handshake.ts'
 import { ClusterBackend } from '../../src/server/cluster-backend.ts'
 import { createMemoryFileSystem } from '../../src/storage/memory-file-system.ts'
+import { TestClock } from '../../src/testing/test-clock.ts'
 import { batch } from '../broker/test-broker.ts'
 import { connectionTo, origin, sessionWith } from './guarded-broker.ts'
 
@@ -121,4 +125,44 @@ test('the topics of access control are hidden from all but who may see everythin
   const { apiKeys } = await ask(session, apiVersions, createApiVersionsRequest())
   expect(apiKeys.map(({ apiKey }) => apiKey)).toContain(saslHandshake.key)
   expect(backend.servedApi(saslHandshake.key)).toBeDefined()
+})
+
+test('a key that may have been stored, or is stored and not seen again, is not said to have failed', async () => {
+  const clock = new TestClock()
+  const broker = await openCluster()
+  const inner = connectionTo(broker, clock)
+  const lost = (outcome: 'failed' | 'unknown') =>
+    new DisconnectedError('gone', { code: 'NETWORK_EXCEPTION', retriable: true, outcome })
+  let produced: (() => Error)[] = []
+  let isBlind = false
+  const connection: Connection = {
+    url: inner.url,
+    releaseLane: () => inner.releaseLane(),
+    close: () => inner.close(),
+    exchange: async (api, request, options) => {
+      const fails = api.key === produce.key ? produced.shift() : undefined
+      if (fails) throw fails()
+      const answer = await inner.exchange(api, request, options)
+      // What was fetched gets lost.
+      if (isBlind && api.key === fetch.key) throw lost('failed')
+      return answer
+    },
+  }
+  const guard = new AccessGuard({ runtime: clock })
+  await guard.open(connection)
+  closing.push(guard)
+  const outcomeOf = async () => {
+    let error: unknown
+    const made = guard.keys.create({ name: 'a', scopes: ['admin'] }).catch((one: unknown) => {
+      error = one
+    })
+    while (error === undefined) await clock.advance(100)
+    await made
+    return error
+  }
+  produced = [() => lost('unknown'), ...Array.from({ length: 100 }, () => () => lost('failed'))]
+  expect(await outcomeOf()).toMatchObject({ code: 'NETWORK_EXCEPTION', outcome: 'unknown' })
+  produced = []
+  isBlind = true
+  expect(await outcomeOf()).toMatchObject({ code: 'REQUEST_TIMED_OUT', outcome: 'unknown' })
 })

@@ -475,6 +475,7 @@ describe('rights and quotas', () => {
       [{ ...right, type: 'topics' }],
       [{ ...right, operation: undefined }],
       [{ ...right, hosts: '*' }],
+      [right, { ...right, type: 'cluster' }],
     ])
       await expect(kafka.admin.createAcls(acls as never)).rejects.toThrow(ConfigError)
     await expect(kafka.admin.listAcls({ nmae: 'x' } as never)).rejects.toThrow(

@@ -1,7 +1,8 @@
 /** Keys over HTTP: who may what at which route, keys that end, tickets, and clients with a key. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Client } from '../../src/index.ts'
-import { type HttpFixture, openHttp } from './http-fixture.ts'
+import { TestClock } from '../../src/testing/test-clock.ts'
+import { type Answered, type HttpFixture, openHttp } from './http-fixture.ts'
 
 let http: HttpFixture
 let admin: string
@@ -240,6 +241,23 @@ describe('rights and quotas', () => {
     })
   })
 
+  test('one right that cannot be: none of the request is given', async () => {
+    const { id, key } = await newKey('consume:nothing')
+    const good = { principal: `User:${id}`, type: 'topic', name: 'orders', operation: 'read' }
+    for (const [bad, pointer] of [
+      [{ ...good, type: 'cluster', name: 'bad' }, '/acls/1/name'],
+      [{ ...good, name: 'x'.repeat(1001) }, '/acls/1/name'],
+      [{ ...good, host: '' }, '/acls/1/host'],
+    ])
+      expect(await as(admin, 'POST', '/v1/acls', { acls: [good, bad] })).toMatchObject({
+        status: 400,
+        body: { code: 'INVALID_REQUEST', outcome: 'failed', pointer },
+      })
+    const seen = await as(admin, 'GET', `/v1/acls?principal=User:${id}&name=orders`)
+    expect(seen.body).toEqual({ acls: [] })
+    expect((await as(key, 'GET', '/v1/topics/orders/records')).status).toBe(403)
+  })
+
   test('a quota that is used up is 429, with how long to wait', async () => {
     const { id, key } = await newKey('produce:orders')
     const entity = { user: id }
@@ -323,4 +341,32 @@ test('gateways of one cluster share keys and what they know', async () => {
   expect((await two.ask('GET', target)).status).toBe(200)
   expect((await one.ask('GET', target)).status).toBe(401)
   expect((await one.ask('GET', '/v1/topics/shared/records')).status).toBe(401)
+})
+
+test('a gateway whose cluster is gone says so about as soon for keys, rights and quotas as for topics', async () => {
+  const clock = new TestClock()
+  const cluster = await openHttp({ gateways: 'User:ANONYMOUS' })
+  await using gateway = await openHttp({
+    ...{ upstream: cluster.server.url, access: 'keys', data: 'memory:', runtime: clock },
+  })
+  const headers = { authorization: `Bearer ${gateway.server.firstKey!.key}` }
+  await cluster.server.close()
+  const acl = { principal: 'User:a', type: 'topic', name: 'a', operation: 'read' }
+  for (const [target, body] of [
+    ['/v1/keys', { name: 'a', scopes: ['admin'] }],
+    ['/v1/acls', { acls: [acl] }],
+    ['/v1/quotas', { entity: { user: 'a' }, quotas: { producer_byte_rate: 1 } }],
+    ['/v1/topics', { name: 'a' }],
+  ] as const) {
+    const started = clock.monotonicNow()
+    let answer: Answered | undefined
+    const asked = gateway.ask('POST', target, { body, headers }).then((one) => {
+      answer = one
+    })
+    while (!answer && clock.monotonicNow() - started < 60_000) await clock.advance(100)
+    const tookMs = clock.monotonicNow() - started
+    await asked
+    expect([target, answer!.status, answer!.body.code]).toEqual([target, 502, 'NETWORK_EXCEPTION'])
+    expect(tookMs, target).toBeLessThan(15_000)
+  }
 })

@@ -113,6 +113,16 @@ describe('routes', () => {
         body: { before: { 0: 'latest' } },
       }),
     ).toMatchObject({ status: 200, body: { earliest: { 0: '1' } } })
+    await http.ask('POST', '/v1/topics/made/records?partition=0', { body: '2' })
+    expect(
+      await http.ask('POST', '/v1/topics/made/records:delete', {
+        body: { before: { 0: 'latest', 1: 9 } },
+      }),
+    ).toMatchObject({
+      status: 416,
+      body: { outcome: 'failed', detail: expect.stringContaining('Partition 1') },
+    })
+    expect((await http.ask('GET', '/v1/topics/made')).body.offsets[0].earliest).toBe('1')
     for (const before of [{ x: 1 }, { 0: -1 }, { 0: '9223372036854775808' }])
       expect(
         await http.ask('POST', '/v1/topics/made/records:delete', { body: { before } }),
@@ -121,7 +131,18 @@ describe('routes', () => {
       (await http.ask('GET', '/v1/topics')).body.topics.map(({ name }: { name: string }) => name),
     ).toContain('made')
     expect((await http.ask('DELETE', '/v1/topics/made')).status).toBe(204)
-    expect((await http.ask('DELETE', '/v1/topics/made')).status).toBe(404)
+    for (const [method, rest, body] of [
+      ['DELETE', ''],
+      ['GET', ''],
+      ['PATCH', '', { partitions: 2 }],
+      ['POST', '/records:delete', { before: { 0: 1 } }],
+      ['GET', '/records'],
+      ['GET', '/partitions/0/records/0'],
+    ] as const)
+      expect(await http.ask(method, `/v1/topics/made${rest}`, { body })).toMatchObject({
+        status: 404,
+        body: { code: 'UNKNOWN_TOPIC_OR_PARTITION', retriable: false, outcome: 'failed' },
+      })
     expect((await http.ask('GET', '/v1/cluster')).body.nodes).toHaveLength(1)
   })
 })
@@ -398,6 +419,37 @@ describe('a gateway', () => {
     expect((await gateway.ask('POST', '/v1/topics/a/records', { body: '1' })).status).toBe(200)
     await using kafka = new Client(second.url)
     expect((await kafka.consumer('a').take(1).toArray())[0]!.value).toBe(1)
+  })
+
+  test("whose own login is refused says that no caller's key is wrong, and logs why", async () => {
+    await using cluster = await openHttp({ access: 'keys' })
+    const { key } = cluster.server.firstKey!
+    const id = key.split('_')[1]!
+    const logged: { err: Error; message: string }[] = []
+    const keep = ({ err }: { err: Error }, message: string) => void logged.push({ err, message })
+    const logger = { debug() {}, info() {}, warn() {}, error: keep }
+    const address = cluster.server.url.replace('kafka://', '')
+    const upstream = `kafka://${id}:wrong@${address}?mechanism=PLAIN`
+    await using gateway = await openHttp({ upstream, logger })
+    for (const [method, target, body] of [
+      ['GET', '/v1/topics'],
+      ['POST', '/v1/topics/a/records', '1'],
+      ['GET', '/v1/groups/g'],
+      ['POST', '/v1/groups/g/pull', { topics: ['a'], pullId: 'p' }],
+    ] as const) {
+      const answer = await gateway.ask(method, target, { body })
+      expect(answer).toMatchObject({
+        status: 502,
+        body: { code: 'GATEWAY_LOGIN_REFUSED', retriable: false, outcome: 'failed' },
+      })
+      expect(answer.headers.get('www-authenticate')).toBeNull()
+      for (const secret of [id, key, 'wrong', address]) expect(answer.text).not.toContain(secret)
+    }
+    const about = logged.filter(({ message }) => message.includes("gateway's own credentials"))
+    expect(about).toHaveLength(1)
+    expect(about[0]!.err.message).toContain(id)
+    await using kafka = new Client(gateway.server.httpUrl!)
+    await expect(kafka.admin.listTopics()).rejects.toMatchObject({ code: 'GATEWAY_LOGIN_REFUSED' })
   })
 
   test('an Idempotency-Key is answered within a minute where the cluster is gone, and once it is back stored once', async () => {

@@ -198,7 +198,14 @@ describe('mistakes', () => {
       body: { code: 'LEASE_OVER' },
     })
     expect(await ack('g', { lease: 'x' })).toMatchObject({ status: 400 })
-    expect(await ack('g', { lease: 'x', accept: 'some' })).toMatchObject({ status: 400 })
+    for (const [accept, told] of [
+      ['some', `/accept must be "all" or array; got "some"`],
+      [[{ topic: 't' }], "/accept/0 must have 'partition'"],
+    ])
+      expect(await ack('g', { lease: 'x', accept })).toMatchObject({
+        status: 400,
+        body: { detail: expect.stringContaining(told as string) },
+      })
     expect(await ack('g', { lease: 'x', accept: 'all', release: 'all' })).toMatchObject({
       status: 400,
       body: { detail: expect.stringContaining('Only one of accept, release and reject') },
@@ -216,7 +223,52 @@ describe('mistakes', () => {
   })
 
   test('topics that are not there', async () => {
-    expect(await pull('g', 'nowhere', 'p')).toMatchObject({ status: 404 })
+    expect(await pull('g', 'nowhere', 'p')).toMatchObject({
+      status: 404,
+      body: { retriable: false },
+    })
+  })
+
+  test('dead letters that nobody could write, or that would come again', async () => {
+    const topic = await newTopic([1])
+    const group = newGroup()
+    for (const [dead, told] of [
+      [topic, 'is pulled itself'],
+      ['__consumer_offsets', 'takes no records'],
+      ['__transaction_state', 'takes no records'],
+      ['__kafka_do_http', 'takes no records'],
+    ])
+      expect(await pull(group, topic, 'p', { deadLetter: { topic: dead } })).toMatchObject({
+        status: 400,
+        body: {
+          ...{ code: 'INVALID_REQUEST', outcome: 'failed', pointer: '/deadLetter/topic' },
+          detail: expect.stringContaining(told!),
+        },
+      })
+    expect(valuesOf(await pull(group, topic, 'p'))).toEqual([1])
+  })
+})
+
+test('a group that has only pulled so far is described, with its leases, and listed', async () => {
+  const topic = await newTopic([1, 2, 3])
+  const group = newGroup()
+  const { body } = await pull(group, topic, 'p', { max: 2 })
+  const leases = [{ until: body.until, records: 2 }]
+  const described = await http.ask('GET', `/v1/groups/${group}`)
+  expect(described).toMatchObject({
+    status: 200,
+    body: {
+      ...{ group, state: 'Empty', totalLag: '3', leases },
+      partitions: [{ topic, partition: 0, committed: '0', lag: '3' }],
+    },
+  })
+  expect(described.text).not.toContain(body.lease)
+  expect((await http.ask('GET', '/v1/groups')).body.groups).toContainEqual(
+    expect.objectContaining({ group }),
+  )
+  await ack(group, { lease: body.lease, accept: 'all' })
+  expect((await http.ask('GET', `/v1/groups/${group}`)).body).toMatchObject({
+    ...{ totalLag: '1', leases: [] },
   })
 })
 

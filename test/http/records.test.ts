@@ -441,7 +441,7 @@ describe('reading', () => {
     ['?partition=0&partition=1', 400],
     ['?form=earliest', 400],
     ['?to=nowhere', 400, "'to' must be one of earliest"],
-    ['?partition=7', 404],
+    ['?partition=7', 404, 'has one partition, number 0; there is no partition 7'],
   ])('%s is refused', async (query, status, told = '') => {
     const topic = await newTopic()
     expect(await http.ask('GET', `/v1/topics/${topic}/records${query}`)).toMatchObject({

@@ -8,6 +8,8 @@
  * (OFFSET_OUT_OF_RANGE) begins anew, with `reset`.
  */
 import { delay } from '../../core/backoff.ts'
+import { TimeoutError } from '../../core/errors.ts'
+import type { Timer } from '../../core/runtime.ts'
 import { errorFrom, errorName } from '../../protocol/error-codes.ts'
 import {
   createFetchRequest,
@@ -46,6 +48,10 @@ const waitMs = 30_000
 const answerTimeoutMs = 30_000
 const fetchBytesMax = 4 * 1024 * 1024
 const pauseMs = 1000
+/** Somebody waits for what is written, and is told about as soon as with other calls that the cluster is down. */
+const unreachableMs = 3000
+/** So long after it was stored whoever wrote is told that it has not come back. */
+const seenMs = 15_000
 
 export class StateTopic {
   readonly #options: StateTopicOptions
@@ -80,10 +86,27 @@ export class StateTopic {
    */
   async write(records: readonly StateRecord[]): Promise<void> {
     if (records.length === 0) return
-    const offset = await this.#writer.append(records)
+    const offset = await this.#writer.append(records, { unreachableMs })
     if (this.#nextOffset >= offset) return
     if (this.#writer.isClosed) throw closedTopic(this.#options.topic)
-    await new Promise<void>((resolve, reject) => this.#waiting.add({ offset, resolve, reject }))
+    await this.#seen(offset)
+  }
+
+  /** Rejects where it takes too long: the cluster may be gone between what is written and what is read. */
+  async #seen(offset: bigint): Promise<void> {
+    const { runtime, topic } = this.#options
+    let timer: Timer | undefined
+    let entry: Waiting | undefined
+    try {
+      await new Promise<void>((resolve, reject) => {
+        entry = { offset, resolve, reject }
+        this.#waiting.add(entry)
+        timer = runtime.setTimer(seenMs, () => reject(notSeen(topic)), { background: true })
+      })
+    } finally {
+      timer?.cancel()
+      if (entry) this.#waiting.delete(entry)
+    }
   }
 
   /** Idempotent. */
@@ -101,7 +124,9 @@ export class StateTopic {
     const { signal } = this.#closing
     while (!signal.aborted)
       try {
-        await this.#writer.tried('follow', () => this.#fetch(waitMs), Number.POSITIVE_INFINITY)
+        await this.#writer.tried('follow', () => this.#fetch(waitMs), {
+          patienceMs: Number.POSITIVE_INFINITY,
+        })
       } catch (error) {
         if (signal.aborted) return
         const { runtime, topic } = this.#options
@@ -164,4 +189,11 @@ export class StateTopic {
     }
     return found
   }
+}
+
+function notSeen(topic: string): TimeoutError {
+  return new TimeoutError(
+    `It is stored in '${topic}', but this server has not read it back within ${seenMs / 1000} s; it holds once it has`,
+    { code: 'REQUEST_TIMED_OUT', retriable: true, outcome: 'unknown' },
+  )
 }

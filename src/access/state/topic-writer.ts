@@ -2,7 +2,7 @@
 import { orNotTrusted } from '../../backend/not-trusted.ts'
 import type { Connection, ExchangeOptions } from '../../connection/connection.ts'
 import { abortReason, backoffDelay, delay } from '../../core/backoff.ts'
-import { ClosedError, KafkaError } from '../../core/errors.ts'
+import { ClosedError, DisconnectedError, KafkaError, withOutcome } from '../../core/errors.ts'
 import type { Runtime } from '../../core/runtime.ts'
 import type { Api } from '../../protocol/api.ts'
 import { errorFrom, errorName } from '../../protocol/error-codes.ts'
@@ -41,6 +41,13 @@ const produceVersion = 12
 const writeTimeoutMs = 30_000
 const retry = { baseMs: 50, maxMs: 1000 }
 
+/** How long is enough, milliseconds. */
+export interface Patience {
+  readonly patienceMs?: number
+  /** Where nobody can be reached. Default: as long as for all else. */
+  readonly unreachableMs?: number
+}
+
 export class TopicWriter {
   readonly #options: TopicWriterOptions
   readonly #closing = new AbortController()
@@ -62,8 +69,8 @@ export class TopicWriter {
   }
 
   /** Stores the records as one, all or none. Resolves with the offset after the last. */
-  append(records: readonly StateRecord[]): Promise<bigint> {
-    return this.tried('write', () => this.#produce(records))
+  append(records: readonly StateRecord[], patience: Patience = {}): Promise<bigint> {
+    return this.tried('write', () => this.#produce(records), patience)
   }
 
   /** Ends what waits. Idempotent. */
@@ -72,18 +79,28 @@ export class TopicWriter {
   }
 
   /** Again and again while it fails in a way that may pass. */
-  async tried<T>(what: string, attempt: () => Promise<T>, patienceMs = 30_000): Promise<T> {
+  async tried<T>(
+    what: string,
+    attempt: () => Promise<T>,
+    { patienceMs = 30_000, unreachableMs = patienceMs }: Patience = {},
+  ): Promise<T> {
     const { runtime, topic } = this.#options
     const { signal } = this.#closing
-    const deadline = runtime.monotonicNow() + patienceMs
+    const started = runtime.monotonicNow()
+    let isMaybeDone = false
     for (let tries = 1; ; tries++) {
       if (signal.aborted) throw abortReason(signal)
       try {
         return await attempt()
       } catch (error) {
         this.#leader = undefined
-        if (signal.aborted || !(error instanceof KafkaError) || !error.retriable) throw error
-        if (runtime.monotonicNow() >= deadline) throw error
+        if (signal.aborted || !(error instanceof KafkaError)) throw error
+        if (error.outcome === 'unknown') isMaybeDone = true
+        // What an earlier try may have done is not undone by the last one's failure.
+        const told = isMaybeDone ? withOutcome(error, 'unknown') : error
+        if (!error.retriable) throw told
+        const limitMs = error instanceof DisconnectedError ? unreachableMs : patienceMs
+        if (runtime.monotonicNow() - started >= limitMs) throw told
         runtime.logger.debug({ err: error, topic, tries }, `retrying: ${what}`)
         await delay(runtime, backoffDelay(tries, retry, runtime), signal)
       }

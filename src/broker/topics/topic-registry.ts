@@ -183,7 +183,7 @@ export class TopicRegistry {
       const present = topic.partitions.length
       if (count <= present) {
         throw new KafkaError(
-          `Topic '${name}' has ${present} partitions; the new number must be higher, got ${count}`,
+          `Topic '${name}' has ${present} partition${present === 1 ? '' : 's'}; the new number must be higher, got ${count}`,
           {
             code: 'INVALID_PARTITIONS',
           },

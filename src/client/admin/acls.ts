@@ -1,5 +1,6 @@
 /** Rights as Kafka keeps them (DescribeAcls, CreateAcls, DeleteAcls). */
 import { inspectBriefly } from '../../core/duration.ts'
+import { type KafkaError, withOutcome } from '../../core/errors.ts'
 import { invalid, isPlainObject, unknownOption } from '../../core/options.ts'
 import {
   aclOperations,
@@ -67,6 +68,9 @@ export interface NewAcl {
 /** Selects ACLs; an omitted field matches any value. */
 export type AclFilter = { readonly [K in keyof NewAcl]?: NewAcl[K] | undefined }
 
+/** The only name that a cluster has for Kafka. */
+const clusterName = 'kafka-cluster'
+
 const entries: readonly (keyof NewAcl)[] = [
   'principal',
   'type',
@@ -111,8 +115,36 @@ export async function createAcls(cluster: Cluster, acls: readonly NewAcl[]): Pro
   await cluster.retrying('create ACLs', {}, async (call) => {
     const request = createCreateAclsRequest({ creations })
     const response = await cluster.exchange(createAclsApi, request, call)
-    for (const result of response.results) throwIfRefused(result)
+    throwIfAnyRefused(response.results)
   })
+}
+
+/** A broker takes each right by itself: where it has taken others, the error says so, and does not call that failed. */
+function throwIfAnyRefused(results: readonly Refusal[]): void {
+  const refused = results.flatMap(({ errorCode }, i) => (errorCode === 0 ? [] : [i]))
+  const first = results[refused[0] ?? -1]
+  if (!first) return
+  const error = refusalOf(first)
+  const held = results.length - refused.length
+  if (held === 0) throw error
+  const which = refused.map((i) => `acls[${i}]`).join(', ')
+  throw withOutcome(error, 'unknown', `refused: ${which}; the other ${held} of the request hold`)
+}
+
+/** As of those that are made, of those that are taken away. */
+function throwIfAnyLeft(matching: readonly Refusal[]): void {
+  const refused = matching.filter(({ errorCode }) => errorCode !== 0)
+  if (refused.length === 0) return
+  const error = refusalOf(refused[0]!)
+  const gone = matching.length - refused.length
+  if (gone === 0) throw error
+  throw withOutcome(error, 'unknown', `${refused.length} are left; the other ${gone} are gone`)
+}
+
+/** What every broker refuses, so that it is told before the others of a request are taken. */
+export function mistakeOfNewAcl({ type, name }: NewAcl): string | undefined {
+  if (type !== 'cluster' || name === clusterName) return undefined
+  return `must be '${clusterName}' for the cluster; got ${inspectBriefly(name)}`
 }
 
 export async function deleteAcls(cluster: Cluster, filter: AclFilter): Promise<Acl[]> {
@@ -126,10 +158,8 @@ export async function deleteAcls(cluster: Cluster, filter: AclFilter): Promise<A
     return filterResults
       .flatMap((result) => {
         throwIfRefused(result)
-        return result.matchingAcls.map((acl) => {
-          throwIfRefused(acl)
-          return shown(acl)
-        })
+        throwIfAnyLeft(result.matchingAcls)
+        return result.matchingAcls.map(shown)
       })
       .sort(inOrder)
   })
@@ -159,8 +189,11 @@ export function checkNewAcls(acls: readonly NewAcl[]): void {
     throw invalid(
       `createAcls takes an array of ACLs with at least one; got ${inspectBriefly(acls)}`,
     )
-  for (const [i, acl] of (acls as readonly NewAcl[]).entries())
+  for (const [i, acl] of (acls as readonly NewAcl[]).entries()) {
     checkEntries(acl, `acls[${i}]`, ['principal', 'type', 'name', 'operation'])
+    const mistake = mistakeOfNewAcl(acl)
+    if (mistake) throw invalid(`acls[${i}].name ${mistake}`)
+  }
 }
 
 /** Throws `ConfigError` that names what is wrong. */
@@ -227,12 +260,15 @@ function inOrder(a: Acl, b: Acl): number {
   return one! < other! ? -1 : one === other ? 0 : 1
 }
 
-function throwIfRefused({
-  errorCode,
-  errorMessage: message,
-}: {
+interface Refusal {
   readonly errorCode: number
   readonly errorMessage: string | null
-}): void {
-  if (errorCode !== 0) throw errorFrom(errorCode, message ? { message } : {})
+}
+
+function throwIfRefused(result: Refusal): void {
+  if (result.errorCode !== 0) throw refusalOf(result)
+}
+
+function refusalOf({ errorCode, errorMessage: message }: Refusal): KafkaError {
+  return errorFrom(errorCode, message ? { message } : {})
 }

@@ -1,7 +1,12 @@
 /** Deleting records (DeleteRecords, KIP-107). */
 
 import { inspectBriefly } from '../../core/duration.ts'
-import { PartitionNotFoundError } from '../../core/errors.ts'
+import {
+  KafkaError,
+  OffsetOutOfRangeError,
+  PartitionNotFoundError,
+  withOutcome,
+} from '../../core/errors.ts'
 import { groupBy } from '../../core/group-by.ts'
 import { printable } from '../../core/json.ts'
 import { invalid, isPlainObject } from '../../core/options.ts'
@@ -14,7 +19,7 @@ import {
 } from '../../protocol/messages/generated/delete-records.ts'
 import type { CallOptions, Cluster } from '../cluster.ts'
 import { isOffset, Offset } from '../consumer/offset.ts'
-import { lookUpOffset } from '../consumer/offset-lookup.ts'
+import { lookUpOffset, lookUpOffsets } from '../consumer/offset-lookup.ts'
 import { checkTopicName } from '../topic.ts'
 
 /** By partition number: the first offset to keep. */
@@ -58,6 +63,7 @@ export async function deleteRecords(
       return [partition, before] as const
     }),
   )
+  await checkAreThere(cluster, topic, offsets)
   return new Deletion(cluster, topic, new Map(offsets)).run()
 }
 
@@ -80,6 +86,25 @@ async function toOffset(
   return lookUpOffset(cluster, where, offset, 'read_uncommitted')
 }
 
+/** Each partition is asked for by itself: what one would refuse is found out before others have deleted theirs. */
+async function checkAreThere(
+  cluster: Cluster,
+  topic: string,
+  offsets: readonly (readonly [partition: number, before: bigint])[],
+): Promise<void> {
+  if (offsets.length < 2) return
+  const places = offsets.map(([partition]) => ({ topic, partition }))
+  const options = { isolation: 'read_uncommitted', create: false } as const
+  const ends = await lookUpOffsets(cluster, places, Offset.latest, options)
+  for (const [i, [partition, before]] of offsets.entries()) {
+    if (before <= ends[i]!) continue
+    throw new OffsetOutOfRangeError(
+      `Partition ${partition} of '${topic}' ends at offset ${ends[i]}; records before ${before} cannot be deleted`,
+      { code: 'OFFSET_OUT_OF_RANGE' },
+    )
+  }
+}
+
 /** One deletion, until every partition has been answered for. */
 class Deletion {
   readonly #cluster: Cluster
@@ -94,6 +119,17 @@ class Deletion {
   }
 
   async run(): Promise<EarliestOffsets> {
+    try {
+      await this.#run()
+    } catch (error) {
+      const done = Object.keys(this.#done)
+      if (done.length === 0 || !(error instanceof KafkaError)) throw error
+      throw withOutcome(error, 'unknown', `done for partitions: ${done.join(', ')}`)
+    }
+    return printable(this.#done)
+  }
+
+  async #run(): Promise<void> {
     const cluster = this.#cluster
     await cluster.retrying(`delete records of '${this.#topic}'`, {}, async (call) => {
       await cluster.ensureTopic(this.#topic, { create: false })
@@ -105,7 +141,6 @@ class Deletion {
       for (const result of await Promise.allSettled(asked))
         if (result.status === 'rejected') throw result.reason
     })
-    return printable(this.#done)
   }
 
   async #ask(

@@ -61,7 +61,9 @@ export async function refusalOf(posted: Posted, service: string): Promise<KafkaE
     )
   }
   const isUnavailable = status >= 500 || status === 404 || status === 408
-  if (isUnavailable) {
+  // What a gateway is refused by the cluster behind it stays so until somebody mends it.
+  const isOfGateway = typeof problem?.code === 'string' && problem.code.startsWith('GATEWAY_')
+  if (isUnavailable && !isOfGateway) {
     return new DisconnectedError(message, { code: 'NETWORK_EXCEPTION', retriable: true, outcome })
   }
   return new KafkaError(message, {

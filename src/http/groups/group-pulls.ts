@@ -2,7 +2,7 @@
  * Groups without a session: records are handed out under a lease, and done when that is told. All state is in the log, so
  * any replica answers; a pull that is asked again gives the same records again, so an answer that is lost loses nothing.
  */
-import type { Access, Operation } from '../../backend/access.ts'
+import { type Access, type Operation, systemTopicPrefix } from '../../backend/access.ts'
 import type { Session } from '../../backend/session.ts'
 import type { Cluster } from '../../client/cluster.ts'
 import { Offset } from '../../client/consumer/offset.ts'
@@ -65,6 +65,22 @@ const openMax = 10_000
 /** The longest wait before what others may have done is looked at again, milliseconds. */
 const lookMs = 5000
 
+/** A lease that runs, as whoever does not have it may see it. */
+export interface OpenLease {
+  /** Epoch milliseconds. */
+  readonly until: number
+  /** How many it still has. */
+  readonly records: number
+}
+
+interface HandedOut {
+  readonly pulled: Pulled
+  readonly next: ReadonlyMap<string, ReadonlyMap<number, bigint>>
+  readonly nextExpiry: number
+  /** Partitions that are new to the group, and where it begins in them. */
+  readonly begun: readonly Committed[]
+}
+
 type Places = ReadonlyMap<string, readonly number[]>
 
 export class GroupPulls {
@@ -80,7 +96,10 @@ export class GroupPulls {
     const { session, group, topics, waitMs, deadLetter, signal } = request
     const { demand, callers, runtime } = this.#services
     await demand(session, onGroup(group), ...topics.map((topic) => onTopic('read', topic)))
-    if (deadLetter) await demand(session, onTopic('write', deadLetter.topic))
+    if (deadLetter) {
+      await demand(session, onTopic('write', deadLetter.topic))
+      checkDeadLetter(deadLetter.topic, topics)
+    }
     const deadline = runtime.monotonicNow() + waitMs
     return callers.with(session, async ({ cluster }) => {
       const found = await cluster.ensureTopics(topics, { create: false })
@@ -94,6 +113,8 @@ export class GroupPulls {
         const outcome = await this.#state.run(groupPrefix + group, (turn) =>
           this.#handOut(turn, request, cluster, places),
         )
+        // Where it begins is told at once: a group is to be seen, in lists as well, before it has done anything.
+        if (outcome.begun.length > 0) await this.#tell(cluster, group, outcome.begun)
         const leftMs = deadline - runtime.monotonicNow()
         if (outcome.pulled.lease !== undefined || leftMs <= 0 || signal.aborted)
           return outcome.pulled
@@ -159,6 +180,20 @@ export class GroupPulls {
     })
   }
 
+  /** What is handed out and not done. None for a group that is not known here. */
+  async leases(group: string): Promise<readonly OpenLease[]> {
+    const key = groupPrefix + group
+    let found: readonly OpenLease[] = []
+    await this.#whereTrusted(key, async (turn) => {
+      const state = GroupState.read(turn.get(key))
+      state.expire(this.#services.runtime.now())
+      found = state
+        .leases()
+        .map(({ id, until }) => ({ until, records: [...state.held(id)].length }))
+    })
+    return found
+  }
+
   /** The group was deleted. Whether anything was known of it. */
   async delete(group: string): Promise<boolean> {
     const key = groupPrefix + group
@@ -184,7 +219,7 @@ export class GroupPulls {
     request: PullRequest,
     cluster: Cluster,
     places: Places,
-  ): Promise<{ pulled: Pulled; next: Map<string, Map<number, bigint>>; nextExpiry: number }> {
+  ): Promise<HandedOut> {
     const { group, pullId, max, leaseMs, deadLetter } = request
     const { runtime, config } = this.#services
     const key = groupPrefix + group
@@ -195,9 +230,11 @@ export class GroupPulls {
     if (before !== undefined) {
       const records = await this.#held(cluster, state, before, () => true)
       const until = state.lease(before)!.until
-      return { pulled: { lease: before, until, records }, next: new Map(), nextExpiry: until }
+      const pulled = { lease: before, until, records }
+      return { pulled, next: new Map(), nextExpiry: until, begun: [] }
     }
-    if (await this.#begin(state, request, cluster, places)) isChanged = true
+    const begun = await this.#begin(state, request, cluster, places)
+    if (begun.length > 0) isChanged = true
     if (state.openCount + max > openMax) {
       throw new HttpError(
         409,
@@ -239,29 +276,30 @@ export class GroupPulls {
       [...places].map(([topic, partitions]) => [topic, nextOf(state, topic, partitions)]),
     )
     const pulled = { lease: records.length > 0 ? lease : undefined, until, records }
-    return { pulled, next, nextExpiry: state.nextExpiry }
+    return { pulled, next, nextExpiry: state.nextExpiry, begun }
   }
 
-  /** Gives partitions that are new to the group their place. */
+  /** Gives partitions that are new to the group their place, and says which. */
   async #begin(
     state: GroupState,
     { group, from }: PullRequest,
     cluster: Cluster,
     places: Places,
-  ): Promise<boolean> {
+  ): Promise<readonly Committed[]> {
     const fresh = [...places].flatMap(([topic, partitions]) =>
       partitions.filter((one) => !state.get(topic, one)).map((partition) => ({ topic, partition })),
     )
-    if (fresh.length === 0) return false
+    if (fresh.length === 0) return []
     const committed = await committedOf(cluster, group)
     const found = await lookUpOffsets(cluster, fresh, from, {
       ...{ isolation: 'read_committed', create: false },
     })
-    fresh.forEach(({ topic, partition }, i) => {
+    return fresh.map(({ topic, partition }, i) => {
       const known = committed.find((one) => one.topic === topic && one.partition === partition)
-      state.set(topic, partition, { next: known?.offset ?? found[i]!, open: [] })
+      const offset = known?.offset ?? found[i]!
+      state.set(topic, partition, { next: offset, open: [] })
+      return { topic, partition, offset }
     })
-    return true
   }
 
   /** Those first that were handed out before. True: the state has changed. */
@@ -463,6 +501,25 @@ export class GroupPulls {
       )
     })
   }
+}
+
+/** Kafka writes them itself, and takes nothing from anybody else. */
+const kafkasOwn: ReadonlySet<string> = new Set([
+  ...['__consumer_offsets', '__transaction_state', '__share_group_state', '__cluster_metadata'],
+])
+
+/** Found out before anything is handed out: later, whoever acks could do nothing about it. Throws `HttpError` 400. */
+function checkDeadLetter(name: string, topics: readonly string[]): void {
+  const mistake = topics.includes(name)
+    ? 'is pulled itself: what is given up would come again'
+    : kafkasOwn.has(name) || name.startsWith(systemTopicPrefix)
+      ? 'is kept by Kafka or by this service for itself, and takes no records'
+      : undefined
+  if (mistake === undefined) return
+  throw new HttpError(400, `The body's /deadLetter/topic: '${name}' ${mistake}; name another`, {
+    code: 'INVALID_REQUEST',
+    more: { pointer: '/deadLetter/topic' },
+  })
 }
 
 function onGroup(name: string): Access {

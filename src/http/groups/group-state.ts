@@ -134,6 +134,11 @@ export class GroupState {
     return this.#leases.get(id)
   }
 
+  /** All that run. */
+  leases(): (Lease & { readonly id: string })[] {
+    return [...this.#leases].map(([id, lease]) => ({ id, ...lease }))
+  }
+
   leaseOfPull(pullId: string): string | undefined {
     for (const [id, lease] of this.#leases) if (lease.pullId === pullId) return id
     return undefined

@@ -181,6 +181,8 @@ export const storedSchema: Schema = {
   required: ['topic', 'partition', 'offset', 'timestamp'],
 }
 
+const anError: Schema = { type: 'object', additionalProperties: true }
+
 export const resultsSchema: Schema = {
   type: 'object',
   properties: {
@@ -188,17 +190,43 @@ export const resultsSchema: Schema = {
     failed: { type: 'integer' },
     records: {
       type: 'array',
-      description: 'In the order of the records: where each is, or its error.',
+      description: 'Of JSON. In the order of the records: where each is, or its error.',
       items: {
         anyOf: [
           storedSchema,
           {
             type: 'object',
-            properties: { error: { type: 'object', additionalProperties: true } },
+            properties: { error: anError },
             required: ['error'],
           },
         ],
       },
+    },
+    partitions: {
+      type: 'array',
+      description: 'Of lines: how many are in each partition, and the first and last offset.',
+      items: {
+        type: 'object',
+        properties: {
+          partition: { type: 'integer' },
+          count: { type: 'integer' },
+          first: { type: 'string' },
+          last: { type: 'string' },
+        },
+      },
+    },
+    errors: {
+      type: 'array',
+      description: 'Of lines: those that are not stored, the first hundred.',
+      items: {
+        type: 'object',
+        properties: { index: { type: 'integer' }, error: anError },
+      },
+    },
+    stopped: {
+      type: 'object',
+      description: 'Of lines: from which on none were read, and why.',
+      properties: { index: { type: 'integer' }, status: { type: 'integer' }, error: anError },
     },
   },
 }

@@ -122,6 +122,8 @@ class Tally {
   readonly #errors: object[] = []
   #stored = 0
   #failed = 0
+  /** The first that may be stored all the same: it matters most where nothing is known to be. */
+  #worst: KafkaError | undefined
   #firstError: unknown
 
   add(results: readonly (RecordMetadata | KafkaError)[], first: number): void {
@@ -145,6 +147,7 @@ class Tally {
   fail(count: number, index: number, error: unknown): void {
     this.#failed += count
     this.#firstError ??= error
+    if (error instanceof KafkaError && error.outcome === 'unknown') this.#worst ??= error
     if (this.#errors.length < errorsMax) this.#errors.push({ index, error: problemOf(error) })
   }
 
@@ -158,7 +161,7 @@ class Tally {
         })
       )
     }
-    if (this.#stored === 0) throw this.#firstError ?? stopped
+    if (this.#stored === 0) throw this.#worst ?? this.#firstError ?? stopped
     const isWhole = stopped === undefined && this.#failed === 0
     return {
       status: isWhole ? 200 : 207,

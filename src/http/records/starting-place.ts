@@ -81,7 +81,7 @@ export function partitionsOf(
   if (wanted === undefined) return partitions.map(({ index }) => index)
   if (wanted < partitions.length) return [wanted]
   throw new PartitionNotFoundError(
-    `Topic '${name}' has ${partitions.length} partitions; there is no partition ${wanted}`,
+    `Topic '${name}' has ${partitions.length === 1 ? 'one partition, number 0' : `${partitions.length} partitions, numbered from 0`}; there is no partition ${wanted}`,
     { code: 'UNKNOWN_TOPIC_OR_PARTITION' },
   )
 }

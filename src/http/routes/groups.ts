@@ -53,7 +53,14 @@ const pullSchema: Schema = {
       type: 'object',
       description:
         'Where records go that were handed out `after` times and are not done, or are rejected.',
-      properties: { topic: topicName, after: { type: 'integer', minimum: 1, maximum: 1000 } },
+      properties: {
+        topic: {
+          ...topicName,
+          description:
+            'Neither one that is pulled, nor one that Kafka or the service keeps for itself.',
+        },
+        after: { type: 'integer', minimum: 1, maximum: 1000 },
+      },
       required: ['topic'],
     },
   },
@@ -191,14 +198,26 @@ export function groupRoutes(services: Services, pulls: GroupPulls): Route[] {
     },
     {
       ...{ method: 'GET', path: '/v1/groups/{group}', id: 'describeGroup', tag: 'groups' },
-      summary: 'State, members, and how far a group is behind.',
+      summary: 'State, members, leases, and how far a group is behind.',
       answers: {
-        200: { description: 'The group; lag by partition.', content: jsonContent(anyObject) },
+        200: {
+          description: 'The group; lag by partition, and leases that run.',
+          content: jsonContent(anyObject),
+        },
       },
       serve: ({ session, params }) =>
-        callers.with(session, async ({ admin }) =>
-          jsonReply(200, await admin.describeGroup(params.group!)),
-        ),
+        callers.with(session, async ({ admin }) => {
+          const described = await admin.describeGroup(params.group!)
+          // Nobody pulls where there are members.
+          const leases = described.members.length > 0 ? [] : await pulls.leases(params.group!)
+          return jsonReply(200, {
+            ...described,
+            leases: leases.map(({ until, records }) => ({
+              until: new Date(until).toISOString(),
+              records,
+            })),
+          })
+        }),
     },
     {
       ...{ method: 'DELETE', path: '/v1/groups/{group}', id: 'deleteGroup', tag: 'groups' },

@@ -6,6 +6,7 @@ import {
   createAcls,
   deleteAcls,
   listAcls,
+  mistakeOfNewAcl,
   type NewAcl,
 } from '../../client/admin/acls.ts'
 import {
@@ -22,17 +23,35 @@ import {
 } from '../../protocol/acl-codes.ts'
 import { jsonReply } from '../http-exchange.ts'
 import { anyObject, jsonContent, readJsonBody } from '../json-body.ts'
+import { HttpError } from '../problem.ts'
 import type { Call, Route } from '../route.ts'
 import type { Schema } from '../schema.ts'
 import type { Services } from '../services.ts'
 
-const principal: Schema = { type: 'string', pattern: '^[A-Za-z]+:.+$', example: 'User:alice' }
+/** As long as what is kept may be, so that none of several is refused once others are given. */
+const nameLengthMax = 1000
+const principal: Schema = {
+  type: 'string',
+  pattern: '^[A-Za-z]+:.+$',
+  maxLength: nameLengthMax,
+  example: 'User:alice',
+}
 
 const parts: { readonly [name: string]: Schema } = {
   principal,
-  host: { type: 'string', description: 'An address; * stands for all.' },
+  host: {
+    type: 'string',
+    minLength: 1,
+    maxLength: nameLengthMax,
+    description: 'An address; * stands for all.',
+  },
   type: { type: 'string', enum: Object.keys(resourceTypes) },
-  name: { type: 'string', minLength: 1, description: 'Of the resource; * stands for all.' },
+  name: {
+    type: 'string',
+    minLength: 1,
+    maxLength: nameLengthMax,
+    description: 'Of the resource; * stands for all.',
+  },
   pattern: { type: 'string', enum: Object.keys(patternTypes) },
   operation: { type: 'string', enum: Object.keys(aclOperations) },
   permission: { type: 'string', enum: Object.keys(permissions) },
@@ -106,6 +125,7 @@ export function rightsRoutes({ config, callers }: Services, readTopic: Route): R
       answers: { 204: { description: 'They hold.' } },
       async serve({ request, session }) {
         const { acls } = await readJsonBody<{ acls: NewAcl[] }>(request, config, createSchema)
+        checkAll(acls)
         return callers.with(session, async ({ cluster }) => {
           await createAcls(cluster, acls)
           return { status: 204, headers: {} }
@@ -160,6 +180,19 @@ export function rightsRoutes({ config, callers }: Services, readTopic: Route): R
       serve: (call) => readTopic.serve(onAuditTopic(call)),
     },
   ]
+}
+
+/** One that would be refused keeps all from being given. */
+function checkAll(acls: readonly NewAcl[]): void {
+  for (const [i, acl] of acls.entries()) {
+    const mistake = mistakeOfNewAcl(acl)
+    if (mistake === undefined) continue
+    const pointer = `/acls/${i}/name`
+    throw new HttpError(400, `The body's ${pointer} ${mistake}`, {
+      code: 'INVALID_REQUEST',
+      more: { pointer },
+    })
+  }
 }
 
 function onAuditTopic(call: Call): Call {
