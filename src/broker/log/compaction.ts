@@ -204,13 +204,12 @@ class Compaction {
     const freed = segment.sizeInBytes - size
     const folder = this.#log.folder
     this.#fileSystem.rename(cleaned, `${segment.path}.log.swap`)
+    await this.#fileSystem.syncDirectory(folder)
+    if (this.#isGivenUp(segment)) return 0
     // Gone for good before the new segment takes the name: after a loss of power they would be taken for its own.
     for (const ending of indexEndings) this.#fileSystem.remove(`${segment.path}.${ending}`)
     await this.#fileSystem.syncDirectory(folder)
-    if (this.#isRemoved(segment) || this.#isStopped()) {
-      this.#fileSystem.remove(`${segment.path}.log.swap`)
-      return 0
-    }
+    if (this.#isGivenUp(segment)) return 0
     // From here to `replaceSegments` nothing waits: readers see the old segment or the new one.
     this.#fileSystem.rename(`${segment.path}.log.swap`, `${segment.path}.log`)
     const { baseOffset, nextOffset } = segment
@@ -226,6 +225,13 @@ class Compaction {
     segment.close()
     await this.#fileSystem.syncDirectory(folder)
     return freed
+  }
+
+  /** Whether the segment is to stay after all; then what should take its place is removed. */
+  #isGivenUp(segment: Segment): boolean {
+    if (!this.#isRemoved(segment) && !this.#isStopped()) return false
+    this.#fileSystem.remove(`${segment.path}.log.swap`)
+    return true
   }
 
   /** Deleted, by retention or with its topic, while this was waiting. */

@@ -7,14 +7,14 @@
  * (`GroupCommit`: what is on stable storage) and reading (`LogReader`). `highWatermark` is how far the log is on stable
  * storage, so what a consumer has read no crash can take back.
  */
-import type { StorageError } from '../../core/errors.ts'
+import { StorageError } from '../../core/errors.ts'
 import type { Observations } from '../../core/metrics.ts'
 import type { Runtime } from '../../core/runtime.ts'
 import type { FileSystem } from '../../storage/file-system.ts'
 import { type Appended, AppendPath } from './append-path.ts'
 import type { EpochStart } from './checkpoint-file.ts'
 import type { ControlType, MarkerProducer } from './control-record.ts'
-import { type DiskReserve, isShortage } from './disk-reserve.ts'
+import { type DiskReserve, levelOf } from './disk-reserve.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
 import { LogCondition } from './log-condition.ts'
@@ -419,10 +419,14 @@ export class PartitionLog {
     for (const { file } of this.#dropping) file.close()
   }
 
-  /** On a full disk an epoch is known from the records that are written in it, and stored by a later sync. */
+  /** An epoch that cannot be stored is known from the records that are written in it, and stored by a later sync. */
   #saveEpochs(): Promise<void> | undefined {
     return this.#epochs.save()?.catch((error: unknown) => {
-      if (!isShortage(error)) throw error
+      if (!(error instanceof StorageError)) throw error
+      this.#runtime.logger[levelOf(error, 'warn')](
+        { err: error, log: this.folder },
+        'a leader epoch could not be stored; the next sync retries',
+      )
     })
   }
 

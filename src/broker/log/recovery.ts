@@ -9,7 +9,7 @@
  * Below the recovery point nothing is cut off: what is not sound there is damage, which is logged and which readers are
  * told of, and the log goes on after it. What stands beside the segments is checked, and made anew from the log.
  */
-import { CorruptDataError } from '../../core/errors.ts'
+import { CorruptDataError, StorageError } from '../../core/errors.ts'
 import type { Observations } from '../../core/metrics.ts'
 import type { Runtime } from '../../core/runtime.ts'
 import type { FileSystem } from '../../storage/file-system.ts'
@@ -220,12 +220,12 @@ class Recovery {
     }
   }
 
-  /** On a full disk they are stored by a later sync. */
+  /** Those that cannot be stored are, by a later sync. */
   async #saveEpochs(): Promise<void> {
     try {
       await this.epochs.save()
     } catch (error) {
-      if (!isShortage(error)) throw error
+      if (!(error instanceof StorageError)) throw error
     }
   }
 
