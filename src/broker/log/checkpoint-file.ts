@@ -51,41 +51,20 @@ export function readCheckpoint(fileSystem: FileSystem, path: string): string[] |
   return lines
 }
 
-/** The lines of offsets by folder: `topic partition offset`. */
-export function offsetLines(offsets: ReadonlyMap<string, bigint>): string[] {
-  return [...offsets].map(([folder, offset]) => {
-    const dash = folder.lastIndexOf('-')
-    return `${folder.slice(0, dash)} ${folder.slice(dash + 1)} ${offset}`
-  })
-}
-
 /** A leader epoch, and where in the log it begins. */
 export interface EpochStart {
   readonly epoch: number
   readonly startOffset: bigint
 }
 
-/** The lines of epochs by folder: `topic partition epoch startOffset`. */
-export function epochLines(epochs: ReadonlyMap<string, EpochStart>): string[] {
-  return [...epochs].map(([folder, { epoch, startOffset }]) => {
-    const dash = folder.lastIndexOf('-')
-    return `${folder.slice(0, dash)} ${folder.slice(dash + 1)} ${epoch} ${startOffset}`
-  })
+/** The lines of offsets by folder: `topic partition offset`. */
+export function offsetLines(offsets: ReadonlyMap<string, bigint>): string[] {
+  return linesOf(offsets, String)
 }
 
-/** Lines of `topic partition epoch startOffset`; a damaged line makes the whole checkpoint undefined. */
-export function readEpochCheckpoint(
-  fileSystem: FileSystem,
-  path: string,
-): Map<string, EpochStart> | undefined {
-  const epochs = new Map<string, EpochStart>()
-  for (const line of readCheckpoint(fileSystem, path) ?? ['damaged']) {
-    const match = /^(\S+) (\d+) (\d+) (\d+)$/.exec(line)
-    if (!match) return undefined
-    const start = { epoch: Number(match[3]), startOffset: BigInt(match[4]!) }
-    epochs.set(`${match[1]}-${match[2]}`, start)
-  }
-  return epochs
+/** The lines of epochs by folder: `topic partition epoch startOffset`. */
+export function epochLines(epochs: ReadonlyMap<string, EpochStart>): string[] {
+  return linesOf(epochs, ({ epoch, startOffset }) => `${epoch} ${startOffset}`)
 }
 
 /** Lines of `topic partition offset`; a damaged line makes the whole checkpoint undefined. */
@@ -93,11 +72,40 @@ export function readOffsetCheckpoint(
   fileSystem: FileSystem,
   path: string,
 ): Map<string, bigint> | undefined {
-  const offsets = new Map<string, bigint>()
+  return readByFolder(fileSystem, path, /^(\d+)$/, ([, offset]) => BigInt(offset!))
+}
+
+/** Lines of `topic partition epoch startOffset`; a damaged line makes the whole checkpoint undefined. */
+export function readEpochCheckpoint(
+  fileSystem: FileSystem,
+  path: string,
+): Map<string, EpochStart> | undefined {
+  return readByFolder(fileSystem, path, /^(\d+) (\d+)$/, ([, epoch, startOffset]) => ({
+    epoch: Number(epoch),
+    startOffset: BigInt(startOffset!),
+  }))
+}
+
+function linesOf<T>(values: ReadonlyMap<string, T>, tell: (value: T) => string): string[] {
+  return [...values].map(([folder, value]) => {
+    const dash = folder.lastIndexOf('-')
+    return `${folder.slice(0, dash)} ${folder.slice(dash + 1)} ${tell(value)}`
+  })
+}
+
+/** By folder what stands in each line behind topic and partition. */
+function readByFolder<T>(
+  fileSystem: FileSystem,
+  path: string,
+  shape: RegExp,
+  read: (match: RegExpExecArray) => T,
+): Map<string, T> | undefined {
+  const values = new Map<string, T>()
   for (const line of readCheckpoint(fileSystem, path) ?? ['damaged']) {
-    const match = /^(\S+) (\d+) (\d+)$/.exec(line)
+    const place = /^(\S+) (\d+) (.+)$/.exec(line)
+    const match = place && shape.exec(place[3]!)
     if (!match) return undefined
-    offsets.set(`${match[1]}-${match[2]}`, BigInt(match[3]!))
+    values.set(`${place[1]}-${place[2]}`, read(match))
   }
-  return offsets
+  return values
 }

@@ -230,8 +230,8 @@ export function groupRoutes(services: Services, pulls: GroupPulls): Route[] {
             await admin.deleteGroup(group)
           } catch (error) {
             // A group that has pulled and not yet acked is nothing to the cluster so far.
-            const isGone = error instanceof KafkaError && error.code === 'GROUP_ID_NOT_FOUND'
-            if (isGone && (await pulls.delete(group))) return { status: 204, headers: {} }
+            const isMissing = error instanceof KafkaError && error.code === 'GROUP_ID_NOT_FOUND'
+            if (isMissing && (await pulls.delete(group))) return { status: 204, headers: {} }
             throw error
           }
           await pulls.delete(group)
