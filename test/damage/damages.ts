@@ -62,7 +62,14 @@ export function randomDamage(files: FileSystem, random: SeededRandom): Damage {
   const at = random.below(size)
   const kind = random.below(6)
   if (kind === 0) return cut(path, at)
-  if (kind === 1) return zeroed(path, at, 1 + random.below(200))
+  const length = 1 + random.below(200)
+  if (kind === 1) return zeroed(path, at, length)
+  if (kind === 2)
+    return overwritten(
+      path,
+      at,
+      Uint8Array.from({ length }, () => random.below(256)),
+    )
   return flip(path, at, 1 << random.below(8), `byte ${at}`)
 }
 
@@ -94,6 +101,8 @@ function ofLog(path: string, content: Uint8Array): Damage[] {
       }
     }
     damages.push(zeroed(path, position, zeroedBytes), cut(path, position), cut(path, position + 30))
+    // Over the border of two batches, into the base offset of the second one.
+    if (position > 0) damages.push(zeroed(path, position - 4, 12), zeroed(path, position - 2, 9))
   }
   return damages
 }
@@ -107,6 +116,13 @@ function flip(path: string, at: number, bit: number, what: string): Damage {
 
 function zeroed(path: string, at: number, length: number): Damage {
   return changing(path, `${length} zeros at ${at}`, (bytes) => bytes.fill(0, at, at + length))
+}
+
+function overwritten(path: string, at: number, by: Uint8Array): Damage {
+  return changing(path, `${by.length} random bytes at ${at}`, (bytes) => {
+    bytes.set(by.subarray(0, bytes.length - at), at)
+    return bytes
+  })
 }
 
 function cut(path: string, length: number): Damage {

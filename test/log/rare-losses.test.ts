@@ -152,6 +152,17 @@ describe('disks', () => {
     expect(offsets).toEqual(Array.from({ length: offsets.length }, (_, i) => BigInt(i)))
     expect(offsets.length).toBeLessThan(6)
   })
+
+  test('nor is one that the damage of the batch before it reaches into', async () => {
+    const { fileSystem, options } = await logOfTen()
+    const content = contentOf(fileSystem, segmentPath(0n))
+    const { position } = headersIn(content)[1]!
+    overwrite(fileSystem, segmentPath(0n), content.fill(0, position - 4, position + 8))
+    const log = await openLog(fileSystem, options)
+    for (const lost of [0n, 1n])
+      await expect(log.read(lost, 1_000_000, true, 10n)).rejects.toThrow('damaged')
+    expect(headersIn(await log.read(2n, 1_000_000, true, 10n))[0]?.baseOffset).toBe(2n)
+  })
 })
 
 test('a damaged log does not keep the others from retention', async () => {

@@ -250,7 +250,7 @@ export class Segment {
         if (!(error instanceof CorruptDataError)) throw error
       }
       if (position >= this.file.size) return undefined
-      const next = await this.findSoundBatch(position + 1, expected)
+      const next = await this.#findSoundBatch(position + 1, expected)
       if (!next) return undefined
       position = next.filePosition
       isAfterDamage = true
@@ -311,8 +311,8 @@ export class Segment {
         if (first >= 0) break
         // What is wanted may lie behind the damage.
         // A base offset that is wrong with it would bring this reader elsewhere.
-        const after = expected ?? (lastOffset === undefined ? this.baseOffset : lastOffset + 1n)
-        const next = await this.findSoundBatch(start + used + 1, after)
+        const above = expected ?? lastOffset ?? this.baseOffset
+        const next = await this.#findSoundBatch(start + used + 1, above)
         if (!next || next.header.baseOffset > offset)
           throw damaged(this.#stem, expected ?? offset, next?.header.baseOffset ?? this.nextOffset)
         start = next.filePosition
@@ -337,8 +337,11 @@ export class Segment {
     return undefined
   }
 
-  /** The next sound batch at or after `from` whose offsets may follow `expected`. */
-  async findSoundBatch(from: number, expected: bigint): Promise<ScannedBatch | undefined> {
+  /**
+   * The next sound batch at or after position `from`, behind a damaged one that held offset `above`, or later ones. What says
+   * that it begins before is a base offset that the damage reaches into, which no checksum covers.
+   */
+  async #findSoundBatch(from: number, above: bigint): Promise<ScannedBatch | undefined> {
     const end = this.file.size
     let chunk = new Uint8Array(0)
     let start = from
@@ -353,7 +356,8 @@ export class Segment {
       const isHere = at - start + size <= chunk.length
       const bytes = isHere ? chunk : await this.file.read(at, size)
       const header = soundHeader(bytes, isHere ? at - start : 0)
-      if (header && header.baseOffset >= expected) return { header, bytes, filePosition: at }
+      if (header && header.baseOffset > above && this.#isBeforeNext(header, at))
+        return { header, bytes, filePosition: at }
     }
     return undefined
   }
