@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import { Client } from 'kafka-do'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type BenchBroker, startKafka, startKafkaDo } from './brokers.ts'
+import { touchPageCache } from './disk.ts'
 import { median, printComparison, printHead, runs, scale } from './report.ts'
 
 const execute = promisify(execFile)
@@ -119,6 +120,7 @@ async function inTurn(load: Load): Promise<[mine: Cost, other: Cost]> {
 
 async function measured(broker: BenchBroker, load: Load): Promise<Cost> {
   await topicIsThere(broker, load.topic)
+  if (load.kind === 'produce') touchPageCache(2 * load.megabytes)
   const before = broker.cpuSeconds()
   const args = [program, JSON.stringify({ ...load, bootstrap: broker.bootstrap })]
   const { stdout } = await execute(process.execPath, args)

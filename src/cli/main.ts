@@ -1,8 +1,13 @@
 #!/usr/bin/env node
 /** The `kafka-do` program: the process's streams and signals, given to the command line. */
+import nodeModule from 'node:module'
 import { createRuntime } from '../core/runtime.ts'
 import { runCommandLine } from './run.ts'
 import { Interruption } from './shell/io.ts'
+
+// From Node 22.8 on, what is imported below is compiled once and kept in the system's temporary folder.
+const loader: typeof nodeModule & { enableCompileCache?(): unknown } = nodeModule
+loader.enableCompileCache?.()
 
 const ending = new AbortController()
 const words = process.argv.slice(2)
