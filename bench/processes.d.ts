@@ -4,3 +4,5 @@ export function cpuSeconds(pid: number | undefined): number
 export function exactCpuSeconds(pid: number | undefined): number
 /** Resident memory, MiB: now, or at its peak. */
 export function memoryMiB(pid: number | undefined, what?: 'VmRSS' | 'VmHWM'): number
+/** Processor time so far, seconds: of its main thread, and of all its others. */
+export function threadSeconds(pid: number | undefined): { main: number; others: number }

@@ -16,11 +16,20 @@ export function cpuSeconds(pid) {
  * @param {number | undefined} pid
  */
 export function exactCpuSeconds(pid) {
-  if (process.platform !== 'linux') return Number.NaN
-  const nanoseconds = readdirSync(`/proc/${pid}/task`).map((thread) =>
-    Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]),
-  )
-  return nanoseconds.reduce((sum, one) => sum + one, 0) / 1e9
+  const { main, others } = threadSeconds(pid)
+  return main + others
+}
+
+/** That of its main thread, and of all its others. @param {number | undefined} pid */
+export function threadSeconds(pid) {
+  const seconds = { main: Number.NaN, others: Number.NaN }
+  if (process.platform !== 'linux') return seconds
+  seconds.main = seconds.others = 0
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    const [nanoseconds] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')
+    seconds[thread === String(pid) ? 'main' : 'others'] += Number(nanoseconds) / 1e9
+  }
+  return seconds
 }
 
 /** Resident memory, MiB: now, or at its peak (`VmHWM`). @param {number | undefined} pid @param {'VmRSS' | 'VmHWM'} what */
