@@ -2,7 +2,7 @@
 export function cpuSeconds(pid: number | undefined): number
 /** The same to the nanosecond, of a process whose threads live as long as it does. */
 export function exactCpuSeconds(pid: number | undefined): number
-/** Resident memory, MiB: now, or at its peak. */
-export function memoryMiB(pid: number | undefined, what?: 'VmRSS' | 'VmHWM'): number
+/** Resident memory, MiB: now, at its peak, or what no file stands for. */
+export function memoryMiB(pid: number | undefined, what?: 'VmRSS' | 'VmHWM' | 'RssAnon'): number
 /** Processor time so far, seconds: of its main thread, and of all its others. */
 export function threadSeconds(pid: number | undefined): { main: number; others: number }

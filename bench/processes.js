@@ -32,7 +32,11 @@ export function threadSeconds(pid) {
   return seconds
 }
 
-/** Resident memory, MiB: now, or at its peak (`VmHWM`). @param {number | undefined} pid @param {'VmRSS' | 'VmHWM'} what */
+/**
+ * Resident memory, MiB: now, at its peak (`VmHWM`), or what no file stands for (`RssAnon`).
+ * @param {number | undefined} pid
+ * @param {'VmRSS' | 'VmHWM' | 'RssAnon'} what
+ */
 export function memoryMiB(pid, what = 'VmRSS') {
   if (process.platform !== 'linux') return Number.NaN
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')

@@ -8,7 +8,7 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { report, temporaryFolder } from './measure.js'
+import { median, report, temporaryFolder } from './measure.js'
 import { cpuSeconds } from './processes.js'
 
 const runs = 9
@@ -19,6 +19,10 @@ const roots = (process.env.START_ROOTS ?? fileURLToPath(new URL('..', import.met
 /** @typedef {{ wall: number, processor: number }} Cost milliseconds */
 
 const programs = {
+  'a bare Node': () => [
+    '--eval',
+    "process.once('SIGTERM', () => process.exit()); console.log('ready'); setInterval(() => undefined, 1000)",
+  ],
   'kafka-do serve': (/** @type {string} */ root) => {
     const program = join(root, 'dist/cli/main.js')
     return [program, 'serve', '--port', '0', '--data', newFolder()]
@@ -31,6 +35,8 @@ await import(${module}); console.log('ready'); setInterval(() => undefined, 1000
   },
 }
 
+/** Of a bare Node, to ready: milliseconds. */
+let bare = Number.NaN
 for (const [name, argumentsAt] of Object.entries(programs)) {
   /** @type {Cost[][]} */
   const costs = roots.map(() => [])
@@ -49,11 +55,16 @@ for (const [name, argumentsAt] of Object.entries(programs)) {
       each.map(({ wall }) => wall),
       { unit: 'ms' },
     )
+    const middle = median(each.map(({ wall }) => wall))
+    if (name === 'a bare Node') bare = middle
+    else if (name === 'kafka-do serve')
+      report(`${label}: over a bare Node`, [middle / bare], { unit: '×', atMost: 1.6 })
     report(
       `${label}: processor time`,
       each.map(({ processor }) => processor),
       { unit: 'ms' },
     )
+    if (name === 'a bare Node') continue
     const files = await filesRead(root, argumentsAt(root))
     report(`${label}: files of the package`, [files], { unit: 'files' })
   }

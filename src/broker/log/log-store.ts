@@ -53,7 +53,7 @@ export const begunEpochs = 'begun-epoch-checkpoint'
 export const cleanedTo = 'cleaner-offset-checkpoint'
 /** Of the time that the clock was last looked at; what counts are days. */
 const clockSavedEveryMs = 3_600_000
-const cacheBytesMax = 32 * 1024 * 1024
+const cacheBytesMax = 16 * 1024 * 1024
 
 export interface LogStoreOptions {
   readonly fileSystem: FileSystem
