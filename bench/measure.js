@@ -96,5 +96,11 @@ export async function startBroker(...more) {
       if (found) resolve(found[0])
     })
   })
-  return { url, pid: child.pid, stop: () => child.kill() }
+  const hasEnded = new Promise((resolve) => child.once('exit', resolve))
+  /** Resolves when it has ended, which it does before its folder goes. */
+  const stop = () => {
+    child.kill()
+    return hasEnded
+  }
+  return { url, pid: child.pid, stop }
 }

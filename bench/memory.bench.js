@@ -44,7 +44,7 @@ for (const [what, field] of /** @type {const} */ ([
   report(`idle serve over bare Node, ${what}`, [over], { unit: 'MiB', atMost: 10 })
 }
 bare.kill()
-broker.stop()
+await broker.stop()
 
 run('fill-1g', 'one')
 const opens = [1, 2, 3, 4, 5].map(() => run('open', 'one').openMs)

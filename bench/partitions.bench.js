@@ -52,5 +52,5 @@ for (let round = -1; round < rounds; round++) {
 report('producing to 1,000 partitions ÷ to one', ratios.produced, { unit: '×', atLeast: 0.8 })
 report('consuming 1,000 partitions ÷ one', ratios.consumed, { unit: '×', atLeast: 0.8 })
 await kafka.close()
-broker.stop()
+await broker.stop()
 process.exit()

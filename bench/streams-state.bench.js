@@ -53,7 +53,7 @@ try {
     }
   }
 } finally {
-  broker.stop()
+  await broker.stop()
 }
 
 /** @param {string} kind */

@@ -23,7 +23,7 @@ try {
   await fillPayments(broker.url, recordCount / 10)
   await compare(broker.url)
 } finally {
-  broker.stop()
+  await broker.stop()
 }
 
 /** @param {string} url */
