@@ -35,25 +35,16 @@ export interface AppendResult extends Appended {
   readonly logStartOffset: bigint
 }
 
-/** What recovery, or creation, hands over to a new `PartitionLog`. */
+/** What whoever opens a log gives. */
 export interface LogParts {
   readonly fileSystem: FileSystem
   readonly runtime: Runtime
   /** What appends keep clear of; undefined: they may use all of the disk. */
   readonly reserve?: DiskReserve | undefined
-  readonly folder: string
   readonly topic: string
   readonly partition: number
   readonly config: LogConfig
-  /** By base offset; the last one is written to. */
-  readonly segments: Segment[]
   readonly logStartOffset: bigint
-  /** What is gone from its beginning, though nobody has deleted it. */
-  readonly lostStart?: LostRange | undefined
-  readonly producers: ProducerState
-  readonly epochs: LeaderEpochs
-  /** Where the log ended when what stands beside it was saved; undefined: not known. */
-  readonly savedTo?: bigint | undefined
   readonly cacheBudget: CacheBudget
   /** How long the log's syncs take. */
   readonly syncs: Observations
@@ -63,6 +54,19 @@ export interface LogParts {
   readonly onRoll?: ((log: PartitionLog) => void) | undefined
   /** Whether files of the log may be removed now; default: always. */
   readonly mayRemove?: ((log: PartitionLog) => boolean) | undefined
+}
+
+/** What recovery, or creation, has found in its folder. */
+export interface RecoveredLog {
+  readonly folder: string
+  /** By base offset; the last one is written to. */
+  readonly segments: Segment[]
+  /** What is gone from its beginning, though nobody has deleted it. */
+  readonly lostStart: LostRange | undefined
+  readonly producers: ProducerState
+  readonly epochs: LeaderEpochs
+  /** Where the log ended when what stands beside it was saved; undefined: not known. */
+  readonly savedTo: bigint | undefined
 }
 
 export class PartitionLog {
@@ -91,19 +95,20 @@ export class PartitionLog {
   readonly #dropping: Segment[] = []
   readonly #mayRemove: () => boolean
 
-  constructor(parts: LogParts) {
-    const { fileSystem, runtime, folder, cacheBudget } = parts
+  constructor(parts: LogParts, recovered: RecoveredLog) {
+    const { fileSystem, runtime, cacheBudget } = parts
+    const { folder } = recovered
     this.#runtime = runtime
     this.topic = parts.topic
     this.partition = parts.partition
     this.folder = folder
-    this.lostStart = parts.lostStart
+    this.lostStart = recovered.lostStart
     this.#config = parts.config
     this.#mayRemove = () => parts.mayRemove?.(this) ?? true
-    this.#epochs = parts.epochs
-    const { baseOffset } = parts.segments[0]!
+    this.#epochs = recovered.epochs
+    const { baseOffset } = recovered.segments[0]!
     this.#logStartOffset = baseOffset > parts.logStartOffset ? baseOffset : parts.logStartOffset
-    this.#segments = new SegmentList(parts.segments)
+    this.#segments = new SegmentList(recovered.segments)
     const { nextOffset } = this.#segments.active
     const endOffset = nextOffset > this.#logStartOffset ? nextOffset : this.#logStartOffset
     // Beyond the end it cannot be: the checkpoint is damaged, or of an earlier log of this name.
@@ -142,8 +147,8 @@ export class PartitionLog {
         condition: this.#condition,
         config: () => this.#config,
         segments: this.#segments,
-        producers: parts.producers,
-        epochs: parts.epochs,
+        producers: recovered.producers,
+        epochs: recovered.epochs,
         transactions: this.#transactions,
         commit: this.#commit,
         cache: this.#cache,
@@ -151,7 +156,7 @@ export class PartitionLog {
         onRoll: () => parts.onRoll?.(this),
       },
       endOffset,
-      parts.savedTo,
+      recovered.savedTo,
     )
     this.#reader = new LogReader({
       logger: runtime.logger,

@@ -10,47 +10,26 @@
  * told of, and the log goes on after it. What stands beside the segments is checked, and made anew from the log.
  */
 import { CorruptDataError, StorageError } from '../../core/errors.ts'
-import type { Observations } from '../../core/metrics.ts'
-import type { Runtime } from '../../core/runtime.ts'
-import type { FileSystem } from '../../storage/file-system.ts'
 import { ListedFolder } from '../../storage/listed-folder.ts'
 import { type EpochStart, readCheckpoint } from './checkpoint-file.ts'
 import { finishSwaps } from './compaction.ts'
 import { readControlType } from './control-record.ts'
-import { type DiskReserve, isShortage } from './disk-reserve.ts'
+import { isShortage } from './disk-reserve.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
-import type { LogConfig } from './log-config.ts'
 import type { LostRange } from './lost-range.ts'
-import { PartitionLog } from './partition-log.ts'
+import { type LogParts, PartitionLog } from './partition-log.ts'
 import { ProducerSnapshots } from './producer-snapshots.ts'
 import { type AbortedTransaction, ProducerState } from './producer-state.ts'
 import { type ScannedBatch, Segment, segmentName } from './segment.ts'
-import type { CacheBudget } from './tail-cache.ts'
 import { TransactionIndexCheck } from './transaction-index-check.ts'
 
-export interface OpenOptions {
-  readonly fileSystem: FileSystem
-  readonly runtime: Runtime
-  /** What appends keep clear of; undefined: they may use all of the disk. */
-  readonly reserve?: DiskReserve | undefined
-  readonly topic: string
-  readonly partition: number
-  readonly config: LogConfig
-  readonly cacheBudget: CacheBudget
-  readonly syncs: Observations
+export interface OpenOptions extends LogParts {
   /** The folder was closed in order. */
   readonly isClean: boolean
   /** Everything below is on stable storage. */
   readonly recoveryPoint: bigint
-  readonly logStartOffset: bigint
   /** A leader epoch that was never written in, and so is not stored with the log; see `LeaderEpochs`. */
   readonly epochBegun?: EpochStart | undefined
-  /** Everything below has been compacted. */
-  readonly compactedTo?: bigint
-  /** Called when a segment was closed. */
-  readonly onRoll?: (log: PartitionLog) => void
-  /** See `LogParts`. */
-  readonly mayRemove?: (log: PartitionLog) => boolean
 }
 
 /** Opens, recovering where needed, or creates. Durable when it resolves. */
@@ -65,8 +44,7 @@ export async function openPartitionLog(options: OpenOptions): Promise<PartitionL
   await finishSwaps(listed, folder)
   const recovery = new Recovery(options, folder, listed)
   const segments = await recovery.openSegments()
-  return new PartitionLog({
-    ...options,
+  return new PartitionLog(options, {
     folder,
     segments,
     lostStart: recovery.lostStart,
@@ -80,7 +58,7 @@ class Recovery {
   readonly producers = new ProducerState()
   readonly epochs: LeaderEpochs
   lostStart: LostRange | undefined
-  /** See `LogParts`. */
+  /** See `RecoveredLog`. */
   savedTo: bigint | undefined
   readonly #options: OpenOptions
   readonly #folder: string
