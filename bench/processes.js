@@ -3,11 +3,22 @@ import { readdirSync, readFileSync } from 'node:fs'
 
 const ticksPerSecond = 100
 
-/** Processor time, seconds, of all its threads; see proc(5), fields 14 and 15. @param {number | undefined} pid */
+/** Processor time, seconds, of all its threads. @param {number | undefined} pid */
 export function cpuSeconds(pid) {
-  if (process.platform !== 'linux') return Number.NaN
+  const { user, system } = cpuTimes(pid)
+  return user + system
+}
+
+/** The same by where it was spent; see proc(5), fields 14 and 15. @param {number | undefined} pid */
+export function cpuTimes(pid) {
+  if (process.platform !== 'linux') return { user: Number.NaN, system: Number.NaN }
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
-  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
+  return { user: Number(fields[11]) / ticksPerSecond, system: Number(fields[12]) / ticksPerSecond }
+}
+
+/** Files and sockets that it has open. @param {number | undefined} pid */
+export function openFiles(pid) {
+  return process.platform === 'linux' ? readdirSync(`/proc/${pid}/fd`).length : Number.NaN
 }
 
 /**

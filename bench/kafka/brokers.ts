@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startApacheKafka } from '../../test/kafka/apache-kafka.ts'
 import { servedUrl } from '../../test/server/served-url.ts'
-import { cpuSeconds, memoryMiB } from '../processes.js'
+import { cpuSeconds, cpuTimes, memoryMiB, openFiles } from '../processes.js'
 
 export interface BenchBroker {
   readonly name: string
@@ -17,6 +17,10 @@ export interface BenchBroker {
   residentMiB(): number
   /** Processor time since its start, seconds; of all its threads. */
   cpuSeconds(): number
+  /** The same by where it was spent. */
+  cpuTimes(): { user: number; system: number }
+  /** Files and sockets that are open now. */
+  openFiles(): number
   stop(): Promise<void>
 }
 
@@ -34,6 +38,8 @@ export async function startKafkaDo(): Promise<BenchBroker> {
     url,
     residentMiB: () => memoryMiB(child.pid),
     cpuSeconds: () => cpuSeconds(child.pid),
+    cpuTimes: () => cpuTimes(child.pid),
+    openFiles: () => openFiles(child.pid),
     async stop() {
       const ended = new Promise((resolve) => child.once('exit', resolve))
       child.kill('SIGTERM')
@@ -54,6 +60,8 @@ export async function startKafka(): Promise<BenchBroker> {
     url: kafka.url,
     residentMiB: () => memoryMiB(kafka.pid),
     cpuSeconds: () => cpuSeconds(kafka.pid),
+    cpuTimes: () => cpuTimes(kafka.pid),
+    openFiles: () => openFiles(kafka.pid),
     stop: () => kafka.stop(),
   }
 }
