@@ -82,10 +82,17 @@ export async function timeRawSync(count) {
 }
 
 /** `kafka-do serve` in a process of its own, on a folder that goes with this process. @param {readonly string[]} more */
-export async function startBroker(...more) {
+export function startBroker(...more) {
+  return startBrokerBy([], ...more)
+}
+
+/** The same, by a Node with options of its own. @param {readonly string[]} nodeOptions @param {readonly string[]} more */
+export async function startBrokerBy(nodeOptions, ...more) {
   const program = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
   const args = [program, 'serve', '--port', '0', '--data', temporaryFolder(), ...more]
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [...nodeOptions, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   /** @type {string} */
   const url = await new Promise((resolve, reject) => {
     let printed = ''

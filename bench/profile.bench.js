@@ -3,17 +3,16 @@
  * start: of its main thread by kind of work, as V8's sampling profiler sees it, and of its other threads (syncs, helpers of
  * the garbage collector, the compiler) as a whole. Milliseconds, for a gigabyte or for one start.
  */
-import { execFile, spawn } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { Client } from 'kafka-do'
-import { temporaryFolder } from './measure.js'
+import { startBrokerBy, temporaryFolder } from './measure.js'
 import { threadSeconds } from './processes.js'
 
 const execute = promisify(execFile)
-const program = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
 const generator = fileURLToPath(new URL('kafka/lean-load.js', import.meta.url))
 const folder = temporaryFolder()
 const topic = 'profiled'
@@ -87,26 +86,14 @@ function now() {
 
 async function startProfiled() {
   const profiles = mkdtempSync(join(folder, 'profile-'))
-  const data = mkdtempSync(join(folder, 'data-'))
-  const options = ['--cpu-prof', '--cpu-prof-dir', profiles]
-  const args = [...options, program, 'serve', '--port', '0', '--data', data]
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-  const hasEnded = new Promise((resolve) => child.once('exit', resolve))
-  /** @type {string} */
-  const url = await new Promise((resolve) => {
-    child.stdout.on('data', (line) => {
-      const found = /kafka:\/\/\S+/.exec(String(line))
-      if (found) resolve(found[0])
-    })
-  })
+  const broker = await startBrokerBy(['--cpu-prof', '--cpu-prof-dir', profiles])
   return {
-    url,
-    bootstrap: url.replace('kafka://', ''),
-    pid: child.pid,
+    url: broker.url,
+    bootstrap: broker.url.replace('kafka://', ''),
+    pid: broker.pid,
     /** @returns {Promise<Profile>} */
     stop: async () => {
-      child.kill()
-      await hasEnded
+      await broker.stop()
       const [file] = readdirSync(profiles)
       return JSON.parse(readFileSync(join(profiles, file ?? ''), 'utf8'))
     },
